@@ -1,0 +1,2 @@
+//! amqp091-codec
+#![forbid(unsafe_code)]

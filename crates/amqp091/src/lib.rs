@@ -1,0 +1,2 @@
+//! amqp091
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! broker
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! consensus
+#![forbid(unsafe_code)]

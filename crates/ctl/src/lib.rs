@@ -1,0 +1,2 @@
+//! ctl
+#![forbid(unsafe_code)]

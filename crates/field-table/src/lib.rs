@@ -1,0 +1,2 @@
+//! field-table
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! it
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! perf
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! stdx
+#![forbid(unsafe_code)]

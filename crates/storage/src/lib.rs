@@ -1,0 +1,2 @@
+//! storage
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! topology
+#![forbid(unsafe_code)]
