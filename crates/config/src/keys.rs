@@ -1,0 +1,145 @@
+//! The keys that have an effect. A key is one entry in the table of its group's file; a group is
+//! one line in [`GROUPS`].
+
+mod access;
+mod alarms;
+mod broker;
+mod limits;
+mod listeners;
+mod logging;
+
+use std::collections::BTreeMap;
+
+use crate::{Config, ListenAddress, LogLevel, TlsVersion};
+
+const GROUPS: &[&[Key]] =
+    &[listeners::KEYS, access::KEYS, limits::KEYS, alarms::KEYS, logging::KEYS, broker::KEYS];
+
+/// Old names and the ones to use now.
+pub(crate) const RENAMED: &[(&str, &str)] =
+    &[("channel_max", "max_channels_per_connection"), ("connection_max", "max_connections")];
+
+/// One key, or one family of keys.
+#[derive(Clone, Copy, Debug)]
+pub struct Key {
+    /// Its words; `$word` stands for any word.
+    pub name: &'static str,
+    /// What it does, for `leveret help config` and the documentation.
+    pub about: &'static str,
+    /// Reads the value; an error is a sentence about the value alone.
+    pub(crate) set: fn(&mut Typed, &Entry<'_>) -> Result<(), String>,
+}
+
+/// What was typed for a key.
+#[derive(Debug)]
+pub(crate) struct Entry<'a> {
+    /// What stands where the key's name has `$words`.
+    pub(crate) words: Vec<&'a str>,
+    /// The text after `=`, quotes and substitutions resolved.
+    pub(crate) value: &'a str,
+}
+
+/// Every key that has an effect, in the order of the documentation.
+pub fn all() -> impl Iterator<Item = &'static Key> {
+    GROUPS.iter().copied().flatten()
+}
+
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    all().map(|key| key.name)
+}
+
+/// The entry for a key: one named exactly so before a family it belongs to.
+pub(crate) fn find(key: &[String]) -> Option<(&'static Key, Vec<&str>)> {
+    let mut family = None;
+    for known in all() {
+        match matches(known.name, key) {
+            Some(words) if words.is_empty() => return Some((known, words)),
+            Some(words) => family = family.or(Some((known, words))),
+            None => {}
+        }
+    }
+    family
+}
+
+/// The words that stand in place of `$words`, when the key fits the pattern.
+pub(crate) fn matches<'a>(pattern: &str, key: &'a [String]) -> Option<Vec<&'a str>> {
+    let mut words = Vec::new();
+    let mut parts = pattern.split('.');
+    for word in key {
+        match parts.next()? {
+            part if part.starts_with('$') => words.push(word.as_str()),
+            part if part == word => {}
+            _ => return None,
+        }
+    }
+    parts.next().is_none().then_some(words)
+}
+
+/// What a file says, before defaults and rules that look at several keys.
+#[derive(Debug, Default)]
+pub struct Typed {
+    /// Single values, each already in its place.
+    pub(crate) config: Config,
+    /// `listeners.tcp = none`
+    pub(crate) is_tcp_off: bool,
+    /// `listeners.ssl = none`
+    pub(crate) is_tls_off: bool,
+    /// `listeners.tcp.NAME`, in the file's order.
+    pub(crate) tcp: Vec<ListenAddress>,
+    /// `listeners.ssl.NAME`, in the file's order.
+    pub(crate) tls: Vec<ListenAddress>,
+    /// `ssl_options.versions.N` by N.
+    pub(crate) tls_versions: BTreeMap<String, TlsVersion>,
+    /// `auth_mechanisms.N` by N.
+    pub(crate) auth_mechanisms: BTreeMap<String, String>,
+    /// `loopback_users = none`
+    pub(crate) is_loopback_off: bool,
+    /// `loopback_users.NAME`
+    pub(crate) loopback_users: Vec<(String, bool)>,
+    /// `default_user_tags.TAG`
+    pub(crate) default_user_tags: Vec<(String, bool)>,
+    /// `log.CATEGORY.level` by category.
+    pub(crate) log_levels: BTreeMap<String, LogLevel>,
+}
+
+impl Typed {
+    /// What it comes to.
+    ///
+    /// # Errors
+    /// A sentence about keys that only make sense together.
+    pub(crate) fn resolve(self) -> Result<Config, String> {
+        let mut config = self.config;
+        if self.is_tcp_off {
+            config.listeners.tcp.clear();
+        } else if !self.tcp.is_empty() {
+            config.listeners.tcp = self.tcp;
+        }
+        if !self.is_tls_off {
+            config.listeners.tls = self.tls;
+        }
+        config.tls.versions = self.tls_versions.into_values().collect();
+        config.tls.versions.dedup();
+        if !self.auth_mechanisms.is_empty() {
+            config.auth.mechanisms = self.auth_mechanisms.into_values().collect();
+        }
+        if self.is_loopback_off {
+            config.auth.loopback_users.clear();
+        } else if !self.loopback_users.is_empty() {
+            config.auth.loopback_users = chosen(self.loopback_users);
+        }
+        if !self.default_user_tags.is_empty() {
+            config.default_user.tags = chosen(self.default_user_tags);
+        }
+        config.log.categories = self.log_levels;
+        let has_pair = config.tls.certfile.is_some() && config.tls.keyfile.is_some();
+        if !config.listeners.tls.is_empty() && !has_pair {
+            let text = "listeners.ssl needs ssl_options.certfile and ssl_options.keyfile";
+            return Err(text.to_owned());
+        }
+        Ok(config)
+    }
+}
+
+fn chosen(names: Vec<(String, bool)>) -> Vec<String> {
+    names.into_iter().filter(|(_, is_chosen)| *is_chosen).map(|(name, _)| name).collect()
+}

@@ -1,0 +1,93 @@
+//! Where log lines go: `log.*`.
+
+use super::Key;
+use crate::{
+    LogFile, LogLevel,
+    value::{boolean, one_of},
+};
+
+const LEVELS: &[(&str, LogLevel)] = &[
+    ("debug", LogLevel::Debug),
+    ("info", LogLevel::Info),
+    ("notice", LogLevel::Notice),
+    ("warning", LogLevel::Warning),
+    ("error", LogLevel::Error),
+    ("critical", LogLevel::Critical),
+    ("alert", LogLevel::Alert),
+    ("emergency", LogLevel::Emergency),
+    ("none", LogLevel::None),
+];
+
+/// A level of one category; each category is a key of its own, so that a mistyped one is noticed.
+macro_rules! category {
+    ($category:literal) => {
+        Key {
+            name: concat!("log.", $category, ".level"),
+            about: concat!("least severe level written of category ", $category),
+            set: |typed, entry| {
+                let level = one_of(entry.value, LEVELS)?;
+                typed.log_levels.insert($category.to_owned(), level);
+                Ok(())
+            },
+        }
+    };
+}
+
+pub(super) const KEYS: &[Key] = &[
+    Key {
+        name: "log.dir",
+        about: "directory of log files",
+        set: |typed, entry| {
+            typed.config.log.dir = Some(entry.value.into());
+            Ok(())
+        },
+    },
+    Key {
+        name: "log.console",
+        about: "write logs to the console",
+        set: |typed, entry| {
+            typed.config.log.console.is_enabled = boolean(entry.value)?;
+            Ok(())
+        },
+    },
+    Key {
+        name: "log.console.level",
+        about: "least severe level written to the console",
+        set: |typed, entry| {
+            typed.config.log.console.level = one_of(entry.value, LEVELS)?;
+            Ok(())
+        },
+    },
+    Key {
+        name: "log.console.stdio",
+        about: "which stream the console log goes to: stdout or stderr",
+        set: |typed, entry| {
+            let choices = [("stdout", false), ("stderr", true)];
+            typed.config.log.console.is_stderr = one_of(entry.value, &choices)?;
+            Ok(())
+        },
+    },
+    Key {
+        name: "log.file",
+        about: "log file name, or `false`",
+        set: |typed, entry| {
+            typed.config.log.file = match entry.value {
+                "false" => LogFile::Off,
+                name => LogFile::Named(name.into()),
+            };
+            Ok(())
+        },
+    },
+    Key {
+        name: "log.file.level",
+        about: "least severe level written to the file",
+        set: |typed, entry| {
+            typed.config.log.file_level = one_of(entry.value, LEVELS)?;
+            Ok(())
+        },
+    },
+    category!("default"),
+    category!("connection"),
+    category!("channel"),
+    category!("queue"),
+];

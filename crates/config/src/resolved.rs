@@ -1,0 +1,344 @@
+//! The configuration a broker runs with: every value filled in.
+
+use std::{collections::BTreeMap, net::IpAddr, path::PathBuf, time::Duration};
+
+/// All settings, with RabbitMQ's defaults where the file says nothing.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// Where clients connect.
+    pub listeners: Listeners,
+    /// `ssl_options.*`: certificates and protocol versions of the TLS listeners.
+    pub tls: TlsOptions,
+    /// The user and vhost a node creates the first time it starts.
+    pub default_user: DefaultUser,
+    /// Who may log in and how.
+    pub auth: Auth,
+    /// What one client, or all of them, may use.
+    pub limits: Limits,
+    /// `vm_memory_high_watermark.*`: where the memory alarm starts.
+    pub memory_high_watermark: MemoryHighWatermark,
+    /// `disk_free_limit.*`: where the disk alarm starts.
+    pub disk_free_limit: DiskFreeLimit,
+    /// Where log lines go.
+    pub log: Log,
+    /// `data_dir`, our own key: the directory everything durable lives in.
+    pub data_dir: Option<PathBuf>,
+    /// `cluster_name`; the node's name when absent.
+    pub cluster_name: Option<String>,
+    /// `default_queue_type`: `classic`, `quorum` or `stream`.
+    pub default_queue_type: String,
+    /// `classic_queue.confirm`, our own key: what a confirm of a persistent message promises.
+    pub classic_queue_confirm: ConfirmDurability,
+    /// `deprecated_features.permit.NAME`: what was explicitly permitted or forbidden.
+    pub deprecated_features: BTreeMap<String, bool>,
+    /// `reverse_dns_lookups`: show clients by host name.
+    pub reverse_dns_lookups: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listeners: Listeners::default(),
+            tls: TlsOptions::default(),
+            default_user: DefaultUser::default(),
+            auth: Auth::default(),
+            limits: Limits::default(),
+            memory_high_watermark: MemoryHighWatermark::Relative(0.6),
+            disk_free_limit: DiskFreeLimit::Absolute(50_000_000),
+            log: Log::default(),
+            data_dir: None,
+            cluster_name: None,
+            default_queue_type: "classic".to_owned(),
+            classic_queue_confirm: ConfirmDurability::Fsync,
+            deprecated_features: BTreeMap::new(),
+            reverse_dns_lookups: false,
+        }
+    }
+}
+
+/// `listeners.tcp.*`, `listeners.ssl.*` and `tcp_listen_options.*`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Listeners {
+    /// Plain TCP; 5672 on all interfaces unless told otherwise, empty for `listeners.tcp = none`.
+    pub tcp: Vec<ListenAddress>,
+    /// TLS; none unless told otherwise.
+    pub tls: Vec<ListenAddress>,
+    /// Socket options of both.
+    pub options: TcpListenOptions,
+}
+
+impl Default for Listeners {
+    fn default() -> Self {
+        Self {
+            tcp: vec![ListenAddress { ip: None, port: 5672 }],
+            tls: Vec::new(),
+            options: TcpListenOptions::default(),
+        }
+    }
+}
+
+/// `5672` or `127.0.0.1:5672` or `::1:5672`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ListenAddress {
+    /// The interface; `None` is all of them, IPv6 and IPv4 alike.
+    pub ip: Option<IpAddr>,
+    /// The port; 0 lets the operating system choose.
+    pub port: u16,
+}
+
+/// Socket options of AMQP listeners and of the connections they accept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TcpListenOptions {
+    /// Length of the accept queue.
+    pub backlog: u32,
+    /// `TCP_NODELAY`.
+    pub nodelay: bool,
+    /// `SO_KEEPALIVE`.
+    pub keepalive: bool,
+    /// `SO_SNDBUF`, bytes; the system's choice when absent.
+    pub sndbuf: Option<u32>,
+    /// `SO_RCVBUF`, bytes; the system's choice when absent.
+    pub recbuf: Option<u32>,
+}
+
+impl Default for TcpListenOptions {
+    fn default() -> Self {
+        Self { backlog: 128, nodelay: true, keepalive: false, sndbuf: None, recbuf: None }
+    }
+}
+
+/// `ssl_options.*`. Every PEM path is as typed: relative ones are the server's to resolve.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TlsOptions {
+    /// Certificates of the authorities that clients' certificates are checked against.
+    pub cacertfile: Option<PathBuf>,
+    /// This server's certificate chain.
+    pub certfile: Option<PathBuf>,
+    /// Its private key.
+    pub keyfile: Option<PathBuf>,
+    /// Passphrase of the key.
+    pub password: Option<String>,
+    /// Whether a client's certificate is checked.
+    pub verify: TlsVerify,
+    /// With [`TlsVerify::Peer`]: refuse clients that send no certificate.
+    pub fail_if_no_peer_cert: bool,
+    /// Accepted versions; empty for the library's choice (1.2 and 1.3).
+    pub versions: Vec<TlsVersion>,
+}
+
+/// `ssl_options.verify`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TlsVerify {
+    /// `verify_none`
+    #[default]
+    None,
+    /// `verify_peer`
+    Peer,
+}
+
+/// `ssl_options.versions.N`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TlsVersion {
+    /// `tlsv1.2`
+    V12,
+    /// `tlsv1.3`
+    V13,
+}
+
+/// `default_user`, `default_pass`, `default_vhost`, `default_permissions.*`, `default_user_tags.*`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DefaultUser {
+    /// Name.
+    pub name: String,
+    /// Password in clear.
+    pub password: String,
+    /// Tags, in the order typed.
+    pub tags: Vec<String>,
+    /// The vhost that is created, and granted to the user.
+    pub vhost: String,
+    /// Patterns on that vhost.
+    pub configure: String,
+    /// See `configure`.
+    pub write: String,
+    /// See `configure`.
+    pub read: String,
+}
+
+impl Default for DefaultUser {
+    fn default() -> Self {
+        Self {
+            name: "guest".to_owned(),
+            password: "guest".to_owned(),
+            tags: vec!["administrator".to_owned()],
+            vhost: "/".to_owned(),
+            configure: ".*".to_owned(),
+            write: ".*".to_owned(),
+            read: ".*".to_owned(),
+        }
+    }
+}
+
+/// How clients log in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Auth {
+    /// `auth_mechanisms.N` in the order announced in `connection.start`.
+    pub mechanisms: Vec<String>,
+    /// `loopback_users`: users that may log in from this machine only.
+    pub loopback_users: Vec<String>,
+    /// `anonymous_login_user`; `None` switches ANONYMOUS off.
+    pub anonymous_login_user: Option<String>,
+    /// `anonymous_login_pass`.
+    pub anonymous_login_pass: String,
+}
+
+impl Default for Auth {
+    fn default() -> Self {
+        Self {
+            mechanisms: ["ANONYMOUS", "PLAIN", "AMQPLAIN"].map(str::to_owned).to_vec(),
+            loopback_users: vec!["guest".to_owned()],
+            anonymous_login_user: Some("guest".to_owned()),
+            anonymous_login_pass: "guest".to_owned(),
+        }
+    }
+}
+
+/// Limits on clients and on what they create. `None` is `infinity`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// `heartbeat`, seconds, offered in `connection.tune`; 0 is off.
+    pub heartbeat: u16,
+    /// `frame_max`, bytes, offered in `connection.tune`; 0 is no limit.
+    pub frame_max: u32,
+    /// `initial_frame_max`, bytes: largest frame before tuning.
+    pub initial_frame_max: u32,
+    /// `max_channels_per_connection`: the `channel_max` offered in `connection.tune`; 0 is no limit.
+    pub channel_max: u16,
+    /// `channel_max_per_node`
+    pub channel_max_per_node: Option<u64>,
+    /// `consumer_max_per_channel`
+    pub consumer_max_per_channel: Option<u64>,
+    /// `max_connections`: client connections of this node.
+    pub max_connections: Option<u64>,
+    /// `max_message_size`, bytes of the body.
+    pub max_message_size: u64,
+    /// `handshake_timeout`: from accept to `connection.open`.
+    pub handshake_timeout: Option<Duration>,
+    /// `ssl_handshake_timeout`
+    pub tls_handshake_timeout: Duration,
+    /// `cluster_queue_limit`
+    pub cluster_queue_limit: Option<u64>,
+    /// `cluster_exchange_limit`
+    pub cluster_exchange_limit: Option<u64>,
+    /// `vhost_max`
+    pub vhost_max: Option<u64>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            heartbeat: 60,
+            frame_max: 131_072,
+            initial_frame_max: 8192,
+            channel_max: 2047,
+            channel_max_per_node: None,
+            consumer_max_per_channel: None,
+            max_connections: None,
+            max_message_size: 16 << 20,
+            handshake_timeout: Some(Duration::from_secs(10)),
+            tls_handshake_timeout: Duration::from_secs(5),
+            cluster_queue_limit: None,
+            cluster_exchange_limit: None,
+            vhost_max: None,
+        }
+    }
+}
+
+/// `vm_memory_high_watermark.*`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum MemoryHighWatermark {
+    /// A share of the memory this process may use; 0 raises the alarm at once.
+    Relative(f64),
+    /// Bytes.
+    Absolute(u64),
+}
+
+/// `disk_free_limit.*`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum DiskFreeLimit {
+    /// A multiple of the memory this process may use.
+    Relative(f64),
+    /// Bytes.
+    Absolute(u64),
+}
+
+/// What a publisher confirm of a persistent message on a classic queue promises.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConfirmDurability {
+    /// `fsync`: the message is on the disk. Ours, and the default.
+    Fsync,
+    /// `os`: the operating system has it. What RabbitMQ promises.
+    Os,
+}
+
+/// `log.*`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Log {
+    /// `log.dir`
+    pub dir: Option<PathBuf>,
+    /// Standard output or error.
+    pub console: LogConsole,
+    /// `log.file`
+    pub file: LogFile,
+    /// `log.file.level`
+    pub file_level: LogLevel,
+    /// `log.CATEGORY.level` (`default`, `connection`, `channel`, `queue`, ...): overrides for
+    /// lines of that category, on every output.
+    pub categories: BTreeMap<String, LogLevel>,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self {
+            dir: None,
+            console: LogConsole { is_enabled: true, level: LogLevel::Info, is_stderr: false },
+            file: LogFile::Off,
+            file_level: LogLevel::Info,
+            categories: BTreeMap::new(),
+        }
+    }
+}
+
+/// `log.console*`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogConsole {
+    /// `log.console`. On by default: a broker that was started by hand shows what it does.
+    pub is_enabled: bool,
+    /// `log.console.level`
+    pub level: LogLevel,
+    /// `log.console.stdio = stderr`
+    pub is_stderr: bool,
+}
+
+/// `log.file`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LogFile {
+    /// `false`
+    Off,
+    /// A file name, inside `log.dir` unless absolute.
+    Named(PathBuf),
+}
+
+/// Levels, least severe first. `None` writes nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "syslog's names")]
+pub enum LogLevel {
+    Debug,
+    Info,
+    Notice,
+    Warning,
+    Error,
+    Critical,
+    Alert,
+    Emergency,
+    None,
+}
