@@ -1,2 +1,19 @@
-//! storage
+//! Records and groups on stable storage: the node's shared write-ahead log ([`Wal`]) and the
+//! numbered logs under it ([`Log`], made by [`EngineLog`] on disk and [`MemoryLog`] in tests).
+//!
+//! Knows bytes, indexes, files and what a power cut may leave behind. Must not know queues,
+//! messages, raft, protocols or tokio, and starts no thread of its own: the writer's body is
+//! [`Wal::run`] and its caller owns the thread.
 #![forbid(unsafe_code)]
+
+mod engine_log;
+mod error;
+mod log;
+mod memory_log;
+mod wal;
+
+pub use engine_log::{EngineLog, EngineOptions};
+pub use error::Error;
+pub use log::{Batch, Flush, GroupId, Log, Op, Payload};
+pub use memory_log::MemoryLog;
+pub use wal::{Durability, Lsn, Waiter, Wal};

@@ -1,0 +1,107 @@
+//! Cuts what a power cut tore, before the engine looks.
+//!
+//! The engine's recovery checks the index that ends each block but not the entries in front of it.
+//! A power cut may keep the former and lose the latter (pages reach the device in any order), and
+//! the entries would then fail to read much later. So the last file of each queue is walked here
+//! once, entries included, and cut at the first block that is not whole.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+/// Digits of the sequence number that begins a file's name.
+const SEQUENCE_DIGITS: usize = 16;
+/// Names of the two queues' files: what is appended, and what was moved out of old files.
+const SUFFIXES: [&str; 2] = [".raftlog", ".rewrite"];
+/// Magic text, format version, alignment.
+const FILE_HEADER_LEN: u64 = 53 + 8 + 8;
+/// Length and kind, offset of the index.
+const BLOCK_HEADER_LEN: usize = 16;
+/// Checksum that ends the entries and the index of a block.
+const CHECKSUM_LEN: usize = 4;
+/// Largest block that is read in one piece. Longer ones are left to the engine: the longest write
+/// of ours is far shorter (a segment, or one entry).
+const BLOCK_BYTES_MAX: u64 = 1 << 30;
+
+/// Cuts the torn tail of the last file of each queue in `dir`; a missing directory has none.
+pub(super) fn cut_torn(dir: &Path) -> io::Result<()> {
+    for suffix in SUFFIXES {
+        let Some((sequence, path)) = last_file(dir, suffix)? else { continue };
+        let file = OpenOptions::new().read(true).write(true).open(&path)?;
+        if let Some(offset) = first_torn(&file, sequence)? {
+            tracing::warn!(
+                file = %path.display(),
+                offset,
+                "cut the torn tail of the log: what follows was never synced"
+            );
+            file.set_len(offset)?;
+            file.sync_all()?;
+        }
+    }
+    Ok(())
+}
+
+fn last_file(dir: &Path, suffix: &str) -> io::Result<Option<(u64, PathBuf)>> {
+    let entries = match dir.read_dir() {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let mut last = None;
+    for entry in entries {
+        let entry = entry?;
+        let name = entry.file_name();
+        let Some(digits) = name.to_str().and_then(|name| name.strip_suffix(suffix)) else {
+            continue;
+        };
+        if digits.len() == SEQUENCE_DIGITS
+            && let Ok(sequence) = digits.parse()
+        {
+            last = last.max(Some((sequence, entry.path())));
+        }
+    }
+    Ok(last)
+}
+
+/// Where the first block begins whose index is whole and whose entries are not. A block whose
+/// index is damaged as well ends the walk: the engine itself cuts there.
+fn first_torn(file: &File, sequence: u64) -> io::Result<Option<u64>> {
+    let file_len = file.metadata()?.len();
+    let mut offset = FILE_HEADER_LEN;
+    let mut header = [0; BLOCK_HEADER_LEN];
+    let mut block = Vec::new();
+    while offset + BLOCK_HEADER_LEN as u64 <= file_len {
+        file.read_exact_at(&mut header, offset)?;
+        let Some((index_at, len)) = parse_header(header) else { return Ok(None) };
+        if len > BLOCK_BYTES_MAX || offset + len > file_len {
+            return Ok(None);
+        }
+        block.resize(usize::try_from(len).map_err(io::Error::other)?, 0);
+        file.read_exact_at(&mut block, offset)?;
+        let (entries, index) = block.split_at(usize::try_from(index_at).map_err(io::Error::other)?);
+        // Blocks are signed with their file's number, or a reused file's old ones would pass.
+        if !is_whole(index, sequence as u32) {
+            return Ok(None);
+        }
+        let entries = &entries[BLOCK_HEADER_LEN..];
+        if !entries.is_empty() && !is_whole(entries, 0) {
+            return Ok(Some(offset));
+        }
+        offset += len;
+    }
+    Ok(None)
+}
+
+/// Offset of the index inside the block, and the block's length.
+fn parse_header(header: [u8; BLOCK_HEADER_LEN]) -> Option<(u64, u64)> {
+    let (len, index_at) = header.split_first_chunk::<8>()?;
+    let len = u64::from_be_bytes(*len) >> 8;
+    let index_at = u64::from_be_bytes(*index_at.first_chunk::<8>()?);
+    (BLOCK_HEADER_LEN as u64 <= index_at && index_at < len).then_some((index_at, len))
+}
+
+fn is_whole(bytes: &[u8], signature: u32) -> bool {
+    let Some((content, checksum)) = bytes.split_last_chunk::<CHECKSUM_LEN>() else { return false };
+    crc32fast::hash(content) == u32::from_le_bytes(*checksum) ^ signature
+}

@@ -1,0 +1,264 @@
+//! The node's write-ahead log: many producers append under their own locks, one writer thread
+//! carries everything that arrived during one sync to the log with the next.
+
+use std::sync::Arc;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use parking_lot::{Condvar, Mutex};
+
+use crate::{Error, GroupId, Log};
+use groups::Groups;
+use segment::Segment;
+use writer::Writer;
+
+mod chunk;
+mod groups;
+mod segment;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+/// Empty segments kept for the next appends (256 KiB each).
+const SPARE_SEGMENTS_MAX: usize = 32;
+/// Idle time after which the spare segments are given back to the allocator.
+const IDLE_BEFORE_TRIM: Duration = Duration::from_secs(5);
+
+/// Position of an append in the order of all appends of this node since it started; grows by one
+/// per append. Zero is before the first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Lsn(pub u64);
+
+/// What [`Wal::durable`] promises.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// Synced to stable storage: survives a power cut.
+    #[default]
+    Fsync,
+    /// Handed to the operating system: survives the end of the process only. RabbitMQ's classic
+    /// queues promise this much.
+    Os,
+}
+
+/// Someone who waits for an append to become durable.
+///
+/// Called on the writer thread, without any lock of the log held: be quick, and only hand over.
+pub trait Waiter: Send + Sync {
+    /// Everything up to `durable` is safe; that includes the position that was waited for.
+    fn handle_durable(&self, durable: Lsn);
+
+    /// The log failed: the position that was waited for will never be durable.
+    fn handle_failure(&self, error: &Error);
+}
+
+/// The shared write-ahead log in front of a [`Log`].
+///
+/// Groups are the caller's numbers below [`GroupId::MAX`], from 1. Each holds records with
+/// contiguous indexes that the caller chooses. Append, compaction and removal take effect in the
+/// order of their calls. Nothing in this type blocks on the device except [`Wal::run`],
+/// [`Wal::replay`] and [`Wal::purge`].
+pub struct Wal {
+    log: Arc<dyn Log>,
+    durability: Durability,
+    front: Mutex<Front>,
+    /// Wakes the writer.
+    work: Condvar,
+    durable: AtomicU64,
+    pending: AtomicU64,
+    failure: OnceLock<Error>,
+    /// Behind a lock for the sake of replays while the writer runs; always taken before `front`.
+    groups: Mutex<Groups>,
+}
+
+/// What producers write into. The lock is a leaf: held for a copy, never while anything else is
+/// taken.
+#[derive(Default)]
+struct Front {
+    current: Segment,
+    /// Filled segments in order, all before `current`.
+    full: Vec<Segment>,
+    spare: Vec<Segment>,
+    last: u64,
+    waiters: Vec<(Lsn, Arc<dyn Waiter>)>,
+    writer_parked: bool,
+    closed: bool,
+}
+
+impl Wal {
+    /// A write-ahead log over `log`. Groups found there are kept; replay them with
+    /// [`Wal::replay`] or [`Wal::replay_all`] before appending to them.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the log takes no writes.
+    pub fn open(log: Arc<dyn Log>, durability: Durability) -> Result<Self, Error> {
+        let groups = Groups::open(&*log)?;
+        Ok(Self {
+            log,
+            durability,
+            front: Mutex::default(),
+            work: Condvar::new(),
+            durable: AtomicU64::new(0),
+            pending: AtomicU64::new(0),
+            failure: OnceLock::new(),
+            groups: Mutex::new(groups),
+        })
+    }
+
+    /// Appends a record: copies `record` into the current buffer and returns its position.
+    /// `index` must be one more than the group's last (any index for a new group).
+    ///
+    /// # Panics
+    /// Never on behalf of the device: when the log has failed the record is dropped and its
+    /// position never becomes durable. A record of 4 GiB or more is refused by an assertion.
+    pub fn append(&self, group: GroupId, index: u64, record: &[u8]) -> Lsn {
+        let mut front = self.front.lock();
+        front.last += 1;
+        let lsn = Lsn(front.last);
+        if !front.current.has_room(record.len()) {
+            front.rotate();
+        }
+        front.current.append(group, index, record, lsn);
+        self.pending.fetch_add(record.len() as u64, Ordering::Relaxed);
+        self.wake(front);
+        lsn
+    }
+
+    /// Lets the group forget its records below `keep_from`. Takes effect with the next append that
+    /// becomes durable; until then a restart may replay them again.
+    pub fn compact(&self, group: GroupId, keep_from: u64) {
+        self.front.lock().current.compact(group, keep_from);
+    }
+
+    /// Drops the group; its number may be used again from any index. Takes effect with the next
+    /// append that becomes durable: after a restart, drop what nobody knows.
+    pub fn remove(&self, group: GroupId) {
+        self.front.lock().current.remove(group);
+    }
+
+    /// The position up to which everything is durable.
+    #[must_use]
+    pub fn durable(&self) -> Lsn {
+        Lsn(self.durable.load(Ordering::Acquire))
+    }
+
+    /// The position of the last append.
+    #[must_use]
+    pub fn last(&self) -> Lsn {
+        Lsn(self.front.lock().last)
+    }
+
+    /// Bytes of records appended and not yet durable: the measure for pausing producers, since
+    /// nothing here refuses or waits. Stays up once the log has failed.
+    #[must_use]
+    pub fn pending_bytes(&self) -> u64 {
+        self.pending.load(Ordering::Relaxed)
+    }
+
+    /// Why the log failed, once it did. Final.
+    #[must_use]
+    pub fn failure(&self) -> Option<&Error> {
+        self.failure.get()
+    }
+
+    /// Calls `waiter` once, on the writer thread, as soon as `lsn` is durable (also if it already
+    /// is) or the log has failed. Never called after [`Wal::run`] has returned.
+    pub fn notify_when(&self, lsn: Lsn, waiter: Arc<dyn Waiter>) {
+        let mut front = self.front.lock();
+        front.waiters.push((lsn, waiter));
+        self.wake(front);
+    }
+
+    /// The body of the writer thread: writes what was appended until the log is closed and
+    /// everything is written. Parks without polling while there is nothing to do.
+    ///
+    /// # Errors
+    /// Why the log failed. It keeps telling waiters so until it is closed.
+    pub fn run(&self) -> Result<(), Error> {
+        Writer::new(self).run();
+        self.failure.get().cloned().map_or(Ok(()), Err)
+    }
+
+    /// Lets [`Wal::run`] return after it has written everything appended before this call.
+    pub fn close(&self) {
+        let mut front = self.front.lock();
+        front.closed = true;
+        self.wake(front);
+    }
+
+    /// The groups that hold records.
+    #[must_use]
+    pub fn groups(&self) -> Vec<GroupId> {
+        let mut groups: Vec<_> = self
+            .log
+            .groups()
+            .into_iter()
+            .filter_map(GroupId::to_wal)
+            .filter(|&group| group != groups::OWN_GROUP)
+            .collect();
+        groups.sort_unstable();
+        groups
+    }
+
+    /// Hands out the durable records of a group in order, in bounded memory. Meant for the start,
+    /// before the group takes appends.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] when a record cannot be read; those before it were handed out.
+    pub fn replay(&self, group: GroupId, visit: &mut dyn FnMut(u64, &[u8])) -> Result<(), Error> {
+        self.groups.lock().replay(&*self.log, group, visit)
+    }
+
+    /// Hands out the durable records of all groups, in order within each group.
+    ///
+    /// # Errors
+    /// As [`Wal::replay`].
+    pub fn replay_all(&self, visit: &mut dyn FnMut(GroupId, u64, &[u8])) -> Result<(), Error> {
+        for group in self.groups() {
+            self.replay(group, &mut |index, record| visit(group, index, record))?;
+        }
+        Ok(())
+    }
+
+    /// Frees files, see [`Log::purge`]. Returns the groups that hold back most: page their records
+    /// out and compact them.
+    ///
+    /// # Errors
+    /// As [`Log::purge`].
+    pub fn purge(&self) -> Result<Vec<GroupId>, Error> {
+        let groups = self.log.purge()?;
+        Ok(groups
+            .into_iter()
+            .filter_map(GroupId::to_wal)
+            .filter(|&group| group != groups::OWN_GROUP)
+            .collect())
+    }
+
+    /// Wakes the writer if it is parked, after the lock is released.
+    fn wake(&self, mut front: parking_lot::MutexGuard<'_, Front>) {
+        if front.writer_parked {
+            front.writer_parked = false;
+            drop(front);
+            self.work.notify_one();
+        }
+    }
+}
+
+impl Front {
+    /// Puts the current segment behind the full ones and begins another.
+    fn rotate(&mut self) {
+        let next = self.spare.pop().unwrap_or_default();
+        let filled = std::mem::replace(&mut self.current, next);
+        if !filled.is_empty() {
+            self.full.push(filled);
+        }
+    }
+
+    /// Whether the writer has something to write, sync or tell.
+    fn has_work(&self) -> bool {
+        !self.full.is_empty()
+            || self.current.last().is_some()
+            || !self.waiters.is_empty()
+            || self.closed
+    }
+}
