@@ -1,0 +1,27 @@
+//! What can go wrong in a group.
+
+/// An operating error of a group.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// The log below failed or is damaged. The group must not be used further.
+    #[error(transparent)]
+    Log(#[from] storage::Error),
+    /// What the log holds is not a raft log that this node could have written.
+    #[error("the stored state of the group is damaged: {0}")]
+    Damaged(String),
+    /// This node is not the leader, or a leader that is being replaced: propose elsewhere.
+    #[error("not the leader")]
+    NotLeader,
+    /// The raft core refused a message or a step.
+    #[error("raft: {0}")]
+    Raft(String),
+}
+
+impl From<raft::Error> for Error {
+    fn from(error: raft::Error) -> Self {
+        match error {
+            raft::Error::ProposalDropped => Self::NotLeader,
+            error => Self::Raft(error.to_string()),
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! One raft group on one node.
+
+use protobuf::Message as _;
+use raft::eraftpb::{ConfChange, ConfChangeV2, Entry, EntryType, Message, Snapshot};
+use raft::{Config, RawNode, StateRole, Storage as _};
+use storage::{Flush, GroupId, Log};
+
+use crate::Error;
+use crate::store::Store;
+
+#[cfg(test)]
+mod tests;
+
+/// Ticks without word from the leader before an election, at the least.
+const ELECTION_TICKS: usize = 10;
+/// Ticks between a leader's heartbeats.
+const HEARTBEAT_TICKS: usize = 2;
+/// Bytes of entries in one message to a follower.
+const MESSAGE_BYTES_MAX: u64 = 1 << 20;
+/// Messages in flight to one follower.
+const MESSAGES_IN_FLIGHT_MAX: usize = 64;
+/// Bytes of committed entries handed out in one step of [`Group::poll`].
+const COMMITTED_BYTES_MAX: u64 = 4 << 20;
+
+/// A node of the cluster. Not zero.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NodeId(pub u64);
+
+/// What the group has agreed on, in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Committed<'a> {
+    /// An entry that some member proposed.
+    Entry {
+        /// Its place in the log. Indexes grow; some are taken by the group itself.
+        index: u64,
+        /// What its proposer passed along.
+        context: &'a [u8],
+        /// What its proposer passed.
+        data: &'a [u8],
+    },
+    /// The whole state up to `index`, from a leader whose log no longer reaches back to ours:
+    /// replaces everything applied so far.
+    Snapshot {
+        /// The last entry it covers.
+        index: u64,
+        /// What [`Group::save_snapshot`] was given on the leader.
+        data: &'a [u8],
+    },
+}
+
+/// A raft group: propose, tick and step, then poll.
+///
+/// Deterministic: the only chance in raft, the election timeout, is fixed by the node's id.
+/// After an error of [`Group::poll`] or [`Group::save_snapshot`] the group must be dropped.
+pub struct Group<L: Log> {
+    node: RawNode<Store<L>>,
+    id: NodeId,
+    applied: u64,
+}
+
+impl<L: Log> Group<L> {
+    /// Opens `group` in `log` as this `node` left it; an empty log begins a group of one voter.
+    /// A single voter leads at once. Entries after the snapshot come out of the first polls.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] when the log holds something else than this group.
+    pub fn open(log: L, group: GroupId, node: NodeId) -> Result<Self, Error> {
+        let store = Store::open(log, group, &[node.0])?;
+        let applied = store.snapshot_metadata().index;
+        let timeout = ELECTION_TICKS + usize::try_from(node.0 % 10).unwrap_or(0);
+        let config = Config {
+            id: node.0,
+            applied,
+            election_tick: ELECTION_TICKS,
+            min_election_tick: timeout,
+            max_election_tick: timeout + 1,
+            heartbeat_tick: HEARTBEAT_TICKS,
+            max_size_per_msg: MESSAGE_BYTES_MAX,
+            max_inflight_msgs: MESSAGES_IN_FLIGHT_MAX,
+            max_committed_size_per_ready: COMMITTED_BYTES_MAX,
+            check_quorum: true,
+            pre_vote: true,
+            ..Config::default()
+        };
+        let logger = slog::Logger::root(slog::Discard, slog::o!());
+        let node_id = node;
+        let node = RawNode::new(&config, store, &logger)?;
+        let mut group = Self { node, id: node_id, applied };
+        group.lead_if_alone()?;
+        Ok(group)
+    }
+
+    /// Proposes an entry. It comes out of a later [`Group::poll`], here and on the other members,
+    /// unless leadership is lost first. Empty `data` never comes out.
+    ///
+    /// # Errors
+    /// [`Error::NotLeader`].
+    pub fn propose(&mut self, context: Vec<u8>, data: Vec<u8>) -> Result<(), Error> {
+        Ok(self.node.propose(context, data)?)
+    }
+
+    /// Lets one unit of time pass.
+    pub fn tick(&mut self) {
+        self.node.tick();
+    }
+
+    /// Takes a message of another member. Messages of one peer must arrive in order.
+    ///
+    /// # Errors
+    /// [`Error::Raft`] for a message that makes no sense here; it has no effect.
+    pub fn step(&mut self, message: Message) -> Result<(), Error> {
+        Ok(self.node.step(message)?)
+    }
+
+    /// Whether [`Group::poll`] has anything to do.
+    #[must_use]
+    pub fn has_ready(&self) -> bool {
+        self.node.has_ready()
+    }
+
+    /// Makes progress: persists what is new in one synced write, then hands what is committed to
+    /// `apply`, and returns the messages to send (none in a group of one).
+    ///
+    /// # Errors
+    /// [`Error::Log`]: nothing that was not handed out may be assumed to be stable.
+    pub fn poll(&mut self, apply: &mut dyn FnMut(Committed<'_>)) -> Result<Vec<Message>, Error> {
+        let mut messages = Vec::new();
+        while self.node.has_ready() {
+            let mut ready = self.node.ready();
+            messages.append(&mut ready.take_messages());
+            if !ready.snapshot().is_empty() {
+                self.install(ready.snapshot(), apply)?;
+            }
+            let committed = ready.take_committed_entries();
+            let entries = ready.take_entries();
+            let flush = if ready.must_sync() { Flush::Sync } else { Flush::Write };
+            self.node.mut_store().persist(ready.hs(), entries, flush)?;
+            messages.append(&mut ready.take_persisted_messages());
+            self.apply(committed, apply)?;
+            let mut light = self.node.advance_append(ready);
+            messages.append(&mut light.take_messages());
+            self.apply(light.take_committed_entries(), apply)?;
+            self.node.advance_apply_to(self.applied);
+            self.lead_if_alone()?;
+        }
+        Ok(messages)
+    }
+
+    /// Whether this node may propose.
+    #[must_use]
+    pub fn is_leader(&self) -> bool {
+        self.node.raft.state == StateRole::Leader
+    }
+
+    /// The leader as far as this node knows.
+    #[must_use]
+    pub fn leader(&self) -> Option<NodeId> {
+        Some(NodeId(self.node.raft.leader_id)).filter(|leader| leader.0 != 0)
+    }
+
+    /// The current term.
+    #[must_use]
+    pub fn term(&self) -> u64 {
+        self.node.raft.term
+    }
+
+    /// Index of the last entry handed out, or covered by the snapshot at the start.
+    #[must_use]
+    pub fn applied(&self) -> u64 {
+        self.applied
+    }
+
+    /// Stores the caller's whole state after `index`, which it must have been handed, and drops
+    /// the entries up to there.
+    ///
+    /// # Errors
+    /// [`Error::Log`]; [`Error::Raft`] for an index that was not applied yet.
+    pub fn save_snapshot(&mut self, index: u64, data: &[u8]) -> Result<(), Error> {
+        if index > self.applied {
+            return Err(Error::Raft(format!("entry {index} is not applied yet")));
+        }
+        if index <= self.node.store().snapshot_metadata().index {
+            return Ok(());
+        }
+        let mut metadata = raft::eraftpb::SnapshotMetadata {
+            index,
+            term: self.node.store().term(index)?,
+            ..Default::default()
+        };
+        metadata.set_conf_state(self.node.store().conf_state().clone());
+        self.node.mut_store().save_snapshot(metadata, data)
+    }
+
+    /// The stored snapshot and the index of the last entry it covers: where recovery begins.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] or [`Error::Log`] when it cannot be read.
+    pub fn snapshot(&self) -> Result<Option<(u64, Vec<u8>)>, Error> {
+        let index = self.node.store().snapshot_metadata().index;
+        if index == 0 {
+            return Ok(None);
+        }
+        Ok(Some((index, self.node.store().snapshot_data()?)))
+    }
+
+    /// A group of one need not wait for its election timeout.
+    fn lead_if_alone(&mut self) -> Result<(), Error> {
+        let voters = &self.node.store().conf_state().voters;
+        if self.node.raft.state == StateRole::Follower && *voters == [self.id.0] {
+            self.node.campaign()?;
+        }
+        Ok(())
+    }
+
+    fn install(
+        &mut self,
+        snapshot: &Snapshot,
+        apply: &mut dyn FnMut(Committed<'_>),
+    ) -> Result<(), Error> {
+        let metadata = snapshot.get_metadata().clone();
+        let index = metadata.index;
+        self.node.mut_store().save_snapshot(metadata, &snapshot.data)?;
+        apply(Committed::Snapshot { index, data: &snapshot.data });
+        self.applied = index;
+        Ok(())
+    }
+
+    fn apply(
+        &mut self,
+        entries: Vec<Entry>,
+        apply: &mut dyn FnMut(Committed<'_>),
+    ) -> Result<(), Error> {
+        for entry in entries {
+            self.applied = entry.index;
+            match entry.get_entry_type() {
+                // A new leader's first entry is empty.
+                EntryType::EntryNormal if entry.data.is_empty() => {}
+                EntryType::EntryNormal => apply(Committed::Entry {
+                    index: entry.index,
+                    context: &entry.context,
+                    data: &entry.data,
+                }),
+                EntryType::EntryConfChange => {
+                    let change = ConfChange::parse_from_bytes(&entry.data);
+                    let change = change.map_err(|error| Error::Damaged(error.to_string()))?;
+                    let members = self.node.apply_conf_change(&change)?;
+                    self.node.mut_store().set_conf_state(members)?;
+                }
+                EntryType::EntryConfChangeV2 => {
+                    let change = ConfChangeV2::parse_from_bytes(&entry.data);
+                    let change = change.map_err(|error| Error::Damaged(error.to_string()))?;
+                    let members = self.node.apply_conf_change(&change)?;
+                    self.node.mut_store().set_conf_state(members)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}

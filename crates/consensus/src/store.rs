@@ -1,0 +1,389 @@
+//! A group's log, votes and snapshot in a [`Log`].
+//!
+//! Two log groups per raft group: the raft log with the small state as keys, and the snapshot in
+//! slices, because keys stay in memory and a snapshot need not.
+
+use std::collections::VecDeque;
+
+use protobuf::Message as _;
+use raft::eraftpb::{ConfState, Entry, HardState, Snapshot, SnapshotMetadata};
+use raft::{GetEntriesContext, RaftState, Storage, StorageError};
+use storage::{Batch, Flush, GroupId, Log};
+
+use crate::Error;
+
+/// Term, vote and commit index.
+const HARD_STATE_KEY: &[u8] = b"hard";
+/// The members.
+const CONF_STATE_KEY: &[u8] = b"conf";
+/// What the snapshot covers, and which slices hold it.
+const SNAPSHOT_KEY: &[u8] = b"snapshot";
+/// Bytes of a snapshot's slice: one write each, so that no write holds the log for long.
+const SLICE_BYTES: usize = 1 << 20;
+/// Entries kept in memory behind the last, so that what was just written need not be read back.
+const CACHE_BYTES: usize = 1 << 20;
+/// Entries read from the log at once.
+const READ_BYTES: usize = 4 << 20;
+/// Entries kept behind a snapshot when there are other voters: one that is this little behind
+/// catches up from the log instead of from a snapshot.
+const CATCH_UP_ENTRIES: u64 = 1024;
+
+/// A raft group's stable storage, with the part that raft asks for often in memory.
+pub(crate) struct Store<L> {
+    log: L,
+    entries_group: GroupId,
+    slices_group: GroupId,
+    hard_state: HardState,
+    conf_state: ConfState,
+    snapshot: Stored,
+    /// Index and term of the entry before the first: the snapshot's, or an older kept entry's.
+    before_first: (u64, u64),
+    last: u64,
+    cache: Cache,
+}
+
+/// Where the snapshot is.
+#[derive(Clone, Debug, Default)]
+struct Stored {
+    metadata: SnapshotMetadata,
+    slices: std::ops::Range<u64>,
+}
+
+/// The newest entries.
+#[derive(Default)]
+struct Cache {
+    entries: VecDeque<Entry>,
+    bytes: usize,
+}
+
+impl Cache {
+    fn push(&mut self, entry: Entry) {
+        while self.entries.back().is_some_and(|last| last.index >= entry.index)
+            && let Some(replaced) = self.entries.pop_back()
+        {
+            self.bytes -= replaced.data.len();
+        }
+        self.bytes += entry.data.len();
+        self.entries.push_back(entry);
+        while self.bytes > CACHE_BYTES
+            && self.entries.len() > 1
+            && let Some(oldest) = self.entries.pop_front()
+        {
+            self.bytes -= oldest.data.len();
+        }
+    }
+
+    fn drop_below(&mut self, index: u64) {
+        while self.entries.front().is_some_and(|first| first.index < index)
+            && let Some(oldest) = self.entries.pop_front()
+        {
+            self.bytes -= oldest.data.len();
+        }
+    }
+
+    fn get(&self, index: u64) -> Option<&Entry> {
+        let first = self.entries.front()?.index;
+        self.entries.get(usize::try_from(index.checked_sub(first)?).ok()?)
+    }
+}
+
+impl<L: Log> Store<L> {
+    /// Reads the group's state; a group that was never used begins with `voters`.
+    pub(crate) fn open(log: L, group: GroupId, voters: &[u64]) -> Result<Self, Error> {
+        let entries_group = GroupId(group.0 << 1).unshared();
+        let slices_group = GroupId((group.0 << 1) | 1).unshared();
+        let hard_state: HardState = read_key(&log, entries_group, HARD_STATE_KEY)?;
+        let mut conf_state: ConfState = read_key(&log, entries_group, CONF_STATE_KEY)?;
+        if conf_state.voters.is_empty() {
+            conf_state.voters = voters.to_vec();
+        }
+        let snapshot = match log.get(entries_group, SNAPSHOT_KEY) {
+            Some(bytes) => Stored::decode(&bytes)?,
+            None => Stored::default(),
+        };
+        let mut store = Self {
+            log,
+            entries_group,
+            slices_group,
+            hard_state,
+            conf_state,
+            before_first: (snapshot.metadata.index, snapshot.metadata.term),
+            last: snapshot.metadata.index,
+            snapshot,
+            cache: Cache::default(),
+        };
+        store.find_entries()?;
+        Ok(store)
+    }
+
+    /// Places the stored entries relative to the snapshot and refuses what raft would panic on.
+    fn find_entries(&mut self) -> Result<(), Error> {
+        let covered = self.snapshot.metadata.index;
+        if let Some((first, last)) = self.log.span(self.entries_group) {
+            if first > covered + 1 {
+                return Err(Error::Damaged(format!("no entry between {covered} and {first}")));
+            }
+            if first <= covered && last >= covered {
+                // The oldest kept entry only vouches for the term before the next.
+                let mut kept = self.read(first, first + 1, 0)?;
+                let Some(kept) = kept.pop() else {
+                    return Err(Error::Damaged(format!("entry {first} is missing")));
+                };
+                self.before_first = (kept.index, kept.term);
+            }
+            self.last = last.max(covered);
+        }
+        let committed = self.hard_state.commit;
+        if committed > self.last {
+            return Err(Error::Damaged(format!(
+                "entry {committed} was committed and the log ends at {}",
+                self.last
+            )));
+        }
+        self.hard_state.commit = committed.max(covered);
+        Ok(())
+    }
+
+    /// Persists what a ready asks for in one batch.
+    pub(crate) fn persist(
+        &mut self,
+        hard_state: Option<&HardState>,
+        entries: Vec<Entry>,
+        flush: Flush,
+    ) -> Result<(), Error> {
+        let mut batch = Batch::default();
+        if let Some(hard_state) = hard_state {
+            self.hard_state = hard_state.clone();
+            batch.put(self.entries_group, HARD_STATE_KEY, encode(hard_state)?);
+        }
+        for entry in entries {
+            batch.append(self.entries_group, entry.index, encode(&entry)?);
+            self.last = entry.index;
+            self.cache.push(entry);
+        }
+        if !batch.is_empty() {
+            self.log.write(&mut batch, flush)?;
+        }
+        Ok(())
+    }
+
+    /// Records new members. Stable with the next synced write: raft applies it again otherwise.
+    pub(crate) fn set_conf_state(&mut self, conf_state: ConfState) -> Result<(), Error> {
+        let mut batch = Batch::default();
+        batch.put(self.entries_group, CONF_STATE_KEY, encode(&conf_state)?);
+        self.log.write(&mut batch, Flush::Write)?;
+        self.conf_state = conf_state;
+        Ok(())
+    }
+
+    /// Stores a snapshot and drops the entries that it covers. A leader's snapshot replaces the
+    /// whole log.
+    pub(crate) fn save_snapshot(
+        &mut self,
+        metadata: SnapshotMetadata,
+        data: &[u8],
+    ) -> Result<(), Error> {
+        let start = self.log.span(self.slices_group).map_or(1, |(_, last)| last + 1);
+        let mut end = start;
+        let mut batch = Batch::default();
+        for slice in data.chunks(SLICE_BYTES) {
+            batch.append(self.slices_group, end, slice.to_vec());
+            self.log.write(&mut batch, Flush::Write)?;
+            end += 1;
+        }
+        let stored = Stored { metadata, slices: start..end };
+        let covered = stored.metadata.index;
+        let keep_from = if self.conf_state.voters.len() > 1 {
+            covered.saturating_sub(CATCH_UP_ENTRIES).max(self.before_first.0)
+        } else {
+            covered
+        };
+        batch.put(self.entries_group, SNAPSHOT_KEY, stored.encode()?);
+        batch.put(self.entries_group, CONF_STATE_KEY, encode(stored.metadata.get_conf_state())?);
+        batch.compact(self.slices_group, start);
+        // A follower that was far behind has nothing near the snapshot: begin anew after it.
+        let before_first = if covered > self.last {
+            batch.compact(self.entries_group, self.last + 1);
+            (covered, stored.metadata.term)
+        } else if keep_from > self.before_first.0 {
+            batch.compact(self.entries_group, keep_from);
+            (keep_from, self.term(keep_from)?)
+        } else {
+            self.before_first
+        };
+        self.log.write(&mut batch, Flush::Sync)?;
+        self.before_first = before_first;
+        self.last = self.last.max(covered);
+        self.hard_state.commit = self.hard_state.commit.max(covered);
+        self.conf_state = stored.metadata.get_conf_state().clone();
+        self.cache.drop_below(before_first.0 + 1);
+        self.snapshot = stored;
+        Ok(())
+    }
+
+    /// What the snapshot covers; index zero when there is none.
+    pub(crate) fn snapshot_metadata(&self) -> &SnapshotMetadata {
+        &self.snapshot.metadata
+    }
+
+    /// The snapshot's bytes.
+    pub(crate) fn snapshot_data(&self) -> Result<Vec<u8>, Error> {
+        let mut data = Vec::new();
+        let mut slices = self.snapshot.slices.clone();
+        while !slices.is_empty() {
+            let before = slices.start;
+            self.log.fetch(
+                self.slices_group,
+                slices.clone(),
+                READ_BYTES,
+                &mut |index, slice| {
+                    data.extend_from_slice(slice);
+                    slices.start = index + 1;
+                },
+            )?;
+            if slices.start == before {
+                return Err(Error::Damaged(format!("slice {before} of the snapshot is missing")));
+            }
+        }
+        Ok(data)
+    }
+
+    pub(crate) fn conf_state(&self) -> &ConfState {
+        &self.conf_state
+    }
+
+    fn read(&self, low: u64, high: u64, bytes_max: usize) -> Result<Vec<Entry>, Error> {
+        let mut entries = Vec::new();
+        let mut damaged = None;
+        self.log.fetch(self.entries_group, low..high, bytes_max, &mut |index, bytes| {
+            match Entry::parse_from_bytes(bytes) {
+                Ok(entry) if entry.index == index => entries.push(entry),
+                Ok(_) | Err(_) => damaged = Some(index),
+            }
+        })?;
+        match damaged {
+            Some(index) => Err(Error::Damaged(format!("entry {index} is not an entry"))),
+            None => Ok(entries),
+        }
+    }
+}
+
+impl Stored {
+    fn encode(&self) -> Result<Vec<u8>, Error> {
+        let mut bytes = Vec::new();
+        bytes.extend_from_slice(&self.slices.start.to_le_bytes());
+        bytes.extend_from_slice(&self.slices.end.to_le_bytes());
+        bytes.extend_from_slice(&encode(&self.metadata)?);
+        Ok(bytes)
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, Error> {
+        let damaged = || Error::Damaged("the snapshot's record is malformed".to_owned());
+        let (start, bytes) = bytes.split_first_chunk::<8>().ok_or_else(damaged)?;
+        let (end, bytes) = bytes.split_first_chunk::<8>().ok_or_else(damaged)?;
+        let metadata = SnapshotMetadata::parse_from_bytes(bytes).map_err(|_| damaged())?;
+        let slices = u64::from_le_bytes(*start)..u64::from_le_bytes(*end);
+        Ok(Self { metadata, slices })
+    }
+}
+
+fn encode(message: &impl protobuf::Message) -> Result<Vec<u8>, Error> {
+    message.write_to_bytes().map_err(|error| Error::Raft(error.to_string()))
+}
+
+fn read_key<M: protobuf::Message + Default>(
+    log: &impl Log,
+    group: GroupId,
+    key: &[u8],
+) -> Result<M, Error> {
+    let Some(bytes) = log.get(group, key) else { return Ok(M::default()) };
+    M::parse_from_bytes(&bytes)
+        .map_err(|error| Error::Damaged(format!("{}: {error}", String::from_utf8_lossy(key))))
+}
+
+fn to_raft(error: Error) -> raft::Error {
+    raft::Error::Store(StorageError::Other(Box::new(error)))
+}
+
+impl<L: Log> Storage for Store<L> {
+    fn initial_state(&self) -> raft::Result<RaftState> {
+        Ok(RaftState::new(self.hard_state.clone(), self.conf_state.clone()))
+    }
+
+    fn entries(
+        &self,
+        low: u64,
+        high: u64,
+        max_size: impl Into<Option<u64>>,
+        _context: GetEntriesContext,
+    ) -> raft::Result<Vec<Entry>> {
+        if low <= self.before_first.0 {
+            return Err(raft::Error::Store(StorageError::Compacted));
+        }
+        let bytes_max = max_size.into().unwrap_or(u64::MAX);
+        let mut entries = Vec::new();
+        let mut bytes = 0;
+        let mut at = low;
+        while at < high {
+            if let Some(entry) = self.cache.get(at) {
+                bytes += u64::from(entry.compute_size());
+                if bytes > bytes_max && !entries.is_empty() {
+                    break;
+                }
+                entries.push(entry.clone());
+                at += 1;
+                continue;
+            }
+            let left = usize::try_from(bytes_max.saturating_sub(bytes)).unwrap_or(usize::MAX);
+            if left == 0 && !entries.is_empty() {
+                break;
+            }
+            let cached = self.cache.entries.front().map_or(high, |first| first.index);
+            let until = high.min(cached.max(at + 1));
+            let read = self.read(at, until, left.min(READ_BYTES)).map_err(to_raft)?;
+            let Some(last) = read.last() else {
+                return Err(raft::Error::Store(StorageError::Unavailable));
+            };
+            at = last.index + 1;
+            bytes += read.iter().map(|entry| u64::from(entry.compute_size())).sum::<u64>();
+            entries.extend(read);
+        }
+        raft::util::limit_size(&mut entries, Some(bytes_max));
+        Ok(entries)
+    }
+
+    fn term(&self, index: u64) -> raft::Result<u64> {
+        if index == self.before_first.0 {
+            return Ok(self.before_first.1);
+        }
+        if index < self.before_first.0 {
+            return Err(raft::Error::Store(StorageError::Compacted));
+        }
+        if let Some(entry) = self.cache.get(index) {
+            return Ok(entry.term);
+        }
+        if index == self.snapshot.metadata.index {
+            return Ok(self.snapshot.metadata.term);
+        }
+        let entries = self.read(index, index + 1, 0).map_err(to_raft)?;
+        entries.first().map(|entry| entry.term).ok_or(raft::Error::Store(StorageError::Unavailable))
+    }
+
+    fn first_index(&self) -> raft::Result<u64> {
+        Ok(self.before_first.0 + 1)
+    }
+
+    fn last_index(&self) -> raft::Result<u64> {
+        Ok(self.last)
+    }
+
+    fn snapshot(&self, request_index: u64, _to: u64) -> raft::Result<Snapshot> {
+        if self.snapshot.metadata.index == 0 || self.snapshot.metadata.index < request_index {
+            return Err(raft::Error::Store(StorageError::SnapshotTemporarilyUnavailable));
+        }
+        let mut snapshot = Snapshot::default();
+        snapshot.set_metadata(self.snapshot.metadata.clone());
+        snapshot.data = self.snapshot_data().map_err(to_raft)?.into();
+        Ok(snapshot)
+    }
+}
