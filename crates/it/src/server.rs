@@ -1,0 +1,256 @@
+//! The real `leveret` as a child process on a data directory of its own.
+
+use std::{
+    env, fs,
+    net::{TcpListener, TcpStream},
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+    sync::OnceLock,
+    time::{Duration, Instant},
+};
+
+use tempfile::TempDir;
+
+/// How long the broker may take to accept connections: a debug build on a busy machine.
+const START_LIMIT: Duration = Duration::from_secs(20);
+
+/// How long a child may take to end by itself once asked.
+const STOP_LIMIT: Duration = Duration::from_secs(20);
+
+/// A running broker; dropping it kills it and removes its data.
+#[derive(Debug)]
+pub struct Server {
+    child: Option<Child>,
+    dir: TempDir,
+    port: u16,
+    tls_port: u16,
+}
+
+impl Server {
+    /// Starts a broker on a free port with these lines of `rabbitmq.conf` besides its listener.
+    ///
+    /// In the lines, `{dir}` stands for the test's own directory, `{port}` for the AMQP port and
+    /// `{tls-port}` for that of AMQP over TLS. The listener is on 127.0.0.1 unless they say otherwise.
+    ///
+    /// # Panics
+    /// When the binary cannot be built or does not accept connections in time; the panic shows its log.
+    #[must_use]
+    pub fn start(conf: &str) -> Self {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let (port, tls_port) = (free_port(), free_port());
+        let mut conf = conf.replace("{dir}", &dir.path().to_string_lossy());
+        if !conf.contains("listeners.tcp.") {
+            conf.push_str("\nlisteners.tcp.1 = 127.0.0.1:{port}\n");
+        }
+        let conf = conf.replace("{port}", &port.to_string());
+        let conf = conf.replace("{tls-port}", &tls_port.to_string());
+        fs::write(dir.path().join("rabbitmq.conf"), conf).expect("the directory is writable");
+        let mut server = Self { child: None, dir, port, tls_port };
+        server.launch();
+        server
+    }
+
+    /// `127.0.0.1:PORT` of the AMQP listener.
+    #[must_use]
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// `127.0.0.1:PORT` of the TLS listener, if the configuration has one on `{tls-port}`.
+    #[must_use]
+    pub fn tls_address(&self) -> String {
+        format!("127.0.0.1:{}", self.tls_port)
+    }
+
+    /// The directory that holds the configuration, the log and, under `data`, the broker's data.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// The process id, for measuring memory and the like.
+    #[must_use]
+    pub fn pid(&self) -> Option<u32> {
+        self.child.as_ref().map(Child::id)
+    }
+
+    /// What the broker has written to its standard output and error so far.
+    #[must_use]
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.dir.path().join("log")).unwrap_or_default()
+    }
+
+    /// Ends the process at once, as `kill -9` does.
+    pub fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+
+    /// Asks the process to end, with the signal service managers send, and waits for it.
+    ///
+    /// # Panics
+    /// When it does not end in time.
+    pub fn stop(&mut self) {
+        let Some(mut child) = self.child.take() else { return };
+        let pid = child.id().to_string();
+        let _ = Command::new("kill").args(["-TERM", &pid]).status();
+        let ended = wait_until(STOP_LIMIT, || matches!(child.try_wait(), Ok(Some(_))));
+        if !ended {
+            let _ = child.kill();
+            let _ = child.wait();
+            panic!("the broker did not end within {STOP_LIMIT:?} of SIGTERM:\n{}", self.log());
+        }
+    }
+
+    /// Starts the process again on the same data directory and port.
+    ///
+    /// # Panics
+    /// As [`Self::start`].
+    pub fn restart(&mut self) {
+        self.kill();
+        self.launch();
+    }
+
+    /// Runs a command line tool (`rabbitmqctl`, `rabbitmq-diagnostics`, …) against this broker.
+    ///
+    /// # Panics
+    /// When the binary cannot be run at all.
+    #[must_use]
+    pub fn ctl(&self, tool: &str, args: &[&str]) -> Output {
+        let mut command = Command::new(binary());
+        command.arg(tool).arg("--data-dir").arg(self.dir.path().join("data")).args(args);
+        command.output().expect("the binary was built")
+    }
+
+    fn launch(&mut self) {
+        let log = self.dir.path().join("log");
+        let log = fs::OpenOptions::new().create(true).append(true).open(log);
+        let log = log.expect("the directory is writable");
+        let mut command = Command::new(binary());
+        command.arg("server");
+        command.arg("--config").arg(self.dir.path().join("rabbitmq.conf"));
+        command.arg("--data-dir").arg(self.dir.path().join("data"));
+        command.stdin(Stdio::null());
+        command.stdout(log.try_clone().expect("a file handle")).stderr(log);
+        let mut child = command.spawn().expect("the binary was built");
+        let address = self.address();
+        let mut has_ended = false;
+        let accepts = wait_until(START_LIMIT, || {
+            has_ended = matches!(child.try_wait(), Ok(Some(_)));
+            has_ended || TcpStream::connect(&address).is_ok()
+        });
+        self.child = Some(child);
+        assert!(accepts && !has_ended, "the broker does not accept connections:\n{}", self.log());
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// The broker under test: a [`Server`] of our own, or one that runs already.
+#[derive(Debug)]
+pub enum Target {
+    /// A broker this test started.
+    Own(Server),
+    /// `LEVERET_TEST_TARGET` (host:port) and the command prefix `LEVERET_TEST_CTL` that runs its tools.
+    Other {
+        /// host:port
+        address: String,
+        /// Words in front of `rabbitmqctl …`.
+        ctl: Vec<String>,
+    },
+}
+
+impl Target {
+    /// The broker the environment names, else a new one with this configuration.
+    #[must_use]
+    pub fn start(conf: &str) -> Self {
+        let Ok(address) = env::var("LEVERET_TEST_TARGET") else {
+            return Self::Own(Server::start(conf));
+        };
+        let ctl = env::var("LEVERET_TEST_CTL").unwrap_or_default();
+        let ctl = ctl.split_ascii_whitespace().map(str::to_owned).collect();
+        Self::Other { address, ctl }
+    }
+
+    /// host:port of the AMQP listener.
+    #[must_use]
+    pub fn address(&self) -> String {
+        match self {
+            Self::Own(server) => server.address(),
+            Self::Other { address, .. } => address.clone(),
+        }
+    }
+
+    /// host:port of the TLS listener: another broker's is on 5671.
+    #[must_use]
+    pub fn tls_address(&self) -> String {
+        match self {
+            Self::Own(server) => server.tls_address(),
+            Self::Other { address, .. } => {
+                let host = address.rsplit_once(':').map_or(address.as_str(), |(host, _)| host);
+                format!("{host}:5671")
+            }
+        }
+    }
+
+    /// Runs a command line tool against the broker.
+    ///
+    /// # Panics
+    /// When the tool cannot be run at all.
+    #[must_use]
+    pub fn ctl(&self, tool: &str, args: &[&str]) -> Output {
+        match self {
+            Self::Own(server) => server.ctl(tool, args),
+            Self::Other { ctl, .. } => {
+                let [program, prefix @ ..] = ctl.as_slice() else {
+                    panic!("LEVERET_TEST_CTL is not set");
+                };
+                let mut command = Command::new(program);
+                command.args(prefix).arg(tool).args(args).stdin(Stdio::null());
+                command.output().expect("LEVERET_TEST_CTL names a program")
+            }
+        }
+    }
+}
+
+/// A port that was free a moment ago.
+pub(crate) fn free_port() -> u16 {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+    listener.local_addr().expect("it is bound").port()
+}
+
+/// Polls for a condition of another process, which cannot tell us.
+fn wait_until(limit: Duration, mut condition: impl FnMut() -> bool) -> bool {
+    let deadline = Instant::now() + limit;
+    while Instant::now() < deadline {
+        if condition() {
+            return true;
+        }
+        std::thread::park_timeout(Duration::from_millis(2));
+    }
+    false
+}
+
+/// The path of the `leveret` binary of the profile this test was built in, built first if need be.
+fn binary() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| {
+        let test = env::current_exe().expect("a test has a path");
+        let profile = test.parent().and_then(Path::parent).expect("target/PROFILE/deps/test");
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.args(["build", "--quiet", "--package", "leveret"]);
+        if profile.ends_with("release") {
+            cargo.arg("--release");
+        }
+        cargo.current_dir(env!("CARGO_MANIFEST_DIR"));
+        let status = cargo.status().expect("cargo runs");
+        assert!(status.success(), "leveret does not build");
+        profile.join("leveret")
+    })
+}
