@@ -80,7 +80,7 @@ impl Pretty {
 }
 
 /// How far to the right `io_lib` writes a term before it breaks the line.
-const LINE_LEN: usize = 79;
+const LINE_LEN: usize = 78;
 
 /// What `io_lib` takes for text, the control characters with an escape of their own included.
 fn is_printable(character: char) -> bool {

@@ -27,6 +27,8 @@ mod method;
 pub mod properties;
 mod protocol_header;
 mod reply_code;
+#[cfg(test)]
+mod test_support;
 mod wire;
 
 pub use content::{ContentHeader, encode_content};

@@ -11,6 +11,9 @@ use crate::Table;
 /// No properties at all, as they lie in a content header.
 pub const NO_PROPERTIES: &[u8] = &[0, 0];
 
+/// The bits of the second octet of flags that belong to no property.
+const STRAY_FLAGS: u8 = 0b11;
+
 /// Why the bytes of a content header are not properties.
 ///
 /// RabbitMQ has one answer for all of them: INTERNAL_ERROR, which closes the connection.
@@ -153,6 +156,14 @@ impl<'a> Properties<'a> {
     /// Flags and properties, as they lie in a header.
     pub fn as_bytes(self) -> &'a [u8] {
         self.raw
+    }
+
+    /// Whether a flag is set that belongs to no property.
+    ///
+    /// RabbitMQ ignores these and clears them when it writes properties anew, which it does for
+    /// messages that went through a queue, not for those it returns at once.
+    pub fn has_stray_flags(self) -> bool {
+        self.raw.get(1).is_some_and(|low| low & STRAY_FLAGS != 0)
     }
 
     /// MIME type of the body.

@@ -103,14 +103,27 @@ impl ReplyCode {
     }
 }
 
-/// The reply text RabbitMQ sends: name, dash, explanation; beyond 255 bytes cut to 252 and `...`.
+/// The reply text RabbitMQ sends: name, dash, explanation; beyond 255 characters cut to 252 and
+/// `...`.
 ///
-/// Where the cut would fall inside a character, it moves before it, so that the text stays UTF-8.
+/// RabbitMQ counts characters although a short string holds bytes, and fails to answer when the
+/// bytes are too many. Such a text is cut here by bytes, before the character that does not fit.
 pub fn reply_text(code: ReplyCode, explanation: impl std::fmt::Display) -> String {
+    const MAX_LEN: usize = u8::MAX as usize;
+    const ELLIPSIS: &str = "...";
     let mut text = format!("{} - {explanation}", code.name());
-    if usize::from(u8::MAX) < text.len() {
-        text.truncate(text.floor_char_boundary(252));
-        text.push_str("...");
+    if text.len() <= MAX_LEN {
+        return text;
+    }
+    if let Some((cut, _)) = text.char_indices().nth(MAX_LEN - ELLIPSIS.len())
+        && MAX_LEN < text.chars().count()
+    {
+        text.truncate(cut);
+        text.push_str(ELLIPSIS);
+    }
+    if MAX_LEN < text.len() {
+        text.truncate(text.floor_char_boundary(MAX_LEN - ELLIPSIS.len()));
+        text.push_str(ELLIPSIS);
     }
     text
 }

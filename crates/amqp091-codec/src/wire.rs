@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::ops::Deref;
 
-use field_table::{FieldTable, TableScanner, ValueRef, validate_table};
+use field_table::{FieldTable, TableScanner, ValueRef, text_of, validate_table};
 
 /// Takes arguments off the front of a payload.
 ///
@@ -233,9 +233,9 @@ impl<'a> ShortBytes<'a> {
         str::from_utf8(self.0).ok()
     }
 
-    /// The text, with U+FFFD where the bytes are not UTF-8: for error texts.
+    /// The text as RabbitMQ prints it in errors, see [`text_of`].
     pub fn to_text(self) -> Cow<'a, str> {
-        String::from_utf8_lossy(self.0)
+        text_of(self.0)
     }
 }
 

@@ -18,12 +18,15 @@ mod value;
 
 pub use error::{DecodeError, ShortStrTooLong};
 pub use scan::{ArrayScanner, TableScanner, ValueRef, validate_array, validate_table};
-pub use short_str::ShortStr;
+pub use short_str::{ShortStr, text_of};
 pub use table::FieldTable;
 pub use value::{Decimal, FieldValue};
 
 /// How many tables and arrays may lie inside each other, the outermost counted as one.
 ///
-/// RabbitMQ has no limit of its own: its parser's stack grows on the heap. Ours is the thread's, so
-/// that a frame full of table openings has to be refused rather than followed.
+/// RabbitMQ has no limit of its own (it takes 200 levels without a word): its parser's stack grows on
+/// the heap. Ours is the thread's, so that a frame full of table openings has to be refused.
 pub const MAX_DEPTH: usize = 128;
+
+#[cfg(test)]
+mod tests;

@@ -51,9 +51,9 @@ impl ShortStr {
         str::from_utf8(&self.0).ok()
     }
 
-    /// The text, with U+FFFD where the bytes are not UTF-8: for people to read.
+    /// The text as RabbitMQ prints it, see [`text_of`].
     pub fn to_text(&self) -> Cow<'_, str> {
-        String::from_utf8_lossy(&self.0)
+        text_of(&self.0)
     }
 
     /// How many bytes, 0 to 255.
@@ -64,6 +64,15 @@ impl ShortStr {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+}
+
+/// `bytes` as text, the way RabbitMQ puts names into error texts (Erlang's `~ts`): as UTF-8 if they
+/// are that, otherwise each byte as the Latin-1 character it is.
+pub fn text_of(bytes: &[u8]) -> Cow<'_, str> {
+    match str::from_utf8(bytes) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => Cow::Owned(bytes.iter().map(|&byte| char::from(byte)).collect()),
     }
 }
 

@@ -44,7 +44,7 @@ pub enum FieldValue {
     /// `F`
     Table(FieldTable),
     /// `A`
-    Array(Vec<FieldValue>),
+    Array(Vec<Self>),
     /// `x`
     Binary(Box<[u8]>),
     /// `V`
