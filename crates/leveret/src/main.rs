@@ -1,2 +1,68 @@
-//! leveret
-fn main() {}
+//! The one binary: the server, the operators' tools and the load generator.
+//!
+//! Wires everything together and decides nothing. Under the name of one of RabbitMQ's tools (a
+//! link, or the first argument) it is that tool.
+#![forbid(unsafe_code)]
+
+mod logging;
+mod operator;
+mod server;
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Many small blocks are freed by another thread than the one that allocated them: consumers'
+/// connections free what publishers' connections made.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// A message broker that takes RabbitMQ's place.
+#[derive(Parser)]
+#[command(name = "leveret", version, about)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Runs the broker (also without any command).
+    Server(server::ServerArguments),
+    /// Loads any AMQP 0-9-1 broker and measures it.
+    #[command(disable_help_flag = true)]
+    Perf {
+        /// See `leveret perf --help`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+}
+
+fn main() -> ExitCode {
+    let mut arguments: Vec<OsString> = std::env::args_os().collect();
+    let name = arguments.first().map(Path::new).and_then(Path::file_name);
+    let name = name.and_then(|name| name.to_str()).unwrap_or_default().to_owned();
+    if let Some(tool) = ctl::tool_named(&name) {
+        return ctl::main(tool, arguments.split_off(1));
+    }
+    // `leveret rabbitmqctl list_queues` does without links.
+    if let Some(tool) = arguments.get(1).and_then(|it| it.to_str()).and_then(ctl::tool_named) {
+        return ctl::main(tool, arguments.split_off(2));
+    }
+    if name == "rabbitmq-server" {
+        // RabbitMQ's script takes no arguments that matter here; `-detached` is a service's work.
+        return server::run(&server::ServerArguments::default());
+    }
+    match Arguments::parse().command {
+        None => server::run(&server::ServerArguments::default()),
+        Some(Command::Server(arguments)) => server::run(&arguments),
+        Some(Command::Perf { arguments }) => perf::main(arguments),
+    }
+}
+
+/// Where the control socket of a node is.
+fn control_socket(data_dir: &Path) -> PathBuf {
+    data_dir.join(ctl::SOCKET_FILE)
+}

@@ -1,2 +1,16 @@
-//! net
+//! Sockets: accepts them, speaks TLS on them, and drives a [`broker::Protocol`] with each.
+//!
+//! Knows: TCP, TLS, read and write buffers, the clock. Must not know: frames of any protocol,
+//! queues, files other than certificates.
 #![forbid(unsafe_code)]
+
+mod buffers;
+mod clock;
+mod driver;
+mod listener;
+mod tls;
+
+pub use clock::now;
+pub use driver::drive;
+pub use listener::{Accepted, Listener, ListenerOptions, Peer};
+pub use tls::{TlsError, TlsOptions, server_config};

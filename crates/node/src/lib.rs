@@ -1,2 +1,16 @@
-//! node
+//! A running node: opens the data directory, recovers, and turns the broker's effects into IO.
+//!
+//! Knows: threads, the log on disk, timers, alarms. Must not know: frames, JSON, command lines.
+//! It alone starts threads; `net` alone starts tasks, one per connection.
 #![forbid(unsafe_code)]
+
+mod alarms;
+mod control;
+mod data_dir;
+mod journal;
+mod passwords;
+mod start;
+
+pub use alarms::{DiskLimit, MemoryWatermark, Resources};
+pub use data_dir::DataDirError;
+pub use start::{Node, NodeError, NodeOptions};

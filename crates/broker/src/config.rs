@@ -1,0 +1,101 @@
+//! What an operator can set, in the units the broker works with.
+
+use std::sync::Arc;
+
+use topology::{ConnectionId, State};
+
+/// Facts that clients read in `connection.start` and operators in `status`.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// Node name, such as `rabbit@localhost`.
+    pub node: String,
+    /// Cluster name: the node's name unless set.
+    pub cluster_name: String,
+    /// Product that clients look for before they use a feature.
+    pub product: String,
+    /// Version that clients compare with.
+    pub version: String,
+    /// The `platform` server property.
+    pub platform: String,
+    /// The `copyright` server property.
+    pub copyright: String,
+    /// The `information` server property.
+    pub information: String,
+}
+
+/// Limits and defaults of a node. `None` means no limit.
+#[derive(Clone, Debug)]
+pub struct BrokerConfig {
+    /// Who we say we are.
+    pub identity: Identity,
+    /// Largest frame offered to clients, in bytes, its header and end octet included.
+    pub frame_max: u32,
+    /// Largest frame before the connection is tuned, in bytes.
+    pub initial_frame_max: u32,
+    /// Channels offered to a client, 0 for no limit.
+    pub channel_max: u16,
+    /// Heartbeat offered to clients, in seconds, 0 for none.
+    pub heartbeat_s: u16,
+    /// Time from accept to `connection.open`, in milliseconds.
+    pub handshake_timeout_ms: u64,
+    /// Largest message body accepted, in bytes.
+    pub max_message_size: u64,
+    /// SASL mechanisms in the order announced.
+    pub mechanisms: Vec<String>,
+    /// Whom an ANONYMOUS login becomes: user and password. `None` refuses it.
+    pub anonymous_login: Option<(String, String)>,
+    /// Users that may only connect over loopback.
+    pub loopback_users: Vec<String>,
+    /// Open connections on this node.
+    pub connections_max: Option<u64>,
+    /// Open channels on this node.
+    pub channels_per_node_max: Option<u64>,
+    /// Consumers on one channel.
+    pub consumers_per_channel_max: Option<u64>,
+    /// Journal bytes not yet durable above which publishing connections wait.
+    pub journal_backlog_max: u64,
+    /// Global `basic.qos` limits the channel (the default here) instead of each consumer.
+    pub is_global_qos_permitted: bool,
+}
+
+impl Default for BrokerConfig {
+    fn default() -> Self {
+        Self {
+            identity: Identity {
+                node: "rabbit@localhost".to_owned(),
+                cluster_name: "rabbit@localhost".to_owned(),
+                product: "RabbitMQ".to_owned(),
+                version: "4.3.6".to_owned(),
+                platform: "Leveret".to_owned(),
+                copyright: "Copyright (c) 2026 The Leveret authors".to_owned(),
+                information: "Licensed under the Apache License 2.0".to_owned(),
+            },
+            frame_max: 131_072,
+            initial_frame_max: 8192,
+            channel_max: 2047,
+            heartbeat_s: 60,
+            handshake_timeout_ms: 10_000,
+            max_message_size: 16 * 1024 * 1024,
+            mechanisms: ["ANONYMOUS", "PLAIN", "AMQPLAIN"].map(str::to_owned).to_vec(),
+            anonymous_login: Some(("guest".to_owned(), "guest".to_owned())),
+            loopback_users: vec!["guest".to_owned()],
+            connections_max: None,
+            channels_per_node_max: None,
+            consumers_per_channel_max: None,
+            journal_backlog_max: 64 * 1024 * 1024,
+            is_global_qos_permitted: true,
+        }
+    }
+}
+
+/// Checks who somebody is. The chain of backends lives in the shell.
+pub trait Authenticator: Send + Sync {
+    /// True when `password` is the user's. Never says which half was wrong.
+    fn is_password_of(&self, state: &State, user: &str, password: &[u8]) -> bool;
+}
+
+/// A shared authenticator.
+pub type AuthenticatorRef = Arc<dyn Authenticator>;
+
+/// The owner of an exclusive queue and of a connection's entry.
+pub type OwnerId = ConnectionId;

@@ -1,0 +1,586 @@
+//! The broker as the node shares it: queues behind locks, the topology, and the work of a turn.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+
+use ahash::AHashMap;
+use parking_lot::{Mutex, MutexGuard, RwLock, RwLockReadGuard};
+use smallvec::SmallVec;
+use stdx::Timestamp;
+use topology::{Command, Event as Change, Outcome, QueueId, QueueRecord, Refusal, State};
+
+use crate::registry::Registry;
+use crate::reply::ReplyConsumers;
+use crate::timers::Timers;
+use crate::{
+    AuthenticatorRef, BrokerConfig, ConsumeRefusal, Consumer, ConsumerId, Control, Counts, Event,
+    Got, Journal, Lsn, MailboxRef, Queue, QueueCell, QueueRef, Settle, Ticket, Turn,
+};
+use message::Incoming;
+
+/// Turns kept for reuse; more are dropped.
+const TURNS_KEPT_MAX: usize = 64;
+
+/// What became of a batch of publishes to one queue.
+#[derive(Debug, Default)]
+pub struct Published {
+    /// Confirm once this is durable; 0 means at once.
+    pub lsn: Lsn,
+    /// Indices into the batch that the queue refused (overflow `reject-publish`).
+    pub rejected: SmallVec<[u32; 0]>,
+}
+
+/// Resource alarms, as bits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Alarms(u8);
+
+impl Alarms {
+    /// Memory use is above the watermark.
+    pub const MEMORY: u8 = 1;
+    /// Free disk space is below the limit.
+    pub const DISK: u8 = 2;
+
+    /// True when publishers must wait.
+    pub fn any(self) -> bool {
+        self.0 != 0
+    }
+
+    /// The reason RabbitMQ puts into `connection.blocked`.
+    pub fn reason(self) -> &'static str {
+        match self.0 {
+            Self::MEMORY => "low on memory",
+            Self::DISK => "low on disk",
+            _ => "low on memory & disk",
+        }
+    }
+
+    /// True when the alarm with this bit is on.
+    pub fn has(self, bit: u8) -> bool {
+        self.0 & bit != 0
+    }
+}
+
+/// The broker: one per node, shared by all connections.
+pub struct Broker {
+    config: BrokerConfig,
+    journal: Arc<dyn Journal>,
+    control: Arc<dyn Control>,
+    authenticator: AuthenticatorRef,
+    topology: RwLock<State>,
+    generation: AtomicU64,
+    queues: RwLock<AHashMap<QueueId, QueueRef>>,
+    /// Who is connected.
+    pub registry: Registry,
+    /// Deadlines of queues; the node waits for them.
+    pub timers: Timers,
+    /// Consumers of direct replies.
+    pub(crate) reply_consumers: ReplyConsumers,
+    alarms: AtomicU8,
+    next_id: AtomicU64,
+    chance: AtomicU64,
+    turns: Mutex<Vec<Turn>>,
+}
+
+impl Broker {
+    /// A broker over an empty topology. `seed` feeds generated names and random choices; the
+    /// shell takes it from the system, a simulation from its own seed.
+    pub fn new(
+        config: BrokerConfig,
+        state: State,
+        journal: Arc<dyn Journal>,
+        control: Arc<dyn Control>,
+        authenticator: AuthenticatorRef,
+        seed: u64,
+    ) -> Self {
+        Self {
+            config,
+            journal,
+            control,
+            authenticator,
+            topology: RwLock::new(state),
+            generation: AtomicU64::new(1),
+            queues: RwLock::default(),
+            registry: Registry::default(),
+            timers: Timers::default(),
+            reply_consumers: ReplyConsumers::new(seed),
+            alarms: AtomicU8::new(0),
+            next_id: AtomicU64::new(1),
+            chance: AtomicU64::new(seed),
+            turns: Mutex::default(),
+        }
+    }
+
+    /// Limits and defaults.
+    pub fn config(&self) -> &BrokerConfig {
+        &self.config
+    }
+
+    /// The control plane's state. Hold the guard for a lookup, not longer.
+    pub fn topology(&self) -> RwLockReadGuard<'_, State> {
+        self.topology.read()
+    }
+
+    /// Grows with every change of the topology: what was looked up under an older one is stale.
+    pub fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    /// A node-wide id, never given twice while the node runs.
+    pub fn next_id(&self) -> u64 {
+        self.next_id.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// 64 bits of chance, determined by the seed.
+    pub fn chance(&self) -> u64 {
+        // SplitMix64: a counter through a mixing function.
+        const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
+        let mut z = self.chance.fetch_add(STEP, Ordering::Relaxed).wrapping_add(STEP);
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// `prefix` and 22 characters of chance: server-named queues and consumer tags.
+    pub fn unique_name(&self, prefix: &str) -> String {
+        let chance = u128::from(self.chance()) << 64 | u128::from(self.chance());
+        format!("{prefix}{}", crate::reply::base64url(&chance.to_be_bytes()))
+    }
+
+    /// How listings print the process of a connection, channel or queue.
+    pub fn pid(&self, id: u64) -> String {
+        format!("<{}.{}.{id}.0>", self.config.identity.node, self.reply_consumers.epoch())
+    }
+
+    /// True when `password` is the user's.
+    pub fn is_password_of(&self, user: &str, password: &[u8]) -> bool {
+        self.authenticator.is_password_of(&self.topology(), user, password)
+    }
+
+    // Control plane.
+
+    /// Proposes a command; `mailbox` gets [`Event::Committed`] with `token` when it is durable
+    /// and applied, or refused.
+    pub fn propose(&self, token: u64, command: Command, mailbox: MailboxRef) {
+        let done = Box::new(move |result| {
+            mailbox.post(Event::Committed { token, result });
+            mailbox.wake();
+        });
+        self.control.propose(command, done);
+    }
+
+    /// Proposes a command; `done` is called with what became of it, on the control plane's thread.
+    pub fn propose_with(&self, command: Command, done: crate::Completion) {
+        self.control.propose(command, done);
+    }
+
+    /// Applies a committed command: the topology first, then what it means for queues and
+    /// connections. Called by the control plane alone, in the log's order.
+    pub fn apply(&self, now: Timestamp, index: u64, command: &Command) -> Result<Outcome, Refusal> {
+        let mut changes = Vec::new();
+        let result = {
+            let mut topology = self.topology.write();
+            let result = topology.apply(index, command, &mut changes);
+            // A queue exists before anybody can route to it.
+            for change in &changes {
+                if let Change::QueueCreated(record) = change {
+                    let cell = QueueCell::new(record.clone(), Queue::new(record.clone(), now));
+                    self.queues.write().insert(record.id, Arc::new(cell));
+                }
+            }
+            self.generation.fetch_add(1, Ordering::Release);
+            result
+        };
+        for change in changes {
+            self.carry_out(now, change);
+        }
+        result
+    }
+
+    /// Restores the topology from a snapshot. Queues come back empty.
+    pub fn restore(&self, now: Timestamp, state: State) {
+        let mut topology = self.topology.write();
+        let mut queues = self.queues.write();
+        queues.clear();
+        for record in state.queues() {
+            let cell = QueueCell::new(record.clone(), Queue::new(record.clone(), now));
+            queues.insert(record.id, Arc::new(cell));
+        }
+        *topology = state;
+        self.generation.fetch_add(1, Ordering::Release);
+    }
+
+    fn carry_out(&self, now: Timestamp, change: Change) {
+        match change {
+            Change::QueueCreated(record) => {
+                // An `x-expires` runs from the declaration on, used or not.
+                if let Some(cell) = self.queue(record.id) {
+                    let mut turn = self.begin(now);
+                    let queue = cell.lock();
+                    self.conclude(&mut turn, &cell, queue);
+                    self.finish(turn);
+                }
+            }
+            Change::QueueDeleted(record) => self.drop_queue(now, &record),
+            Change::VhostDeleted(name) => {
+                let reason = format!("vhost '{name}' is deleted");
+                self.registry.request_close(&reason, |it| *it.facts.vhost == *name);
+            }
+            Change::UserDeleted(name) => {
+                let reason = format!("user '{name}' is deleted");
+                self.registry.request_close(&reason, |it| *it.facts.user == *name);
+            }
+            _ => {}
+        }
+    }
+
+    fn drop_queue(&self, now: Timestamp, record: &QueueRecord) {
+        let Some(cell) = self.queues.write().remove(&record.id) else { return };
+        let mut turn = self.begin(now);
+        {
+            let queue = cell.lock();
+            cell.mark_deleted();
+            for consumer in queue.consumers() {
+                consumer.mailbox.post(Event::ConsumerCancelled(consumer.key));
+                turn.touch(&consumer.mailbox);
+            }
+            if record.durable {
+                self.journal.clear(record.id);
+            }
+        }
+        self.finish(turn);
+    }
+
+    // Queues.
+
+    /// The queue with this id, unless it is gone.
+    pub fn queue(&self, id: QueueId) -> Option<QueueRef> {
+        self.queues.read().get(&id).cloned()
+    }
+
+    /// All queues, in no order.
+    pub fn queues(&self) -> Vec<QueueRef> {
+        self.queues.read().values().cloned().collect()
+    }
+
+    /// Appends a batch to a queue and hands over what its consumers can take.
+    pub fn publish(
+        &self,
+        turn: &mut Turn,
+        cell: &QueueRef,
+        batch: &[Incoming<'_>],
+    ) -> Published {
+        let mut queue = cell.lock();
+        if cell.is_deleted() {
+            // RabbitMQ confirms what it published into a queue that is being deleted.
+            return Published::default();
+        }
+        queue.publish(turn.now, batch, &mut turn.fx);
+        self.deliver(turn, cell, &mut queue);
+        let rejected = SmallVec::from_slice(&turn.fx.rejected);
+        Published { lsn: self.conclude(turn, cell, queue), rejected }
+    }
+
+    /// Subscribes a consumer. Deliveries start at once, so announce it to the client before.
+    pub fn consume(
+        &self,
+        turn: &mut Turn,
+        cell: &QueueRef,
+        consumer: Consumer,
+    ) -> Result<Lsn, ConsumeRefusal> {
+        let mut queue = cell.lock();
+        queue.add_consumer(turn.now, consumer, &mut turn.fx)?;
+        self.deliver(turn, cell, &mut queue);
+        Ok(self.conclude(turn, cell, queue))
+    }
+
+    /// Whether [`Broker::consume`] would be refused now.
+    pub fn check_consume(&self, cell: &QueueRef, is_exclusive: bool) -> Result<(), ConsumeRefusal> {
+        cell.lock().check_consumer(is_exclusive)
+    }
+
+    /// Ends a subscription. What it holds unacked stays with it until settled.
+    pub fn cancel(&self, turn: &mut Turn, cell: &QueueRef, consumer: ConsumerId) {
+        let mut queue = cell.lock();
+        queue.remove_consumer(turn.now, consumer, &mut turn.fx);
+        self.deliver(turn, cell, &mut queue);
+        self.conclude(turn, cell, queue);
+    }
+
+    /// Takes one message. `f` runs with the queue locked: append to a mailbox and return.
+    pub fn get<R>(
+        &self,
+        turn: &mut Turn,
+        cell: &QueueRef,
+        no_ack: bool,
+        f: impl FnOnce(Option<Got<'_>>) -> R,
+    ) -> R {
+        let mut queue = cell.lock();
+        let result = f(queue.get(turn.now, no_ack, &mut turn.fx));
+        self.conclude(turn, cell, queue);
+        result
+    }
+
+    /// Settles deliveries of one consumer (or of `basic.get`) and hands over what that allows.
+    /// The settlement is durable once the returned position is.
+    pub fn settle(
+        &self,
+        turn: &mut Turn,
+        cell: &QueueRef,
+        consumer: Option<ConsumerId>,
+        tickets: &[Ticket],
+        how: Settle,
+    ) -> Lsn {
+        let mut queue = cell.lock();
+        if cell.is_deleted() {
+            return Lsn(0);
+        }
+        queue.settle(turn.now, consumer, tickets, how, &mut turn.fx);
+        self.deliver(turn, cell, &mut queue);
+        self.conclude(turn, cell, queue)
+    }
+
+    /// A parked consumer has room again.
+    pub fn resume(&self, turn: &mut Turn, cell: &QueueRef, consumer: ConsumerId) {
+        let mut queue = cell.lock();
+        queue.resume(consumer);
+        self.deliver(turn, cell, &mut queue);
+        self.conclude(turn, cell, queue);
+    }
+
+    /// Drops all ready messages; returns how many.
+    pub fn purge(&self, turn: &mut Turn, cell: &QueueRef) -> u64 {
+        let mut queue = cell.lock();
+        let purged = queue.purge(turn.now, &mut turn.fx);
+        self.conclude(turn, cell, queue);
+        purged
+    }
+
+    /// Counts of a queue.
+    pub fn counts(&self, cell: &QueueRef) -> Counts {
+        cell.lock().counts()
+    }
+
+    /// Calls `f` with each consumer of a queue and whether it is the active one. `f` runs with
+    /// the queue locked.
+    pub fn for_each_consumer(&self, cell: &QueueRef, mut f: impl FnMut(&Consumer, bool)) {
+        let queue = cell.lock();
+        for consumer in queue.consumers() {
+            f(consumer, queue.is_active(consumer.id));
+        }
+    }
+
+    /// The queue was declared again: `x-expires` starts anew.
+    pub fn touch_queue(&self, turn: &mut Turn, cell: &QueueRef) {
+        let mut queue = cell.lock();
+        queue.touch(turn.now);
+        self.conclude(turn, cell, queue);
+    }
+
+    /// Hands out what the queue has, in batches, until its consumers are full or it is empty.
+    fn deliver(&self, turn: &mut Turn, cell: &QueueRef, queue: &mut Queue) {
+        while let Some(batch) = queue.next_batch(turn.now, &mut turn.fx) {
+            let len = batch.len();
+            let intake = batch.mailbox().deliver(batch.key(), cell, &batch);
+            let mailbox = batch.mailbox();
+            if turn.touched.last().is_none_or(|last| !Arc::ptr_eq(last, mailbox)) {
+                turn.touched.push(mailbox.clone());
+            }
+            // A mailbox that takes less than all without saying so would be offered the rest for
+            // ever.
+            let is_full = intake.is_full || intake.taken < len;
+            queue.commit_batch(turn.now, intake.taken, is_full, &mut turn.fx);
+        }
+    }
+
+    /// Ends the work on a locked queue: journals it, arms its timer, unlocks it, and moves what
+    /// must wait for the unlock into the turn.
+    fn conclude(
+        &self,
+        turn: &mut Turn,
+        cell: &QueueRef,
+        mut queue: MutexGuard<'_, Queue>,
+    ) -> Lsn {
+        let fx = &mut turn.fx;
+        queue.take_journal(fx);
+        let mut lsn = Lsn(0);
+        let id = cell.record.id;
+        if !cell.is_deleted() {
+            if !fx.journal.is_empty() {
+                lsn = self.journal.append(id, fx.journal_index, &fx.journal);
+            }
+            if let Some(keep_from) = fx.compact_to {
+                self.journal.compact(id, keep_from);
+            }
+            if fx.clear_journal {
+                self.journal.clear(id);
+            }
+            if let Some(at) = queue.poll_timeout()
+                && (cell.armed_ms() == 0 || at.0 < cell.armed_ms())
+            {
+                cell.set_armed_ms(at.0);
+                turn.deadlines.push((at, id));
+            }
+        }
+        drop(queue);
+        turn.dead_letters.extend(fx.dead_letters.drain(..).map(|letter| (cell.clone(), letter)));
+        if fx.is_unused || fx.is_expired {
+            turn.doomed.push(id);
+        }
+        fx.clear();
+        lsn
+    }
+
+    // Turns.
+
+    /// Begins a turn at `now`.
+    pub fn begin(&self, now: Timestamp) -> Turn {
+        let mut turn = self.turns.lock().pop().unwrap_or_default();
+        turn.now = now;
+        turn
+    }
+
+    /// Ends a turn: publishes dead letters, arms timers, deletes what nobody uses, wakes mailboxes.
+    /// No queue may be locked.
+    pub fn finish(&self, mut turn: Turn) {
+        while !turn.dead_letters.is_empty() {
+            self.publish_dead_letters(&mut turn);
+        }
+        for (at, queue) in turn.deadlines.drain(..) {
+            self.timers.arm(at, queue);
+        }
+        if !turn.doomed.is_empty() {
+            let ids = std::mem::take(&mut turn.doomed);
+            self.propose_with(Command::DeleteQueues { ids }, Box::new(|_| {}));
+        }
+        for mailbox in turn.touched.drain(..) {
+            mailbox.wake();
+        }
+        let mut turns = self.turns.lock();
+        if turns.len() < TURNS_KEPT_MAX {
+            turns.push(turn);
+        }
+    }
+
+    /// Does what queues wanted done by `now`; returns when the next one wants something.
+    pub fn poll_timers(&self, now: Timestamp) -> Option<Timestamp> {
+        while let Some((at, id)) = self.timers.take_due(now) {
+            let Some(cell) = self.queue(id) else { continue };
+            let mut turn = self.begin(now);
+            let mut queue = cell.lock();
+            if cell.armed_ms() == at.0 && !cell.is_deleted() {
+                cell.set_armed_ms(0);
+                queue.handle_timeout(now, &mut turn.fx);
+                self.deliver(&mut turn, &cell, &mut queue);
+                self.conclude(&mut turn, &cell, queue);
+            } else {
+                drop(queue);
+            }
+            self.finish(turn);
+        }
+        self.timers.next()
+    }
+
+    // Durability and alarms.
+
+    /// The journal.
+    pub fn journal(&self) -> &dyn Journal {
+        &*self.journal
+    }
+
+    /// Everything journaled up to here survives a crash.
+    pub fn durable(&self) -> Lsn {
+        self.journal.durable()
+    }
+
+    /// Wakes `mailbox` once when `lsn` is durable.
+    pub fn notify_durable(&self, lsn: Lsn, mailbox: MailboxRef) {
+        self.journal.notify(lsn, mailbox);
+    }
+
+    /// Journal bytes that are not durable yet.
+    pub fn journal_backlog(&self) -> u64 {
+        self.journal.backlog_bytes()
+    }
+
+    /// The alarms that are on.
+    pub fn alarms(&self) -> Alarms {
+        Alarms(self.alarms.load(Ordering::Relaxed))
+    }
+
+    /// Turns an alarm on or off and tells all connections when that changed something.
+    pub fn set_alarm(&self, bit: u8, is_on: bool) {
+        let before = if is_on {
+            self.alarms.fetch_or(bit, Ordering::Relaxed)
+        } else {
+            self.alarms.fetch_and(!bit, Ordering::Relaxed)
+        };
+        if (before & bit != 0) != is_on {
+            for entry in self.registry.connections() {
+                entry.mailbox.post(Event::AlarmsChanged);
+                entry.mailbox.wake();
+            }
+        }
+    }
+
+    // Recovery and shutdown.
+
+    /// Replaces a queue's content by what its journal holds. `replay` feeds the entries in order.
+    /// Damaged entries are reported by number and skipped.
+    pub fn recover_queue(
+        &self,
+        now: Timestamp,
+        cell: &QueueRef,
+        is_clean: bool,
+        replay: impl FnOnce(&mut dyn FnMut(u64, &[u8])),
+    ) -> Vec<u64> {
+        let mut damaged = Vec::new();
+        let mut recovery = Queue::recover(cell.record.clone(), now);
+        replay(&mut |index, entry| {
+            if recovery.entry(index, entry).is_err() {
+                damaged.push(index);
+            }
+        });
+        let mut turn = self.begin(now);
+        let mut queue = cell.lock();
+        *queue = recovery.finish(is_clean);
+        self.conclude(&mut turn, cell, queue);
+        self.finish(turn);
+        damaged
+    }
+
+    /// Journals where each queue's consumers got to, so that redelivered flags are exact after a
+    /// clean stop.
+    pub fn seal(&self, now: Timestamp) -> Lsn {
+        let mut last = Lsn(0);
+        for cell in self.queues() {
+            let mut turn = self.begin(now);
+            let mut queue = cell.lock();
+            queue.seal(&mut turn.fx);
+            last = last.max(self.conclude(&mut turn, &cell, queue));
+            self.finish(turn);
+        }
+        last
+    }
+
+    /// Checks that a queue may be deleted under the given conditions; returns its ready count.
+    pub fn check_delete(
+        &self,
+        cell: &QueueRef,
+        if_unused: bool,
+        if_empty: bool,
+    ) -> Result<u64, Refusal> {
+        let counts = self.counts(cell);
+        let refuse = |why: &str| {
+            let text =
+                format!("queue '{}' in vhost '{}' {why}", cell.record.name, cell.record.vhost);
+            Err(Refusal { kind: topology::RefusalKind::PreconditionFailed, text })
+        };
+        if if_unused && counts.consumers > 0 {
+            return refuse("in use");
+        }
+        if if_empty && counts.ready > 0 {
+            return refuse("not empty");
+        }
+        Ok(counts.ready)
+    }
+}

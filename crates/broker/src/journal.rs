@@ -1,0 +1,44 @@
+//! The seams to what makes things durable: the journal of queues and the control plane's log.
+
+use topology::{Command, Outcome, QueueId, Refusal};
+
+use crate::MailboxRef;
+
+/// A position in the node's journal. Grows with every append; 0 is before the first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Lsn(pub u64);
+
+/// Where durable queues write what must survive. A leaf in the lock order.
+pub trait Journal: Send + Sync {
+    /// Appends entry `index` of a queue's own log. Called with the queue locked, so that entries
+    /// are in order; copies and returns.
+    fn append(&self, queue: QueueId, index: u64, entry: &[u8]) -> Lsn;
+
+    /// Entries of the queue before `keep_from` are not needed any more.
+    fn compact(&self, queue: QueueId, keep_from: u64);
+
+    /// No entry of the queue is needed any more.
+    fn clear(&self, queue: QueueId);
+
+    /// Everything appended up to here survives a crash.
+    fn durable(&self) -> Lsn;
+
+    /// Wakes `mailbox` once when `durable` reaches `lsn`, or when the journal failed.
+    fn notify(&self, lsn: Lsn, mailbox: MailboxRef);
+
+    /// Bytes appended that are not durable yet.
+    fn backlog_bytes(&self) -> u64;
+
+    /// True after an I/O error: `durable` will not move again.
+    fn has_failed(&self) -> bool;
+}
+
+/// Told once what became of a proposed command.
+pub type Completion = Box<dyn FnOnce(Result<Outcome, Refusal>) + Send>;
+
+/// The replicated log of the control plane.
+pub trait Control: Send + Sync {
+    /// Orders the command among all others, makes it durable, applies it
+    /// ([`crate::Broker::apply`]) and then calls `done`.
+    fn propose(&self, command: Command, done: Completion);
+}

@@ -1,0 +1,72 @@
+//! The way from a queue to a connection, whatever its protocol.
+
+use std::sync::Arc;
+
+use message::MessageRef;
+use topology::{Outcome, Refusal};
+
+use crate::{Batch, QueueRef};
+
+/// Which consumer of which channel of a connection a delivery is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ConsumerKey {
+    /// Channel number for AMQP 0-9-1; other protocols choose their own meaning.
+    pub channel: u16,
+    /// Index that the front-end chose when it subscribed.
+    pub slot: u32,
+}
+
+/// What a mailbox took from a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Intake {
+    /// How many deliveries from the front of the batch were taken.
+    pub taken: usize,
+    /// The consumer cannot take more now: the queue parks it until the front-end calls
+    /// [`crate::Broker::resume`].
+    pub is_full: bool,
+}
+
+/// A connection as queues and the broker see it. A leaf in the lock order: implementations lock
+/// only their own buffer and never call back.
+pub trait Mailbox: Send + Sync {
+    /// Takes deliveries for one consumer. Called with the queue locked: append and return.
+    fn deliver(&self, key: ConsumerKey, queue: &QueueRef, batch: &Batch<'_>) -> Intake;
+
+    /// Takes a direct reply (`amq.rabbitmq.reply-to`) for one consumer, past any queue. False when
+    /// that consumer is gone or its connection holds too much unread output already.
+    fn deliver_reply(&self, key: ConsumerKey, message: &MessageRef<'_>) -> bool;
+
+    /// Leaves an event for the connection's next turn. May be called with a queue locked.
+    fn post(&self, event: Event);
+
+    /// Makes the connection take a turn soon. Called after all locks are released; cheap when it
+    /// is already awake.
+    fn wake(&self);
+}
+
+/// A shared mailbox.
+pub type MailboxRef = Arc<dyn Mailbox>;
+
+/// What can happen to a connection from outside.
+#[derive(Debug)]
+pub enum Event {
+    /// The queue of this consumer is gone, or its owner lost the right to read it.
+    ConsumerCancelled(ConsumerKey),
+    /// A control-plane command proposed with this token is applied (and durable) or refused.
+    Committed {
+        /// The token given to [`crate::Broker::propose`].
+        token: u64,
+        /// What applying it gave.
+        result: Result<Outcome, Refusal>,
+    },
+    /// An operator, a deleted vhost or user, or a shutdown wants the connection closed:
+    /// AMQP 0-9-1 says 320 CONNECTION_FORCED with this text.
+    CloseRequested {
+        /// The operator's text.
+        reason: String,
+    },
+    /// A resource alarm was raised, changed or cleared; read [`crate::Broker::alarms`].
+    AlarmsChanged,
+    /// The journal failed: nothing will become durable any more.
+    JournalFailed,
+}

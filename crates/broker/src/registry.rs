@@ -1,0 +1,285 @@
+//! Who is connected: what listings show and operators close.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
+
+use field_table::FieldTable;
+use parking_lot::{Mutex, RwLock};
+use stdx::Timestamp;
+use topology::{ConnectionId, Refusal, RefusalKind, State};
+
+use crate::{BrokerConfig, Event, MailboxRef};
+
+/// What is known of a connection once it is open, and does not change.
+#[derive(Clone, Debug)]
+pub struct ConnectionFacts {
+    /// `peer:port -> host:port`.
+    pub name: String,
+    /// Authenticated user.
+    pub user: Arc<str>,
+    /// Virtual host.
+    pub vhost: Arc<str>,
+    /// Protocol name and version as listings print it, such as `{0,9,1}`.
+    pub protocol: &'static str,
+    /// Mechanism the client authenticated with.
+    pub auth_mechanism: String,
+    /// Client's address.
+    pub peer_host: String,
+    /// Client's port.
+    pub peer_port: u16,
+    /// Our address.
+    pub host: String,
+    /// Our port.
+    pub port: u16,
+    /// Negotiated heartbeat in seconds.
+    pub heartbeat_s: u16,
+    /// Negotiated frame size in bytes.
+    pub frame_max: u32,
+    /// Negotiated number of channels.
+    pub channel_max: u16,
+    /// What the client said of itself, in the wire's encoding with its length prefix.
+    pub client_properties: Box<[u8]>,
+    /// When it was opened.
+    pub connected_at: Timestamp,
+    /// TLS version and cipher suite, when encrypted.
+    pub tls: Option<Box<TlsFacts>>,
+}
+
+/// What is known of an encrypted connection.
+#[derive(Clone, Debug, Default)]
+pub struct TlsFacts {
+    /// Such as `tlsv1.3`.
+    pub protocol: String,
+    /// Cipher suite by its IANA name.
+    pub cipher: String,
+}
+
+/// States of a connection as listings show them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum ConnectionState {
+    /// Reading and writing.
+    Running = 0,
+    /// Not read for a moment, to protect the disk.
+    Flow = 1,
+    /// An alarm is on; it has not published since.
+    Blocking = 2,
+    /// An alarm is on and it tried to publish.
+    Blocked = 3,
+    /// Close frames are on their way.
+    Closing = 4,
+}
+
+impl ConnectionState {
+    /// The word listings print.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Flow => "flow",
+            Self::Blocking => "blocking",
+            Self::Blocked => "blocked",
+            Self::Closing => "closing",
+        }
+    }
+}
+
+/// An open connection. The owner updates the counters, listings read them.
+pub struct ConnectionEntry {
+    /// Node-wide id; also names the owner of exclusive queues.
+    pub id: ConnectionId,
+    /// What does not change.
+    pub facts: ConnectionFacts,
+    /// Where to reach it.
+    pub mailbox: MailboxRef,
+    /// One of [`ConnectionState`].
+    pub state: AtomicU8,
+    /// Bytes received.
+    pub received_bytes: AtomicU64,
+    /// Bytes handed to the socket.
+    pub sent_bytes: AtomicU64,
+    /// Reads.
+    pub received_packets: AtomicU64,
+    /// Writes.
+    pub sent_packets: AtomicU64,
+    /// Open channels.
+    pub channels: Mutex<Vec<Arc<ChannelEntry>>>,
+}
+
+impl ConnectionEntry {
+    /// Changes the state shown in listings.
+    pub fn set_state(&self, state: ConnectionState) {
+        self.state.store(state as u8, Ordering::Relaxed);
+    }
+
+    /// The state shown in listings.
+    pub fn state(&self) -> ConnectionState {
+        match self.state.load(Ordering::Relaxed) {
+            0 => ConnectionState::Running,
+            1 => ConnectionState::Flow,
+            2 => ConnectionState::Blocking,
+            3 => ConnectionState::Blocked,
+            _ => ConnectionState::Closing,
+        }
+    }
+}
+
+/// An open channel.
+#[derive(Debug, Default)]
+pub struct ChannelEntry {
+    /// Node-wide id, shown as part of its pid.
+    pub id: u64,
+    /// Channel number.
+    pub number: u16,
+    /// In confirm mode.
+    pub is_confirm: AtomicBool,
+    /// In transaction mode.
+    pub is_transactional: AtomicBool,
+    /// Consumers on the channel.
+    pub consumers: AtomicU32,
+    /// Deliveries not settled.
+    pub unacked: AtomicU32,
+    /// Publishes not confirmed.
+    pub unconfirmed: AtomicU32,
+    /// Publishes held by an open transaction.
+    pub uncommitted: AtomicU32,
+    /// Settlements held by an open transaction.
+    pub acks_uncommitted: AtomicU32,
+    /// Prefetch for consumers to come, 0 for none.
+    pub prefetch: AtomicU32,
+    /// Prefetch of the channel as a whole, 0 for none.
+    pub global_prefetch: AtomicU32,
+}
+
+/// All open connections of the node.
+#[derive(Default)]
+pub struct Registry {
+    connections: RwLock<BTreeMap<ConnectionId, Arc<ConnectionEntry>>>,
+    channels: AtomicU64,
+}
+
+impl Registry {
+    /// Admits a connection, or refuses it by the node's, the vhost's or the user's limit, in
+    /// RabbitMQ's order and words.
+    pub fn open(
+        &self,
+        id: ConnectionId,
+        facts: ConnectionFacts,
+        mailbox: MailboxRef,
+        config: &BrokerConfig,
+        state: &State,
+    ) -> Result<Arc<ConnectionEntry>, Refusal> {
+        let mut connections = self.connections.write();
+        if let Some(max) = config.connections_max
+            && connections.len() as u64 >= max
+        {
+            let text = format!("connection refused: node connection limit ({max}) is reached");
+            return Err(Refusal { kind: RefusalKind::NotAllowed, text });
+        }
+        if let Some(max) = state.vhost(&facts.vhost).and_then(|vhost| vhost.connections_max()) {
+            let open = connections.values().filter(|it| it.facts.vhost == facts.vhost).count();
+            if open as u64 >= max {
+                let text = format!(
+                    "access to vhost '{}' refused for user '{}': connection limit ({max}) is reached",
+                    facts.vhost, facts.user
+                );
+                return Err(Refusal { kind: RefusalKind::NotAllowed, text });
+            }
+        }
+        if let Some(max) = state.user(&facts.user).and_then(|user| user.connections_max()) {
+            let open = connections.values().filter(|it| it.facts.user == facts.user).count();
+            if open as u64 >= max {
+                let text = format!(
+                    "connection refused for user '{}': user connection limit ({max}) is reached",
+                    facts.user
+                );
+                return Err(Refusal { kind: RefusalKind::NotAllowed, text });
+            }
+        }
+        let entry = Arc::new(ConnectionEntry {
+            id,
+            facts,
+            mailbox,
+            state: AtomicU8::new(ConnectionState::Running as u8),
+            received_bytes: AtomicU64::new(0),
+            sent_bytes: AtomicU64::new(0),
+            received_packets: AtomicU64::new(0),
+            sent_packets: AtomicU64::new(0),
+            channels: Mutex::default(),
+        });
+        connections.insert(id, entry.clone());
+        Ok(entry)
+    }
+
+    /// Forgets a connection and its channels.
+    pub fn close(&self, entry: &ConnectionEntry) {
+        if self.connections.write().remove(&entry.id).is_some() {
+            let left = std::mem::take(&mut *entry.channels.lock());
+            self.channels.fetch_sub(left.len() as u64, Ordering::Relaxed);
+        }
+    }
+
+    /// Admits a channel, or refuses it by the node's or the user's limit.
+    pub fn open_channel(
+        &self,
+        connection: &ConnectionEntry,
+        channel: ChannelEntry,
+        config: &BrokerConfig,
+        state: &State,
+    ) -> Result<Arc<ChannelEntry>, Refusal> {
+        if let Some(max) = config.channels_per_node_max
+            && self.channels.load(Ordering::Relaxed) >= max
+        {
+            let text = format!(
+                "number of channels opened on node '{}' has reached the maximum allowed limit of {max}",
+                config.identity.node
+            );
+            return Err(Refusal { kind: RefusalKind::NotAllowed, text });
+        }
+        let user = &connection.facts.user;
+        if let Some(max) = state.user(user).and_then(|it| it.channels_max()) {
+            let of_user = |it: &&Arc<ConnectionEntry>| it.facts.user == *user;
+            let connections = self.connections.read();
+            let open: usize =
+                connections.values().filter(of_user).map(|it| it.channels.lock().len()).sum();
+            if open as u64 >= max {
+                let text = format!(
+                    "number of channels opened for user '{user}' has reached the maximum allowed user limit of {max}"
+                );
+                return Err(Refusal { kind: RefusalKind::NotAllowed, text });
+            }
+        }
+        let channel = Arc::new(channel);
+        connection.channels.lock().push(channel.clone());
+        self.channels.fetch_add(1, Ordering::Relaxed);
+        Ok(channel)
+    }
+
+    /// Forgets a channel.
+    pub fn close_channel(&self, connection: &ConnectionEntry, channel: &ChannelEntry) {
+        let mut channels = connection.channels.lock();
+        let before = channels.len();
+        channels.retain(|it| it.id != channel.id);
+        self.channels.fetch_sub((before - channels.len()) as u64, Ordering::Relaxed);
+    }
+
+    /// All open connections, oldest first.
+    pub fn connections(&self) -> Vec<Arc<ConnectionEntry>> {
+        self.connections.read().values().cloned().collect()
+    }
+
+    /// Asks every connection that `wants` names to close with an operator's text (AMQP 0-9-1:
+    /// 320 CONNECTION_FORCED). Returns how many.
+    pub fn request_close(
+        &self,
+        reason: &str,
+        mut wants: impl FnMut(&ConnectionEntry) -> bool,
+    ) -> usize {
+        let chosen: Vec<_> = self.connections().into_iter().filter(|it| wants(it)).collect();
+        for entry in &chosen {
+            entry.mailbox.post(Event::CloseRequested { reason: reason.to_owned() });
+            entry.mailbox.wake();
+        }
+        chosen.len()
+    }
+}

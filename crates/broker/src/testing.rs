@@ -1,0 +1,146 @@
+//! Doubles for tests of front-ends: a control plane that commits at once and a journal in memory.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock, Weak};
+
+use parking_lot::Mutex;
+use stdx::Timestamp;
+use topology::{Command, QueueId, State};
+
+use crate::{
+    Authenticator, Broker, BrokerConfig, Completion, Control, Journal, Lsn, MailboxRef,
+};
+
+/// Applies every proposal on the spot.
+#[derive(Default)]
+pub struct ImmediateControl {
+    broker: OnceLock<Weak<Broker>>,
+    index: Mutex<u64>,
+}
+
+impl Control for ImmediateControl {
+    fn propose(&self, command: Command, done: Completion) {
+        let index = {
+            let mut index = self.index.lock();
+            *index += 1;
+            *index
+        };
+        let broker = self.broker.get().and_then(Weak::upgrade).expect("set by `broker_with`");
+        done(broker.apply(Timestamp(0), index, &command));
+    }
+}
+
+/// Entries of one queue's log by index.
+type Entries = BTreeMap<u64, Vec<u8>>;
+
+/// A journal whose durable position moves only when told, or with every append.
+#[derive(Default)]
+pub struct MemoryJournal {
+    inner: Mutex<MemoryJournalInner>,
+}
+
+#[derive(Default)]
+struct MemoryJournalInner {
+    logs: BTreeMap<QueueId, Entries>,
+    appended: u64,
+    durable: u64,
+    is_manual: bool,
+    waiting: Vec<(Lsn, MailboxRef)>,
+}
+
+impl MemoryJournal {
+    /// From now on appends become durable only by [`MemoryJournal::sync`].
+    pub fn hold(&self) {
+        self.inner.lock().is_manual = true;
+    }
+
+    /// Makes all appends durable and wakes who waits for them.
+    pub fn sync(&self) {
+        let woken = {
+            let mut inner = self.inner.lock();
+            inner.durable = inner.appended;
+            std::mem::take(&mut inner.waiting)
+        };
+        for (_, mailbox) in woken {
+            mailbox.wake();
+        }
+    }
+
+    /// The entries of one queue, oldest first.
+    pub fn entries(&self, queue: QueueId) -> Vec<(u64, Vec<u8>)> {
+        let inner = self.inner.lock();
+        let entries = inner.logs.get(&queue);
+        entries.into_iter().flatten().map(|(index, entry)| (*index, entry.clone())).collect()
+    }
+}
+
+impl Journal for MemoryJournal {
+    fn append(&self, queue: QueueId, index: u64, entry: &[u8]) -> Lsn {
+        let mut inner = self.inner.lock();
+        inner.logs.entry(queue).or_default().insert(index, entry.to_vec());
+        inner.appended += 1;
+        if !inner.is_manual {
+            inner.durable = inner.appended;
+        }
+        Lsn(inner.appended)
+    }
+
+    fn compact(&self, queue: QueueId, keep_from: u64) {
+        let mut inner = self.inner.lock();
+        if let Some(entries) = inner.logs.get_mut(&queue) {
+            *entries = entries.split_off(&keep_from);
+        }
+    }
+
+    fn clear(&self, queue: QueueId) {
+        self.inner.lock().logs.remove(&queue);
+    }
+
+    fn durable(&self) -> Lsn {
+        Lsn(self.inner.lock().durable)
+    }
+
+    fn notify(&self, lsn: Lsn, mailbox: MailboxRef) {
+        let is_durable = {
+            let mut inner = self.inner.lock();
+            let is_durable = inner.durable >= lsn.0;
+            if !is_durable {
+                inner.waiting.push((lsn, mailbox.clone()));
+            }
+            is_durable
+        };
+        if is_durable {
+            mailbox.wake();
+        }
+    }
+
+    fn backlog_bytes(&self) -> u64 {
+        0
+    }
+
+    fn has_failed(&self) -> bool {
+        false
+    }
+}
+
+struct PlainPasswords;
+
+impl Authenticator for PlainPasswords {
+    fn is_password_of(&self, state: &State, user: &str, password: &[u8]) -> bool {
+        !password.is_empty() && state.user(user).is_some() && password == user.as_bytes()
+    }
+}
+
+/// A broker in memory with vhost `/` and the administrator `guest` (password `guest`); passwords
+/// equal the user's name.
+pub fn broker_with(config: BrokerConfig, journal: Arc<MemoryJournal>) -> Arc<Broker> {
+    let control = Arc::new(ImmediateControl::default());
+    let state = State::default();
+    let passwords = Arc::new(PlainPasswords);
+    let broker = Arc::new(Broker::new(config, state, journal, control.clone(), passwords, 7));
+    control.broker.set(Arc::downgrade(&broker)).expect("set once");
+    for command in Command::first_boot("/", "guest", "", "rabbit_password_hashing_sha256") {
+        broker.propose_with(command, Box::new(|result| drop(result.expect("blank state"))));
+    }
+    broker
+}

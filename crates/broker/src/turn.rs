@@ -1,0 +1,35 @@
+//! The scratch of one turn of work.
+
+use std::sync::Arc;
+
+use stdx::Timestamp;
+use topology::QueueId;
+
+use crate::{DeadLetter, Effects, MailboxRef, QueueRef};
+
+/// One turn: what was read from one socket, one timer, one operator's command.
+///
+/// Collects what must wait until no queue is locked: wake-ups, dead letters, timers, deletions.
+/// Begun by [`crate::Broker::begin`], carried out by [`crate::Broker::finish`]; recycled.
+#[derive(Default)]
+pub struct Turn {
+    /// The instant of the turn: the clock is read once.
+    pub now: Timestamp,
+    /// Effects of the queue being worked on; empty between calls.
+    pub(crate) fx: Effects,
+    pub(crate) touched: Vec<MailboxRef>,
+    pub(crate) dead_letters: Vec<(QueueRef, DeadLetter)>,
+    pub(crate) deadlines: Vec<(Timestamp, QueueId)>,
+    pub(crate) doomed: Vec<QueueId>,
+}
+
+impl Turn {
+    /// Notes that a mailbox has something new; it is woken once at the end of the turn.
+    pub(crate) fn touch(&mut self, mailbox: &MailboxRef) {
+        // A consumer mostly gets many batches in a row: looking at the last one catches nearly all
+        // repetitions, and waking twice is harmless.
+        if self.touched.last().is_none_or(|last| !Arc::ptr_eq(last, mailbox)) {
+            self.touched.push(mailbox.clone());
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! Log lines in RabbitMQ's form.
+
+use std::fmt;
+use std::fs::OpenOptions;
+use std::io;
+use std::path::Path;
+use std::sync::Mutex;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use config::{Config, LogFile, LogLevel};
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Layer, fmt as layer};
+
+/// `2026-11-20 21:00:26.840751+00:00 [warning] <0.0.0> text key=value`
+struct RabbitFormat;
+
+impl<S, N> FormatEvent<S, N> for RabbitFormat
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        ctx: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let level = match *event.metadata().level() {
+            Level::ERROR => "error",
+            Level::WARN => "warning",
+            Level::INFO => "info",
+            Level::DEBUG | Level::TRACE => "debug",
+        };
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        write_time(&mut writer, since.as_secs(), since.subsec_micros())?;
+        write!(writer, " [{level}] <0.0.0> ")?;
+        ctx.field_format().format_fields(writer.by_ref(), event)?;
+        writeln!(writer)
+    }
+}
+
+fn write_time(out: &mut Writer<'_>, seconds: u64, micros: u32) -> fmt::Result {
+    let (year, month, day) = civil_date(seconds / 86_400);
+    let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
+    write!(out, "{year}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}.{micros:06}+00:00")
+}
+
+/// The Gregorian date of a day counted from 1970-01-01, by counting in eras of 400 years that
+/// begin on the first of March.
+fn civil_date(days: u64) -> (u64, u64, u64) {
+    let shifted = days + 719_468;
+    let era = shifted / 146_097;
+    let day_of_era = shifted % 146_097;
+    let year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted_month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
+    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    (year_of_era + era * 400 + u64::from(month <= 2), month, day)
+}
+
+fn filter(level: LogLevel) -> LevelFilter {
+    match level {
+        LogLevel::Debug => LevelFilter::DEBUG,
+        LogLevel::Info | LogLevel::Notice => LevelFilter::INFO,
+        LogLevel::Warning => LevelFilter::WARN,
+        LogLevel::Error | LogLevel::Critical | LogLevel::Alert | LogLevel::Emergency => {
+            LevelFilter::ERROR
+        }
+        LogLevel::None => LevelFilter::OFF,
+    }
+}
+
+/// Sends log lines where the configuration says. Returns where that is, for banners and `status`.
+pub(crate) fn init(config: &Config, data_dir: &Path) -> io::Result<Vec<String>> {
+    let mut places = Vec::new();
+    let console = &config.log.console;
+    let to_console = console.is_enabled.then(|| {
+        places.push(if console.is_stderr { "<stderr>" } else { "<stdout>" }.to_owned());
+        let is_stderr = console.is_stderr;
+        let writer = move || -> Box<dyn io::Write> {
+            if is_stderr { Box::new(io::stderr()) } else { Box::new(io::stdout()) }
+        };
+        layer::layer()
+            .event_format(RabbitFormat)
+            .with_writer(writer)
+            .with_ansi(false)
+            .with_filter(filter(console.level))
+    });
+    let to_file = match &config.log.file {
+        LogFile::Off => None,
+        LogFile::Named(name) => {
+            let dir = config.log.dir.clone().unwrap_or_else(|| data_dir.join("log-files"));
+            std::fs::create_dir_all(&dir)?;
+            let path = dir.join(name);
+            let file = OpenOptions::new().create(true).append(true).open(&path)?;
+            places.push(path.display().to_string());
+            Some(
+                layer::layer()
+                    .event_format(RabbitFormat)
+                    .with_writer(Mutex::new(file))
+                    .with_ansi(false)
+                    .with_filter(filter(config.log.file_level)),
+            )
+        }
+    };
+    tracing_subscriber::registry().with(to_console).with(to_file).init();
+    Ok(places)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::civil_date;
+
+    #[test]
+    fn days_become_dates() {
+        assert_eq!(civil_date(0), (1970, 1, 1));
+        assert_eq!(civil_date(59), (1970, 3, 1));
+        assert_eq!(civil_date(11_016), (2000, 2, 29));
+        assert_eq!(civil_date(20_778), (2026, 11, 21));
+    }
+}

@@ -1,0 +1,356 @@
+//! `leveret server`: configuration in, a listening broker out.
+
+use std::io::{self, Write};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use broker::BrokerConfig;
+use config::{
+    Config, ConfirmDurability, DiskFreeLimit, ListenAddress, Loaded, MemoryHighWatermark,
+    TlsVerify, TlsVersion,
+};
+use net::{Accepted, Listener, ListenerOptions, Peer, TlsOptions};
+use node::{DiskLimit, MemoryWatermark, Node, NodeOptions};
+use tokio::net::UnixListener;
+use tokio::signal::unix::{SignalKind, signal};
+use topology::{Command, Rules};
+use tracing::{error, info, warn};
+
+use crate::operator::{Facts, NodeOperator};
+
+/// Time that connections get to say goodbye when the server stops.
+const GOODBYE_MAX: Duration = Duration::from_secs(3);
+
+/// Time between two looks whether they have.
+const GOODBYE_POLL: Duration = Duration::from_millis(5);
+
+/// Command line of the server.
+#[derive(Debug, Default, clap::Args)]
+pub(crate) struct ServerArguments {
+    /// rabbitmq.conf to read (default: $RABBITMQ_CONFIG_FILE or /etc/rabbitmq/rabbitmq.conf, if
+    /// there is one)
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Where messages and definitions live (default: $LEVERET_DATA_DIR, /var/lib/leveret for root,
+    /// ~/.local/share/leveret for others)
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+}
+
+/// Runs the server until it is told to stop.
+pub(crate) fn run(arguments: &ServerArguments) -> ExitCode {
+    let started_at = Instant::now();
+    match start(arguments, started_at) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            drop(writeln!(io::stderr(), "leveret: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start(arguments: &ServerArguments, started_at: Instant) -> anyhow::Result<()> {
+    let config_file = arguments.config.clone().or_else(config::default_config_file);
+    let Loaded { config, notices } = match &config_file {
+        Some(file) => Config::load(file)?,
+        None => Loaded { config: Config::default(), notices: Vec::new() },
+    };
+    let data_dir = arguments
+        .data_dir
+        .clone()
+        .or_else(|| config.data_dir.clone())
+        .unwrap_or_else(config::default_data_dir);
+    let log_files = crate::logging::init(&config, &data_dir)
+        .with_context(|| "cannot open the log file".to_owned())?;
+    for notice in &notices {
+        warn!("{}: {}", notice.place, notice.text);
+    }
+    // As many sockets as the system lets us have.
+    if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
+        warn!(%error, "cannot raise the limit of open files");
+    }
+    let node_name = config::default_node_name();
+    banner(&config, &data_dir, &log_files, config_file.as_deref());
+    let node = Node::start(node_options(&config, &node_name, &data_dir))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_name("leveret")
+        .build()
+        .context("cannot start the runtime")?;
+    let facts = Facts { data_dir, config_file, log_files, started_at };
+    runtime.block_on(serve(&config, &node, facts, started_at))?;
+    runtime.shutdown_timeout(GOODBYE_MAX);
+    node.stop();
+    info!("stopped");
+    Ok(())
+}
+
+fn banner(config: &Config, data_dir: &Path, log_files: &[String], config_file: Option<&Path>) {
+    let file = config_file.map_or_else(|| "(none)".to_owned(), |it| it.display().to_string());
+    let text = format!(
+        "\n  Leveret {version}, compatible with RabbitMQ {rabbit}\n\n  Node:            {node}\n  \
+         Data directory:  {data}\n  Config file(s):  {file}\n  Logs:            {logs}\n\n",
+        version = env!("CARGO_PKG_VERSION"),
+        rabbit = BrokerConfig::default().identity.version,
+        node = config::default_node_name(),
+        data = data_dir.display(),
+        logs = log_files.join(", "),
+    );
+    if config.log.console.is_enabled {
+        drop(io::stdout().write_all(text.as_bytes()));
+    }
+}
+
+fn node_options(config: &Config, node_name: &str, data_dir: &Path) -> NodeOptions {
+    let limits = &config.limits;
+    let mut broker = BrokerConfig::default();
+    broker.identity.node = node_name.to_owned();
+    broker.identity.cluster_name =
+        config.cluster_name.clone().unwrap_or_else(|| node_name.to_owned());
+    broker.identity.platform = format!("Leveret {}", env!("CARGO_PKG_VERSION"));
+    broker.frame_max = limits.frame_max;
+    broker.initial_frame_max = limits.initial_frame_max;
+    broker.channel_max = limits.channel_max;
+    broker.heartbeat_s = limits.heartbeat;
+    broker.handshake_timeout_ms =
+        limits.handshake_timeout.map_or(u64::MAX, |it| it.as_millis() as u64);
+    broker.max_message_size = limits.max_message_size;
+    broker.mechanisms.clone_from(&config.auth.mechanisms);
+    broker.anonymous_login = config
+        .auth
+        .anonymous_login_user
+        .clone()
+        .map(|user| (user, config.auth.anonymous_login_pass.clone()));
+    broker.loopback_users.clone_from(&config.auth.loopback_users);
+    broker.connections_max = limits.max_connections;
+    broker.channels_per_node_max = limits.channel_max_per_node;
+    broker.consumers_per_channel_max = limits.consumer_max_per_channel;
+    broker.is_global_qos_permitted = is_permitted(config, "global_qos");
+    NodeOptions {
+        data_dir: data_dir.to_owned(),
+        is_synced: config.classic_queue_confirm == ConfirmDurability::Fsync,
+        broker,
+        rules: Rules {
+            deny_transient_nonexclusive: !is_permitted(config, "transient_nonexcl_queues"),
+            cluster_queue_limit: limits.cluster_queue_limit,
+            cluster_exchange_limit: limits.cluster_exchange_limit,
+            vhost_max: limits.vhost_max,
+            ..Rules::default()
+        },
+        first_boot: first_boot(config),
+        memory_watermark: memory_watermark(config.memory_high_watermark),
+        disk_limit: disk_limit(config.disk_free_limit),
+    }
+}
+
+/// Deprecated features work unless the operator denies them.
+fn is_permitted(config: &Config, feature: &str) -> bool {
+    config.deprecated_features.get(feature).copied().unwrap_or(true)
+}
+
+fn first_boot(config: &Config) -> Vec<Command> {
+    let user = &config.default_user;
+    let algorithm = auth::Algorithm::default();
+    let hash = auth::hash_password(algorithm, rand::random(), user.password.as_bytes());
+    Command::first_boot(topology::FirstBoot {
+        vhost: user.vhost.clone(),
+        user: user.name.clone(),
+        password_hash: hash,
+        hashing_algorithm: algorithm.name().to_owned(),
+        tags: user.tags.clone(),
+        configure: user.configure.clone(),
+        write: user.write.clone(),
+        read: user.read.clone(),
+    })
+}
+
+/// The node's unit for the configured watermark.
+pub(crate) fn memory_watermark(configured: MemoryHighWatermark) -> MemoryWatermark {
+    match configured {
+        MemoryHighWatermark::Relative(share) => MemoryWatermark::Relative(share),
+        MemoryHighWatermark::Absolute(bytes) => MemoryWatermark::Absolute(bytes),
+    }
+}
+
+/// The node's unit for the configured disk limit.
+pub(crate) fn disk_limit(configured: DiskFreeLimit) -> DiskLimit {
+    match configured {
+        DiskFreeLimit::Relative(factor) => DiskLimit::Relative(factor),
+        DiskFreeLimit::Absolute(bytes) => DiskLimit::Absolute(bytes),
+    }
+}
+
+async fn serve(
+    config: &Config,
+    node: &Node,
+    facts: Facts,
+    started_at: Instant,
+) -> anyhow::Result<()> {
+    let control = bind_control_socket(&crate::control_socket(&facts.data_dir))?;
+    let listeners = bind(config)?;
+    let operator = Arc::new(NodeOperator::new(node, facts, config, &listeners));
+    tokio::spawn(run_control_socket(control, operator.clone()));
+    tokio::spawn(run_timers(node.broker.clone()));
+    for (listener, protocol) in listeners {
+        info!("started {protocol} listener on {}", listener.local_addr()?);
+        tokio::spawn(listener.run(acceptor(node)));
+    }
+    let startup = started_at.elapsed();
+    info!("Time to start: {:.1} ms", startup.as_secs_f64() * 1e3);
+    operator.set_running();
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+        () = operator.stop_requested() => {}
+    }
+    info!("stopping");
+    say_goodbye(node).await;
+    Ok(())
+}
+
+/// Asks all connections to close, as RabbitMQ does, and gives them a moment.
+async fn say_goodbye(node: &Node) {
+    let reason = "broker forced connection closure with reason 'shutdown'";
+    node.broker.registry.request_close(reason, |_| true);
+    let deadline = Instant::now() + GOODBYE_MAX;
+    while !node.broker.registry.connections().is_empty() && Instant::now() < deadline {
+        tokio::time::sleep(GOODBYE_POLL).await;
+    }
+}
+
+fn acceptor(node: &Node) -> Accepted {
+    let broker = node.broker.clone();
+    Arc::new(move |peer: Peer| {
+        let ends = amqp091::Ends { peer: peer.peer, local: peer.local, tls: peer.tls };
+        Box::new(amqp091::Connection::new(broker.clone(), ends, net::now()))
+    })
+}
+
+fn bind(config: &Config) -> anyhow::Result<Vec<(Listener, &'static str)>> {
+    let options = ListenerOptions {
+        backlog: config.listeners.options.backlog,
+        nodelay: config.listeners.options.nodelay,
+        keepalive: config.listeners.options.keepalive,
+    };
+    let mut bound = Vec::new();
+    for address in &config.listeners.tcp {
+        let address = socket_address(*address);
+        let listener = Listener::bind(address, options.clone(), None)
+            .with_context(|| format!("cannot listen on {address}"))?;
+        bound.push((listener, "amqp"));
+    }
+    if !config.listeners.tls.is_empty() {
+        let tls = net::server_config(&tls_options(config)?)?;
+        for address in &config.listeners.tls {
+            let address = socket_address(*address);
+            let listener = Listener::bind(address, options.clone(), Some(tls.clone()))
+                .with_context(|| format!("cannot listen on {address}"))?;
+            bound.push((listener, "amqp/ssl"));
+        }
+    }
+    Ok(bound)
+}
+
+/// No address means all, of both families.
+fn socket_address(address: ListenAddress) -> SocketAddr {
+    let all = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
+    SocketAddr::new(address.ip.unwrap_or(all), address.port)
+}
+
+fn tls_options(config: &Config) -> anyhow::Result<TlsOptions> {
+    let tls = &config.tls;
+    let needed = |path: &Option<PathBuf>, key: &str| {
+        path.clone().with_context(|| format!("listeners.ssl needs ssl_options.{key}"))
+    };
+    Ok(TlsOptions {
+        certfile: needed(&tls.certfile, "certfile")?,
+        keyfile: needed(&tls.keyfile, "keyfile")?,
+        cacertfile: tls.cacertfile.clone(),
+        verify_peer: tls.verify == TlsVerify::Peer,
+        fail_if_no_peer_cert: tls.fail_if_no_peer_cert,
+        versions: tls
+            .versions
+            .iter()
+            .map(|version| match version {
+                TlsVersion::V12 => "tlsv1.2".to_owned(),
+                TlsVersion::V13 => "tlsv1.3".to_owned(),
+            })
+            .collect(),
+    })
+}
+
+/// Binds the socket that operators' tools use; only the owner may connect.
+fn bind_control_socket(path: &Path) -> anyhow::Result<UnixListener> {
+    use std::os::unix::fs::PermissionsExt;
+    // Left behind by a killed server: the data directory's lock says that none is running.
+    if let Err(error) = std::fs::remove_file(path)
+        && error.kind() != io::ErrorKind::NotFound
+    {
+        return Err(error).with_context(|| format!("cannot replace {}", path.display()));
+    }
+    let socket = UnixListener::bind(path)
+        .with_context(|| format!("cannot bind control socket {}", path.display()))?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+    Ok(socket)
+}
+
+async fn run_control_socket(socket: UnixListener, operator: Arc<NodeOperator>) {
+    loop {
+        let stream = match socket.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                warn!(%error, "cannot accept on the control socket");
+                tokio::time::sleep(GOODBYE_POLL).await;
+                continue;
+            }
+        };
+        let is_ours = stream.peer_cred().is_ok_and(|peer| operator.may_operate(peer.uid()));
+        if !is_ours {
+            warn!("refused a control connection of another user");
+            continue;
+        }
+        let operator = operator.clone();
+        // Commands may wait for the disk: they get a thread that may block.
+        tokio::task::spawn_blocking(move || {
+            let served = stream.into_std().and_then(|stream| {
+                stream.set_nonblocking(false)?;
+                ctl::server::serve_connection(stream, &*operator)
+            });
+            if let Err(error) = served {
+                tracing::debug!(%error, "a control connection ended early");
+            }
+        });
+    }
+}
+
+/// Does what queues want done at a time.
+async fn run_timers(broker: Arc<broker::Broker>) {
+    loop {
+        let now = net::now();
+        let next = broker.poll_timers(now);
+        let armed = std::future::poll_fn(|ctx| match broker.timers.signal.poll_take(ctx) {
+            true => std::task::Poll::Ready(()),
+            false => std::task::Poll::Pending,
+        });
+        match next {
+            None => armed.await,
+            Some(at) => {
+                let wait = Duration::from_millis(at.since_ms(net::now()));
+                tokio::select! {
+                    () = armed => {}
+                    () = tokio::time::sleep(wait) => {}
+                }
+            }
+        }
+        if broker.journal().has_failed() {
+            error!("the journal has failed: publishers of persistent messages get no confirms");
+            return;
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! Listening sockets.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use broker::{Protocol, TlsFacts};
+use socket2::{Domain, Protocol as Transport, Socket, TcpKeepalive, Type};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+use tracing::{debug, warn};
+
+use crate::drive;
+
+/// Time for a TLS handshake.
+const TLS_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Pause after `accept` failed, mostly for want of descriptors.
+const ACCEPT_RETRY: Duration = Duration::from_millis(100);
+
+/// How a listening socket and the sockets it accepts are set up (`tcp_listen_options.*`).
+#[derive(Clone, Debug)]
+pub struct ListenerOptions {
+    /// Connections the kernel queues before they are accepted.
+    pub backlog: u32,
+    /// Send small packets at once.
+    pub nodelay: bool,
+    /// Let the kernel probe idle peers.
+    pub keepalive: bool,
+}
+
+impl Default for ListenerOptions {
+    fn default() -> Self {
+        Self { backlog: 128, nodelay: true, keepalive: false }
+    }
+}
+
+/// Both ends of an accepted socket.
+#[derive(Clone, Debug)]
+pub struct Peer {
+    /// The client's end.
+    pub peer: SocketAddr,
+    /// Our end.
+    pub local: SocketAddr,
+    /// TLS version and cipher suite, when encrypted.
+    pub tls: Option<TlsFacts>,
+}
+
+/// Makes the protocol for an accepted socket.
+pub type Accepted = Arc<dyn Fn(Peer) -> Box<dyn Protocol> + Send + Sync>;
+
+/// A bound listening socket.
+pub struct Listener {
+    socket: TcpListener,
+    options: ListenerOptions,
+    tls: Option<TlsAcceptor>,
+}
+
+impl Listener {
+    /// Binds `address`; port 0 takes any free one. Must be called inside a tokio runtime.
+    pub fn bind(
+        address: SocketAddr,
+        options: ListenerOptions,
+        tls: Option<Arc<rustls::ServerConfig>>,
+    ) -> io::Result<Self> {
+        let socket =
+            Socket::new(Domain::for_address(address), Type::STREAM, Some(Transport::TCP))?;
+        socket.set_reuse_address(true)?;
+        if address.is_ipv6() {
+            // One dual-stack socket serves both families, as RabbitMQ's `::` listener does.
+            socket.set_only_v6(!address.ip().is_unspecified())?;
+        }
+        socket.set_nonblocking(true)?;
+        socket.bind(&address.into())?;
+        socket.listen(options.backlog.min(i32::MAX as u32) as i32)?;
+        let socket = TcpListener::from_std(socket.into())?;
+        Ok(Self { socket, options, tls: tls.map(TlsAcceptor::from) })
+    }
+
+    /// The address bound.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.socket.local_addr()
+    }
+
+    /// Accepts for ever; each connection runs as a task of its own.
+    pub async fn run(self, accepted: Accepted) {
+        loop {
+            match self.socket.accept().await {
+                Ok((stream, peer)) => self.start(stream, peer, &accepted),
+                Err(error) => {
+                    warn!(%error, "cannot accept a connection");
+                    tokio::time::sleep(ACCEPT_RETRY).await;
+                }
+            }
+        }
+    }
+
+    fn start(&self, stream: TcpStream, peer: SocketAddr, accepted: &Accepted) {
+        // A peer that is gone already shows in the first read.
+        let Ok(local) = stream.local_addr() else { return };
+        if self.options.nodelay {
+            drop(stream.set_nodelay(true));
+        }
+        if self.options.keepalive {
+            drop(socket2::SockRef::from(&stream).set_tcp_keepalive(&TcpKeepalive::new()));
+        }
+        let peer = Peer { peer: canonical(peer), local: canonical(local), tls: None };
+        match &self.tls {
+            None => {
+                let protocol = accepted(peer);
+                tokio::spawn(drive(stream, protocol));
+            }
+            Some(tls) => {
+                tokio::spawn(encrypted(tls.clone(), stream, peer, accepted.clone()));
+            }
+        }
+    }
+}
+
+async fn encrypted(tls: TlsAcceptor, stream: TcpStream, mut peer: Peer, accepted: Accepted) {
+    let handshake = tokio::time::timeout(TLS_HANDSHAKE_TIMEOUT, tls.accept(stream)).await;
+    let stream = match handshake {
+        Ok(Ok(stream)) => stream,
+        Ok(Err(error)) => {
+            debug!(peer = %peer.peer, %error, "TLS handshake failed");
+            return;
+        }
+        Err(_) => {
+            debug!(peer = %peer.peer, "TLS handshake timed out");
+            return;
+        }
+    };
+    let session = stream.get_ref().1;
+    peer.tls = Some(TlsFacts {
+        protocol: match session.protocol_version() {
+            Some(rustls::ProtocolVersion::TLSv1_2) => "tlsv1.2",
+            _ => "tlsv1.3",
+        }
+        .to_owned(),
+        cipher: session
+            .negotiated_cipher_suite()
+            .and_then(|suite| suite.suite().as_str())
+            .unwrap_or_default()
+            .to_owned(),
+    });
+    let protocol = accepted(peer);
+    drive(stream, protocol).await;
+}
+
+/// `::ffff:127.0.0.1` is the IPv4 address it stands for.
+fn canonical(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
+}

@@ -1,0 +1,154 @@
+//! The control plane's thread: proposals in, a replicated log, the topology out.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender};
+
+use broker::{Broker, Completion, Control};
+use consensus::Group;
+use storage::Log;
+use topology::{Command, Refusal, RefusalKind, State};
+use tracing::error;
+
+/// Proposals that share one disk synchronisation at most.
+const PROPOSALS_PER_TURN_MAX: usize = 1024;
+
+/// Log bytes after which the topology is stored whole and the log forgotten.
+const SNAPSHOT_LOG_BYTES_MIN: u64 = 8 * 1024 * 1024;
+
+/// What the control thread is asked.
+pub(crate) enum Work {
+    Propose(Command, Completion),
+    Stop,
+}
+
+/// The sending end; what [`Broker`] sees.
+pub(crate) struct Proposals(pub(crate) Sender<Work>);
+
+impl Control for Proposals {
+    fn propose(&self, command: Command, done: Completion) {
+        if let Err(unsent) = self.0.send(Work::Propose(command, done))
+            && let Work::Propose(_, done) = unsent.0
+        {
+            done(Err(stopping()));
+        }
+    }
+}
+
+fn stopping() -> Refusal {
+    let text = "the node is stopping".to_owned();
+    Refusal { kind: RefusalKind::InternalError, text }
+}
+
+/// The replicated log of the control plane together with what it drives.
+pub(crate) struct ControlPlane<L: Log> {
+    group: Group<L>,
+    broker: Arc<Broker>,
+    waiting: HashMap<u64, Completion>,
+    next_context: u64,
+    applied: u64,
+    bytes_since_snapshot: u64,
+    snapshot_bytes: u64,
+}
+
+impl<L: Log> ControlPlane<L> {
+    /// Restores the topology from the snapshot and the log.
+    pub(crate) fn recover(
+        mut group: Group<L>,
+        broker: Arc<Broker>,
+    ) -> anyhow::Result<Self> {
+        let now = net::now();
+        let mut snapshot_bytes = 0;
+        if let Some((_, bytes)) = group.snapshot() {
+            snapshot_bytes = bytes.len() as u64;
+            let rules = broker.topology().rules().clone();
+            broker.restore(now, State::restore(&bytes, rules)?);
+        }
+        let mut plane = Self {
+            group,
+            broker,
+            waiting: HashMap::new(),
+            next_context: 0,
+            applied: 0,
+            bytes_since_snapshot: 0,
+            snapshot_bytes,
+        };
+        plane.turn()?;
+        Ok(plane)
+    }
+
+    /// Proposes one command and waits for it: start-up has nobody else to serve.
+    pub(crate) fn propose_now(&mut self, command: Command) -> anyhow::Result<()> {
+        let (sender, receiver) = std::sync::mpsc::channel();
+        self.propose(command, Box::new(move |result| drop(sender.send(result))));
+        self.turn()?;
+        receiver.recv()?.map(drop).map_err(|refusal| anyhow::anyhow!(refusal.text))
+    }
+
+    /// The body of the control thread.
+    pub(crate) fn run(mut self, work: &Receiver<Work>) {
+        while let Ok(first) = work.recv() {
+            let more = std::iter::from_fn(|| work.try_recv().ok());
+            let mut is_stopping = false;
+            for work in std::iter::once(first).chain(more).take(PROPOSALS_PER_TURN_MAX) {
+                match work {
+                    Work::Propose(command, done) => self.propose(command, done),
+                    Work::Stop => is_stopping = true,
+                }
+            }
+            if let Err(error) = self.turn() {
+                error!(%error, "the control plane's log failed; no change is accepted any more");
+                for (_, done) in self.waiting.drain() {
+                    done(Err(stopping()));
+                }
+                return;
+            }
+            if is_stopping {
+                return;
+            }
+        }
+    }
+
+    fn propose(&mut self, command: Command, done: Completion) {
+        self.next_context += 1;
+        match self.group.propose(self.next_context, command.encode()) {
+            Ok(()) => {
+                self.waiting.insert(self.next_context, done);
+            }
+            Err(error) => {
+                let text = error.to_string();
+                done(Err(Refusal { kind: RefusalKind::InternalError, text }));
+            }
+        }
+    }
+
+    /// Makes what was proposed durable, applies what is committed, answers.
+    fn turn(&mut self) -> anyhow::Result<()> {
+        let now = net::now();
+        let Self { group, broker, waiting, applied, bytes_since_snapshot, .. } = self;
+        group.poll(&mut |index, context, data| {
+            *applied = index;
+            *bytes_since_snapshot += data.len() as u64;
+            let result = match Command::decode(data) {
+                Ok(command) => broker.apply(now, index, &command),
+                Err(error) => {
+                    // Written by a newer version or damaged: the checksums below rule the latter
+                    // out, so going on would mean to serve a wrong topology.
+                    error!(index, %error, "cannot read a command of the control plane's log");
+                    let text = error.to_string();
+                    Err(Refusal { kind: RefusalKind::InternalError, text })
+                }
+            };
+            if let Some(done) = waiting.remove(&context) {
+                done(result);
+            }
+        })?;
+        if self.bytes_since_snapshot > SNAPSHOT_LOG_BYTES_MIN.max(2 * self.snapshot_bytes) {
+            let bytes = self.broker.topology().snapshot();
+            self.snapshot_bytes = bytes.len() as u64;
+            self.bytes_since_snapshot = 0;
+            self.group.store_snapshot(self.applied, bytes)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,227 @@
+//! Starting and stopping a node.
+
+use std::path::PathBuf;
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use broker::{Broker, BrokerConfig, Journal};
+use consensus::Group;
+use storage::{Durability, EngineLog, EngineOptions, GroupId, Wal};
+use topology::{Command, Rules, State};
+use tracing::{info, warn};
+
+use crate::alarms::{DiskLimit, MemoryWatermark, Resources};
+use crate::control::{ControlPlane, Proposals, Work};
+use crate::data_dir::{DataDir, DataDirError};
+use crate::journal::{WalJournal, queue_of};
+use crate::passwords::InternalUsers;
+
+/// The control plane's group in the log: beyond all groups of queues.
+const CONTROL_GROUP: GroupId = GroupId(u64::MAX - 1);
+
+/// This node's number among the voters.
+const NODE_ID: u64 = 1;
+
+/// Time between two attempts to free files of the log.
+const PURGE_INTERVAL: Duration = Duration::from_secs(10);
+
+/// What a node needs to start.
+#[derive(Clone, Debug)]
+pub struct NodeOptions {
+    /// Where everything durable lives.
+    pub data_dir: PathBuf,
+    /// Confirm after the disk has it (default), or once the system has it, as RabbitMQ's classic
+    /// queues do.
+    pub is_synced: bool,
+    /// Limits and defaults of the broker.
+    pub broker: BrokerConfig,
+    /// Limits the control plane checks.
+    pub rules: Rules,
+    /// Proposed once, on a blank data directory: default vhost, user and permissions.
+    pub first_boot: Vec<Command>,
+    /// Above which publishers are blocked.
+    pub memory_watermark: MemoryWatermark,
+    /// Below which publishers are blocked.
+    pub disk_limit: DiskLimit,
+}
+
+/// Why a node does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum NodeError {
+    /// The data directory.
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
+    /// The log in it.
+    #[error(transparent)]
+    Storage(#[from] storage::Error),
+    /// Anything else while recovering.
+    #[error("cannot recover: {0}")]
+    Recovery(String),
+}
+
+/// A running node.
+pub struct Node {
+    /// What front-ends and operators work with.
+    pub broker: Arc<Broker>,
+    /// Memory and disk limits.
+    pub resources: Arc<Resources>,
+    data_dir: DataDir,
+    wal: Arc<Wal>,
+    control: Sender<Work>,
+    stop: Arc<StopFlag>,
+    writer: JoinHandle<()>,
+    control_thread: JoinHandle<()>,
+    others: Vec<JoinHandle<()>>,
+}
+
+/// Lets periodic threads end in the middle of their wait.
+#[derive(Default)]
+struct StopFlag {
+    is_stopped: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl StopFlag {
+    fn raise(&self) {
+        *self.is_stopped.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = true;
+        self.changed.notify_all();
+    }
+
+    /// Waits; true when it is time to end.
+    fn wait(&self, at_most: Duration) -> bool {
+        let guard = self.is_stopped.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let waited = self.changed.wait_timeout_while(guard, at_most, |is_stopped| !*is_stopped);
+        *waited.unwrap_or_else(std::sync::PoisonError::into_inner).0
+    }
+}
+
+impl Node {
+    /// Opens the data directory, recovers what it holds and starts the node's threads.
+    pub fn start(options: NodeOptions) -> Result<Self, NodeError> {
+        let data_dir = DataDir::open(&options.data_dir)?;
+        let is_clean = data_dir.take_clean_mark()?;
+        let log = Arc::new(EngineLog::open(&data_dir.log_dir(), EngineOptions::default())?);
+        let durability = if options.is_synced { Durability::Fsync } else { Durability::Os };
+        let wal = Arc::new(Wal::open(log.clone(), durability)?);
+        let writer = spawn("wal", {
+            let wal = wal.clone();
+            move || {
+                if let Err(error) = wal.run() {
+                    tracing::error!(%error, "the log failed; nothing is confirmed any more");
+                }
+            }
+        });
+
+        let (control, work) = channel();
+        let journal: Arc<dyn Journal> = Arc::new(WalJournal { wal: wal.clone() });
+        let broker = Arc::new(Broker::new(
+            options.broker,
+            State::new(options.rules),
+            journal,
+            Arc::new(Proposals(control.clone())),
+            Arc::new(InternalUsers),
+            rand::random(),
+        ));
+        let failed = |error: anyhow::Error| NodeError::Recovery(error.to_string());
+        let group = Group::open(log, CONTROL_GROUP, NODE_ID)
+            .map_err(|error| NodeError::Recovery(error.to_string()))?;
+        let mut plane = ControlPlane::recover(group, broker.clone()).map_err(failed)?;
+        let is_blank = broker.topology().vhosts().next().is_none();
+        if is_blank {
+            for command in options.first_boot {
+                plane.propose_now(command).map_err(failed)?;
+            }
+        }
+        plane.propose_now(Command::DeleteTransient).map_err(failed)?;
+        recover_queues(&broker, &wal, is_clean);
+        let control_thread = spawn("control", move || plane.run(&work));
+
+        let stop = Arc::new(StopFlag::default());
+        let resources = Arc::new(Resources::new(
+            options.data_dir,
+            options.memory_watermark,
+            options.disk_limit,
+        ));
+        let others = vec![
+            spawn("alarms", {
+                let (resources, broker) = (resources.clone(), broker.clone());
+                move || resources.run(&broker)
+            }),
+            spawn("purge", {
+                let (wal, stop) = (wal.clone(), stop.clone());
+                move || purge(&wal, &stop)
+            }),
+        ];
+        Ok(Self {
+            broker,
+            resources,
+            data_dir,
+            wal,
+            control,
+            stop,
+            writer,
+            control_thread,
+            others,
+        })
+    }
+
+    /// Stops the node: everything journaled is durable and queues know what was delivered. All
+    /// connections must be gone.
+    pub fn stop(self) {
+        self.stop.raise();
+        self.resources.stop();
+        drop(self.control.send(Work::Stop));
+        drop(self.control_thread.join());
+        self.broker.seal(net::now());
+        self.wal.close();
+        drop(self.writer.join());
+        for thread in self.others {
+            drop(thread.join());
+        }
+        if self.wal.failure().is_none()
+            && let Err(error) = self.data_dir.put_clean_mark()
+        {
+            warn!(%error, "cannot note the clean stop; the next start recovers as after a crash");
+        }
+    }
+}
+
+fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> JoinHandle<()> {
+    std::thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(body)
+        .expect("the system has a thread left when the node starts")
+}
+
+/// Fills the durable queues from their logs and drops the logs of queues that are gone.
+fn recover_queues(broker: &Broker, wal: &Wal, is_clean: bool) {
+    let now = net::now();
+    for group in wal.groups() {
+        let Some(cell) = broker.queue(queue_of(group)) else {
+            wal.remove(group);
+            continue;
+        };
+        let damaged = broker.recover_queue(now, &cell, is_clean, |visit| {
+            if let Err(error) = wal.replay(group, visit) {
+                warn!(queue = ?cell, %error, "the log of a queue ends early");
+            }
+        });
+        for index in damaged {
+            warn!(queue = ?cell, index, "skipped a damaged journal entry");
+        }
+    }
+    let count = broker.queues().len();
+    if count > 0 {
+        info!(queues = count, is_clean, "recovered");
+    }
+}
+
+fn purge(wal: &Wal, stop: &StopFlag) {
+    while !stop.wait(PURGE_INTERVAL) {
+        if let Err(error) = wal.purge() {
+            warn!(%error, "cannot free files of the log");
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! As much of a client as a load generator needs: connect, set up, find frames.
+
+use std::io::{Read, Write};
+use std::net::{TcpStream, ToSocketAddrs};
+
+use amqp091_codec::{
+    ChannelOpen, ConnectionOpen, ConnectionStartOk, ConnectionTuneOk, Frame, Method, Payload,
+    ProtocolHeader, Split, Table, encode_method, split_frame,
+};
+use anyhow::{Context, bail};
+use field_table::FieldTable;
+
+/// The one channel each connection uses.
+pub(crate) const CHANNEL: u16 = 1;
+
+/// `amqp://user:password@host:port/vhost`
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Target {
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    pub(crate) user: String,
+    pub(crate) password: String,
+    pub(crate) vhost: String,
+}
+
+impl Target {
+    pub(crate) fn parse(uri: &str) -> anyhow::Result<Self> {
+        let rest = uri.strip_prefix("amqp://").context("the URI must begin with amqp://")?;
+        let (authority, vhost) = rest.split_once('/').unwrap_or((rest, "%2f"));
+        let (login, address) = authority.rsplit_once('@').unwrap_or(("guest:guest", authority));
+        let (user, password) = login.split_once(':').unwrap_or((login, ""));
+        let (host, port) = match address.rsplit_once(':') {
+            Some((host, port)) => (host, port.parse().context("the URI's port is no number")?),
+            None => (address, 5672),
+        };
+        Ok(Self {
+            host: host.trim_matches(['[', ']']).to_owned(),
+            port,
+            user: percent_decoded(user)?,
+            password: percent_decoded(password)?,
+            vhost: percent_decoded(vhost)?,
+        })
+    }
+}
+
+fn percent_decoded(text: &str) -> anyhow::Result<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&first, after)) = rest.split_first() {
+        rest = after;
+        if first != b'%' {
+            bytes.push(first);
+            continue;
+        }
+        let (digits, after) = rest.split_at_checked(2).context("the URI ends inside a %xx")?;
+        bytes.push(u8::from_str_radix(std::str::from_utf8(digits)?, 16)?);
+        rest = after;
+    }
+    Ok(String::from_utf8(bytes)?)
+}
+
+/// A connection with one open channel, blocking: set-up needs no speed.
+pub(crate) struct Client {
+    stream: TcpStream,
+    received: Vec<u8>,
+    consumed: usize,
+    pub(crate) frame_max: u32,
+}
+
+impl Client {
+    pub(crate) fn connect(target: &Target) -> anyhow::Result<Self> {
+        let address = (target.host.as_str(), target.port);
+        let addresses: Vec<_> = address.to_socket_addrs()?.collect();
+        let stream = TcpStream::connect(&addresses[..])
+            .with_context(|| format!("cannot connect to {}:{}", target.host, target.port))?;
+        stream.set_nodelay(true)?;
+        let mut client = Self { stream, received: Vec::new(), consumed: 0, frame_max: 0 };
+        client.stream.write_all(&ProtocolHeader::amqp_bytes([0, 0, 9, 1]))?;
+        client.expect_on(0, |method| matches!(method, Method::ConnectionStart(_)))?;
+        client.log_in(target)?;
+        Ok(client)
+    }
+
+    fn log_in(&mut self, target: &Target) -> anyhow::Result<()> {
+        let response = format!("\0{}\0{}", target.user, target.password);
+        let capabilities = FieldTable::default().with("authentication_failure_close", true);
+        let mut properties = Vec::new();
+        FieldTable::default()
+            .with("product", "leveret perf")
+            .with("capabilities", capabilities)
+            .encode_fields(&mut properties);
+        self.send(0, &Method::from(ConnectionStartOk {
+            client_properties: Table::new(&properties)?,
+            mechanism: "PLAIN",
+            response: response.as_bytes(),
+            locale: "en_US",
+        }))?;
+        let mut tune = (0, 0);
+        self.expect_on(0, |method| match method {
+            Method::ConnectionTune(it) => {
+                tune = (it.channel_max, it.frame_max);
+                true
+            }
+            _ => false,
+        })?;
+        self.frame_max = tune.1;
+        let tune_ok = ConnectionTuneOk { channel_max: tune.0, frame_max: tune.1, heartbeat: 0 };
+        self.send(0, &Method::from(tune_ok))?;
+        let open = ConnectionOpen { virtual_host: &target.vhost, capabilities: "", insist: false };
+        self.send(0, &Method::from(open))?;
+        self.expect_on(0, |method| matches!(method, Method::ConnectionOpenOk(_)))?;
+        self.send(CHANNEL, &Method::from(ChannelOpen { out_of_band: "" }))?;
+        self.expect(|method| matches!(method, Method::ChannelOpenOk(_)))
+    }
+
+    /// Sends a method and waits for the answer that `is_answer` names.
+    pub(crate) fn call(
+        &mut self,
+        method: &Method<'_>,
+        is_answer: impl FnMut(&Method<'_>) -> bool,
+    ) -> anyhow::Result<()> {
+        self.send(CHANNEL, method)?;
+        self.expect(is_answer)
+    }
+
+    /// Sends frames as they are.
+    pub(crate) fn send_frames(&mut self, frames: &[u8]) -> anyhow::Result<()> {
+        Ok(self.stream.write_all(frames)?)
+    }
+
+    fn send(&mut self, channel: u16, method: &Method<'_>) -> anyhow::Result<()> {
+        let mut out = Vec::new();
+        encode_method(channel, method, &mut out);
+        self.send_frames(&out)
+    }
+
+    fn expect(&mut self, is_answer: impl FnMut(&Method<'_>) -> bool) -> anyhow::Result<()> {
+        self.expect_on(CHANNEL, is_answer)
+    }
+
+    fn expect_on(
+        &mut self,
+        channel: u16,
+        mut is_answer: impl FnMut(&Method<'_>) -> bool,
+    ) -> anyhow::Result<()> {
+        loop {
+            while let Split::Frame(frame) =
+                split_frame(&self.received[self.consumed..], self.frame_max)?
+            {
+                self.consumed += frame.wire_len();
+                check_for_close(&frame)?;
+                if let Payload::Method(method) = frame.parse()?
+                    && frame.channel == channel
+                    && is_answer(&method.decode()?)
+                {
+                    return Ok(());
+                }
+            }
+            self.received.drain(..self.consumed);
+            self.consumed = 0;
+            let mut chunk = [0; 16 * 1024];
+            let read = self.stream.read(&mut chunk)?;
+            if read == 0 {
+                bail!("the broker closed the connection");
+            }
+            self.received.extend_from_slice(&chunk[..read]);
+        }
+    }
+
+    /// The socket for the load itself and what was read from it but not looked at.
+    pub(crate) fn into_load(self) -> anyhow::Result<(tokio::net::TcpStream, Vec<u8>)> {
+        self.stream.set_nonblocking(true)?;
+        let rest = self.received[self.consumed..].to_vec();
+        Ok((tokio::net::TcpStream::from_std(self.stream)?, rest))
+    }
+}
+
+/// An error when the broker closes channel or connection.
+pub(crate) fn check_for_close(frame: &Frame<'_>) -> anyhow::Result<()> {
+    if let Payload::Method(method) = frame.parse()? {
+        match method.decode()? {
+            Method::ConnectionClose(it) => bail!("closed by the broker: {}", it.reply_text),
+            Method::ChannelClose(it) => bail!("channel closed by the broker: {}", it.reply_text),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Target;
+
+    #[test]
+    fn a_uri_names_user_host_and_vhost() {
+        let target = Target::parse("amqp://u%40x:p@[::1]:5673/my%2fhost").expect("well-formed");
+        assert_eq!(target.user, "u@x");
+        assert_eq!(target.host, "::1");
+        assert_eq!((target.port, target.vhost.as_str()), (5673, "my/host"));
+        assert_eq!(Target::parse("amqp://localhost").expect("well-formed").vhost, "/");
+        assert!(Target::parse("http://localhost").is_err());
+        assert!(Target::parse("amqp://a:%4@h").is_err());
+    }
+}

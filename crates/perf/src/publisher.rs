@@ -1,0 +1,244 @@
+//! One publishing connection.
+
+use std::collections::VecDeque;
+use std::io::ErrorKind;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use amqp091_codec::{
+    BasicProperties, BasicPublish, Method, Payload, ShortBytes, Split, encode_publish, split_frame,
+};
+use anyhow::bail;
+use tokio::io::Interest;
+use tokio::net::TcpStream;
+
+use crate::client::{CHANNEL, check_for_close};
+use crate::report::Counters;
+
+/// Bodies below this cannot carry a time.
+pub(crate) const STAMP_LEN: usize = 8;
+
+/// Messages sent between two looks at the clock of a rate.
+const RATE_TICK: Duration = Duration::from_millis(1);
+
+/// What a producer sends.
+pub(crate) struct Load {
+    pub(crate) exchange: String,
+    pub(crate) routing_keys: Vec<String>,
+    pub(crate) size: usize,
+    pub(crate) is_persistent: bool,
+    pub(crate) is_mandatory: bool,
+    pub(crate) messages_max: u64,
+    pub(crate) rate: f64,
+    pub(crate) window: Option<u64>,
+    pub(crate) write_batch: usize,
+    pub(crate) frame_max: u32,
+}
+
+/// Frames of the messages of one write, laid out once and stamped again and again.
+struct Block {
+    bytes: Vec<u8>,
+    /// Where each message ends.
+    ends: Vec<usize>,
+    /// Where each message's time goes, when its body has room.
+    stamps: Vec<usize>,
+}
+
+impl Block {
+    fn new(load: &Load) -> Self {
+        let properties = BasicProperties {
+            delivery_mode: Some(if load.is_persistent { 2 } else { 1 }),
+            ..BasicProperties::default()
+        };
+        let properties = properties.to_bytes();
+        let body = vec![0; load.size];
+        let mut block = Self { bytes: Vec::new(), ends: Vec::new(), stamps: Vec::new() };
+        let mut keys = load.routing_keys.iter().cycle();
+        // All keys get their turn, and a write is as large as it may be.
+        while let Some(key) = keys.next()
+            && (block.bytes.len() < load.write_batch || block.ends.len() < load.routing_keys.len())
+        {
+            let publish = BasicPublish {
+                ticket: 0,
+                exchange: ShortBytes(load.exchange.as_bytes()),
+                routing_key: ShortBytes(key.as_bytes()),
+                mandatory: load.is_mandatory,
+                immediate: false,
+            };
+            let before_body = block.bytes.len();
+            encode_publish(CHANNEL, &publish, &properties, &body, load.frame_max, &mut block.bytes);
+            if load.size >= STAMP_LEN {
+                let frames = load.size.div_ceil(load.frame_max.max(9) as usize - 8);
+                let framing = block.bytes.len() - before_body - load.size - frames * 8;
+                block.stamps.push(before_body + framing + 7);
+            }
+            block.ends.push(block.bytes.len());
+        }
+        block
+    }
+
+    /// Writes `nanos` into messages `from..to`.
+    fn stamp(&mut self, from: usize, to: usize, nanos: u64) {
+        for at in self.stamps.get(from..to).into_iter().flatten() {
+            self.bytes[*at..*at + STAMP_LEN].copy_from_slice(&nanos.to_le_bytes());
+        }
+    }
+
+    fn start_of(&self, message: usize) -> usize {
+        if message == 0 { 0 } else { self.ends[message - 1] }
+    }
+}
+
+pub(crate) struct Publisher {
+    stream: TcpStream,
+    received: Vec<u8>,
+    load: Load,
+    block: Block,
+    next_in_block: usize,
+    sent: u64,
+    confirmed: u64,
+    /// First tag not yet confirmed up to, last tag, when sent: one entry a write.
+    outstanding: VecDeque<(u64, u64)>,
+    counters: Arc<Counters>,
+    epoch: Instant,
+}
+
+impl Publisher {
+    pub(crate) fn new(
+        (stream, received): (TcpStream, Vec<u8>),
+        load: Load,
+        counters: Arc<Counters>,
+        epoch: Instant,
+    ) -> Self {
+        let block = Block::new(&load);
+        Self {
+            stream,
+            received,
+            load,
+            block,
+            next_in_block: 0,
+            sent: 0,
+            confirmed: 0,
+            outstanding: VecDeque::new(),
+            counters,
+            epoch,
+        }
+    }
+
+    /// Publishes until the load is sent and confirmed.
+    pub(crate) async fn run(mut self) -> anyhow::Result<()> {
+        let start = Instant::now();
+        loop {
+            self.read_available()?;
+            let is_done = self.load.messages_max > 0 && self.sent >= self.load.messages_max;
+            if is_done && (self.load.window.is_none() || self.confirmed >= self.sent) {
+                return Ok(());
+            }
+            match self.allowance(start) {
+                0 if self.load.window.is_some() && (is_done || self.is_window_full()) => {
+                    self.stream.readable().await?;
+                }
+                0 => tokio::time::sleep(RATE_TICK).await,
+                count => {
+                    self.write(count).await?;
+                    // The other connections of this thread want their turn, too.
+                    tokio::task::yield_now().await;
+                }
+            }
+        }
+    }
+
+    fn is_window_full(&self) -> bool {
+        self.load.window.is_some_and(|window| self.sent - self.confirmed >= window)
+    }
+
+    /// How many messages may go out in the next write.
+    fn allowance(&self, start: Instant) -> usize {
+        let mut count = (self.block.ends.len() - self.next_in_block) as u64;
+        if self.load.messages_max > 0 {
+            count = count.min(self.load.messages_max - self.sent.min(self.load.messages_max));
+        }
+        if let Some(window) = self.load.window {
+            count = count.min(window.saturating_sub(self.sent - self.confirmed));
+        }
+        if self.load.rate > 0.0 {
+            let due = (start.elapsed().as_secs_f64() * self.load.rate) as u64;
+            count = count.min(due.saturating_sub(self.sent));
+        }
+        count as usize
+    }
+
+    async fn write(&mut self, count: usize) -> anyhow::Result<()> {
+        let (from, to) = (self.next_in_block, self.next_in_block + count);
+        let now = self.epoch.elapsed().as_nanos() as u64;
+        self.block.stamp(from, to, now);
+        let mut at = self.block.start_of(from);
+        let end = self.block.ends[to - 1];
+        if self.load.window.is_some() {
+            self.outstanding.push_back((self.sent + count as u64, now));
+        }
+        while at < end {
+            match self.stream.try_write(&self.block.bytes[at..end]) {
+                Ok(written) => at += written,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.stream.ready(Interest::READABLE | Interest::WRITABLE).await?;
+                    self.read_available()?;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        self.sent += count as u64;
+        self.counters.add_sent(count as u64);
+        self.next_in_block = if to == self.block.ends.len() { 0 } else { to };
+        Ok(())
+    }
+
+    /// Takes what the broker has sent: confirms, returns, bad news.
+    fn read_available(&mut self) -> anyhow::Result<()> {
+        let mut chunk = [0; 16 * 1024];
+        loop {
+            match self.stream.try_read(&mut chunk) {
+                Ok(0) => bail!("the broker closed the connection"),
+                Ok(read) => self.received.extend_from_slice(&chunk[..read]),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        let received = std::mem::take(&mut self.received);
+        let mut consumed = 0;
+        while let Split::Frame(frame) = split_frame(&received[consumed..], 0)? {
+            consumed += frame.wire_len();
+            check_for_close(&frame)?;
+            if let Payload::Method(method) = frame.parse()? {
+                match method.decode()? {
+                    Method::BasicAck(it) => self.confirm(it.delivery_tag, it.multiple, false),
+                    Method::BasicNack(it) => self.confirm(it.delivery_tag, it.multiple, true),
+                    Method::BasicReturn(_) => self.counters.add_returned(1),
+                    _ => {}
+                }
+            }
+        }
+        self.received = received;
+        self.received.drain(..consumed);
+        Ok(())
+    }
+
+    fn confirm(&mut self, tag: u64, is_multiple: bool, is_negative: bool) {
+        let before = self.confirmed;
+        // Confirms out of order are counted one by one: `confirmed` is a number, not a tag.
+        self.confirmed = if is_multiple { self.confirmed.max(tag) } else { self.confirmed + 1 };
+        let count = self.confirmed - before;
+        let now = self.epoch.elapsed().as_nanos() as u64;
+        while let Some((last, sent_at)) = self.outstanding.front()
+            && *last <= self.confirmed
+        {
+            self.counters.record_confirm(now.saturating_sub(*sent_at));
+            self.outstanding.pop_front();
+        }
+        if is_negative {
+            self.counters.add_nacked(count);
+        } else {
+            self.counters.add_confirmed(count);
+        }
+    }
+}
