@@ -330,12 +330,12 @@ methods! {
 impl Method<'_> {
     /// Whether a content header follows the method.
     pub fn has_content(&self) -> bool {
-        match self {
+        matches!(
+            self,
             Self::BasicPublish(_)
-            | Self::BasicReturn(_)
-            | Self::BasicDeliver(_)
-            | Self::BasicGetOk(_) => true,
-            _ => false,
-        }
+                | Self::BasicReturn(_)
+                | Self::BasicDeliver(_)
+                | Self::BasicGetOk(_)
+        )
     }
 }
