@@ -1,0 +1,108 @@
+//! Reading and rewriting raw basic properties (AMQP 0-9-1 §4.2.6.1): flags, then the values that
+//! are present, highest bit first.
+
+/// `headers`, the third property.
+pub(super) const HEADERS: usize = 2;
+/// `delivery_mode`, the fourth property.
+pub(super) const DELIVERY_MODE: usize = 3;
+/// `priority`, the fifth property.
+pub(super) const PRIORITY: usize = 4;
+/// `expiration`, the eighth property.
+pub(super) const EXPIRATION: usize = 7;
+/// `timestamp`, the tenth property.
+pub(super) const TIMESTAMP: usize = 9;
+
+const COUNT: usize = 14;
+
+#[derive(Clone, Copy)]
+enum Kind {
+    ShortString,
+    Table,
+    Octet,
+    Timestamp,
+}
+
+/// Types of the properties in spec order: content-type, content-encoding, headers, delivery-mode,
+/// priority, correlation-id, reply-to, expiration, message-id, timestamp, type, user-id, app-id,
+/// cluster-id.
+const KINDS: [Kind; COUNT] = {
+    let mut kinds = [Kind::ShortString; COUNT];
+    kinds[HEADERS] = Kind::Table;
+    kinds[DELIVERY_MODE] = Kind::Octet;
+    kinds[PRIORITY] = Kind::Octet;
+    kinds[TIMESTAMP] = Kind::Timestamp;
+    kinds
+};
+
+/// The values of raw properties, each in its encoding.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Properties<'a> {
+    values: [Option<&'a [u8]>; COUNT],
+}
+
+impl<'a> Properties<'a> {
+    /// `None` when the bytes are cut off.
+    pub(super) fn parse(mut raw: &'a [u8]) -> Option<Self> {
+        let mut properties = Self::default();
+        if raw.is_empty() {
+            return Some(properties);
+        }
+        let flags = u16::from_be_bytes(*raw.split_off(..2)?.first_chunk()?);
+        // The lowest bit announces more flags; no property lies behind it.
+        let mut more = flags & 1 != 0;
+        while more {
+            more = raw.split_off(..2)?[1] & 1 != 0;
+        }
+        for (index, kind) in KINDS.iter().enumerate() {
+            if flags & 0x8000 >> index == 0 {
+                continue;
+            }
+            let len = match kind {
+                Kind::ShortString => 1 + usize::from(*raw.first()?),
+                Kind::Table => 4 + u32::from_be_bytes(*raw.first_chunk()?) as usize,
+                Kind::Octet => 1,
+                Kind::Timestamp => 8,
+            };
+            properties.values[index] = Some(raw.split_off(..len)?);
+        }
+        Some(properties)
+    }
+
+    /// A value in its encoding.
+    pub(super) fn raw(&self, index: usize) -> Option<&'a [u8]> {
+        self.values[index]
+    }
+
+    /// A short string's bytes.
+    pub(super) fn short_string(&self, index: usize) -> Option<&'a [u8]> {
+        self.values[index].map(|value| &value[1..])
+    }
+
+    /// An octet.
+    pub(super) fn octet(&self, index: usize) -> Option<u8> {
+        self.values[index].map(|value| value[0])
+    }
+
+    /// Replaces or removes a value, given in its encoding.
+    pub(super) fn set(&mut self, index: usize, value: Option<&'a [u8]>) {
+        self.values[index] = value;
+    }
+
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let len: usize = self.values.iter().flatten().map(|value| value.len()).sum();
+        let mut out = Vec::with_capacity(2 + len);
+        let present = (0..COUNT).filter(|&index| self.values[index].is_some());
+        let flags = present.fold(0u16, |flags, index| flags | 0x8000 >> index);
+        out.extend_from_slice(&flags.to_be_bytes());
+        for value in self.values.iter().flatten() {
+            out.extend_from_slice(value);
+        }
+        out
+    }
+}
+
+/// The `timestamp` property, seconds since the epoch.
+pub(crate) fn timestamp(raw: &[u8]) -> Option<u64> {
+    let value = Properties::parse(raw)?.raw(TIMESTAMP)?;
+    value.first_chunk().map(|bytes| u64::from_be_bytes(*bytes))
+}

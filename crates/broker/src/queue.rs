@@ -1,0 +1,680 @@
+//! A classic queue as a deterministic machine.
+//!
+//! Knows messages, their order, who receives them and what must be journaled. Every call takes
+//! the instant and leaves what is to be done outside in [`Effects`]. Must not know exchanges,
+//! connections, files, clocks, or the lock it stands behind.
+//!
+//! A turn on a queue is: any calls that change it; then [`Queue::next_batch`], the consumer's
+//! mailbox and [`Queue::commit_batch`] until there is no batch; then [`Queue::take_journal`].
+
+mod consumers;
+mod delivery;
+mod effects;
+mod journal;
+mod level;
+mod messages;
+mod record;
+mod recovery;
+#[cfg(test)]
+mod tests;
+mod varint;
+
+use std::sync::Arc;
+
+use message::{History, Incoming};
+use stdx::Timestamp;
+use topology::{Overflow, QueueRecord};
+
+pub use consumers::{ActivityStatus, ConsumeRefusal, Consumer, ConsumerId, ConsumerView};
+pub use delivery::{Batch, Delivery, Got};
+pub use effects::{DeadLetter, DeathReason, Effects};
+pub use recovery::{Damaged, Recovery};
+
+use consumers::Consumers;
+use journal::{Journal, Mark};
+use level::{Place, is_shared};
+use messages::Messages;
+use record::{
+    DEAD_LETTERED, FAILED, HEADER_LEN, Header, KEY_ONLY, PERSISTENT, REDELIVERED, UNACKED,
+};
+
+use crate::dead_letter::properties;
+
+/// Deliveries in a batch at most.
+pub const BATCH_MESSAGES_MAX: usize = 256;
+/// A batch ends with the delivery that brings its bodies to this many bytes.
+pub const BATCH_BYTES_MAX: usize = 64 * 1024;
+
+/// Names a delivered message until it is settled. Means nothing to another queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Ticket {
+    seq_and_level: u64,
+    chunk: u32,
+    offset: u32,
+}
+
+impl Ticket {
+    /// The level takes eight bits: 2^56 messages per queue must do.
+    fn new(seq: u64, level: u8, place: Place) -> Self {
+        let Place { chunk, offset } = place;
+        Self { seq_and_level: seq << 8 | u64::from(level), chunk, offset }
+    }
+
+    fn seq(self) -> u64 {
+        self.seq_and_level >> 8
+    }
+
+    fn level(self) -> u8 {
+        self.seq_and_level as u8
+    }
+
+    fn place(self) -> Place {
+        Place { chunk: self.chunk, offset: self.offset }
+    }
+}
+
+/// What becomes of delivered messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settle {
+    /// Consumed: gone.
+    Ack,
+    /// Back to its place (`basic.nack`, `basic.recover`).
+    Requeue,
+    /// Back to its place, and the delivery counts as failed (`basic.reject`, a closed channel).
+    /// Differs from [`Settle::Requeue`] only if the message is dead-lettered later: then it
+    /// arrives as redelivered.
+    RequeueFailed,
+    /// Dead-lettered with reason `rejected`, or gone (`basic.nack`).
+    Reject,
+    /// As [`Settle::Reject`], and the dead letter arrives as redelivered (`basic.reject`).
+    RejectFailed,
+}
+
+/// What a queue holds, for listings and declare-ok.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Messages waiting for a consumer.
+    pub ready: u64,
+    /// Messages delivered and not settled.
+    pub unacked: u64,
+    /// Bytes of bodies among the ready.
+    pub ready_bytes: u64,
+    /// Bytes of bodies among the unacked.
+    pub unacked_bytes: u64,
+    /// Ready and unacked messages that survive a restart.
+    pub persistent: u64,
+    /// Bytes of their bodies.
+    pub persistent_bytes: u64,
+    /// Consumers.
+    pub consumers: usize,
+    /// `timestamp` property of the next message, seconds since the epoch.
+    pub head_message_timestamp: Option<u64>,
+    /// Some consumer could take a message at once: what RabbitMQ reports as capacity 1.0.
+    pub has_ready_consumer: bool,
+    /// Bytes reserved for messages.
+    pub memory: usize,
+}
+
+/// A classic queue.
+#[derive(Debug)]
+pub struct Queue {
+    record: Arc<QueueRecord>,
+    messages: Messages,
+    consumers: Consumers,
+    /// Made with the first persistent message of a durable queue.
+    journal: Option<Box<Journal>>,
+    next_seq: u64,
+    ready: u64,
+    ready_bytes: u64,
+    unacked: u64,
+    unacked_bytes: u64,
+    persistent: u64,
+    persistent_bytes: u64,
+    /// `x-expires` counts from here while there is no consumer.
+    used_at: Timestamp,
+    /// Length of the batch that [`Queue::next_batch`] planned last.
+    planned: usize,
+    /// Got without acknowledgement: stays readable until the next call.
+    got: Option<Ticket>,
+}
+
+/// The settings that publishing needs, at hand.
+#[derive(Clone, Copy)]
+struct Limits {
+    ttl_ms: Option<u64>,
+    max_length: u64,
+    max_bytes: u64,
+    overflow: Overflow,
+    max_priority: u8,
+    is_durable: bool,
+}
+
+impl Limits {
+    fn of(record: &QueueRecord) -> Self {
+        let settings = &record.settings;
+        Self {
+            ttl_ms: settings.message_ttl_ms,
+            max_length: settings.max_length.unwrap_or(u64::MAX),
+            max_bytes: settings.max_length_bytes.unwrap_or(u64::MAX),
+            overflow: settings.overflow,
+            max_priority: settings.max_priority.unwrap_or(0),
+            is_durable: record.durable,
+        }
+    }
+}
+
+impl Queue {
+    /// An empty queue, declared at `now`.
+    pub fn new(record: Arc<QueueRecord>, now: Timestamp) -> Self {
+        Self {
+            record,
+            messages: Messages::default(),
+            consumers: Consumers::default(),
+            journal: None,
+            next_seq: 1,
+            ready: 0,
+            ready_bytes: 0,
+            unacked: 0,
+            unacked_bytes: 0,
+            persistent: 0,
+            persistent_bytes: 0,
+            used_at: now,
+            planned: 0,
+            got: None,
+        }
+    }
+
+    /// Starts to rebuild a queue from the entries of its journal.
+    pub fn recover(record: Arc<QueueRecord>, now: Timestamp) -> Recovery {
+        Recovery::new(record, now)
+    }
+
+    /// The record it was declared by.
+    pub fn record(&self) -> &Arc<QueueRecord> {
+        &self.record
+    }
+
+    /// The settings changed: limits that are lower now are enforced at once, a new message TTL
+    /// holds for messages to come.
+    pub fn reconfigure(&mut self, now: Timestamp, record: Arc<QueueRecord>, fx: &mut Effects) {
+        self.settle_got(fx);
+        self.record = record;
+        self.used_at = now;
+        self.trim(now, fx);
+    }
+
+    /// Appends messages. Those that a full queue refuses are named in [`Effects::rejected`].
+    ///
+    /// Room is needed only for what consumers cannot take at once, as in RabbitMQ, except that a
+    /// queue of length 0 refuses everything.
+    pub fn publish(&mut self, now: Timestamp, batch: &[Incoming<'_>], fx: &mut Effects) {
+        self.settle_got(fx);
+        let limits = Limits::of(&self.record);
+        let expected = batch.iter().map(|incoming| record_len(incoming)).sum();
+        let refuses = limits.overflow != Overflow::DropHead
+            && (limits.max_length, limits.max_bytes) != (u64::MAX, u64::MAX);
+        if refuses {
+            let slack = self.consumers.total_credit(self.is_single_active());
+            for (index, incoming) in batch.iter().enumerate() {
+                if self.would_overflow(&limits, slack, incoming.message.body.len() as u64) {
+                    fx.rejected.push(index as u32);
+                    self.refuse(&limits, incoming, fx);
+                } else {
+                    self.enqueue(now, &limits, incoming, expected, fx);
+                }
+            }
+        } else {
+            for incoming in batch {
+                self.enqueue(now, &limits, incoming, expected, fx);
+            }
+        }
+        // A consumer that is ready is served first: `next_batch` trims what is left over.
+        if self.consumers.next(self.is_single_active()).is_none() {
+            self.trim(now, fx);
+        }
+    }
+
+    fn enqueue(
+        &mut self,
+        now: Timestamp,
+        limits: &Limits,
+        incoming: &Incoming<'_>,
+        expected: usize,
+        fx: &mut Effects,
+    ) {
+        let message = &incoming.message;
+        let ttl_ms = match (limits.ttl_ms, incoming.ttl_ms) {
+            (Some(queue), Some(message)) => Some(queue.min(message)),
+            (queue, message) => queue.or(message),
+        };
+        let is_persistent = limits.is_durable && incoming.is_persistent;
+        let body_len = message.body.len();
+        let header = Header {
+            seq: self.next_seq,
+            expires_at: ttl_ms.map_or(0, |ttl_ms| now.plus_ms(ttl_ms).0.max(1)),
+            flags: flags_of(incoming.history) | if is_persistent { PERSISTENT } else { 0 },
+            level: incoming.priority.min(limits.max_priority),
+            exchange_len: short_len(message.exchange),
+            routing_key_len: short_len(message.routing_key),
+            properties_len: message.properties.len() as u32,
+            body_len: body_len as u32,
+            entry: 0,
+        };
+        if is_persistent {
+            let next_seq = self.next_seq;
+            self.journal.get_or_insert_with(|| Box::new(Journal::new(1, next_seq)));
+            self.persistent += 1;
+            self.persistent_bytes += body_len as u64;
+        }
+        self.messages.push(header, message, expected, &mut fx.pool);
+        self.next_seq += 1;
+        self.ready += 1;
+        self.ready_bytes += body_len as u64;
+    }
+
+    /// Whether a message more would be too much, when consumers take `slack` messages at once.
+    fn would_overflow(&self, limits: &Limits, slack: u64, body_len: u64) -> bool {
+        let left_bytes = if self.ready <= slack { 0 } else { self.ready_bytes };
+        limits.max_length < self.ready.saturating_sub(slack) + 1
+            || limits.max_bytes < left_bytes + body_len
+    }
+
+    fn refuse(&self, limits: &Limits, incoming: &Incoming<'_>, fx: &mut Effects) {
+        let has_dlx = self.record.settings.dead_letter_exchange.is_some();
+        if limits.overflow == Overflow::RejectPublishDlx && has_dlx {
+            fx.dead_letters.push(DeadLetter {
+                image: incoming.message.to_image(),
+                reason: DeathReason::Maxlen,
+                history: incoming.history,
+                ticket: None,
+            });
+        }
+    }
+
+    /// Makes the queue as short as it has to be, and drops what is expired at its head.
+    fn trim(&mut self, now: Timestamp, fx: &mut Effects) {
+        let limits = Limits::of(&self.record);
+        while limits.overflow == Overflow::DropHead
+            && 0 < self.ready
+            && (limits.max_length < self.ready || limits.max_bytes < self.ready_bytes)
+        {
+            self.drop_head(DeathReason::Maxlen, fx);
+        }
+        self.drop_expired(now.plus_ms(1), fx);
+    }
+
+    /// Drops heads that expired before `before`.
+    fn drop_expired(&mut self, before: Timestamp, fx: &mut Effects) {
+        while 0 < self.ready
+            && let Some(head) = self.messages.head()
+            && head.header.expires_at != 0
+            && head.header.expires_at < before.0
+        {
+            self.drop_head(DeathReason::Expired, fx);
+        }
+    }
+
+    fn drop_head(&mut self, reason: DeathReason, fx: &mut Effects) {
+        if let Some((ticket, header)) = self.take_head() {
+            self.bury(ticket, &header, reason, fx);
+        }
+    }
+
+    fn take_head(&mut self) -> Option<(Ticket, Header)> {
+        let (ticket, header) = self.messages.take_head()?;
+        self.ready -= 1;
+        self.ready_bytes -= u64::from(header.body_len);
+        Some((ticket, header))
+    }
+
+    /// Ends a message that is neither ready nor counted as unacked any more.
+    fn finish(&mut self, ticket: Ticket, header: &Header, fx: &mut Effects) {
+        if header.is(PERSISTENT) {
+            self.persistent -= 1;
+            self.persistent_bytes -= u64::from(header.body_len);
+            self.unjournal(header);
+        }
+        self.messages.kill(ticket, header, &mut fx.pool);
+    }
+
+    fn unjournal(&mut self, header: &Header) {
+        if let Some(journal) = &mut self.journal
+            && journal.holds(header)
+        {
+            journal.settle(header);
+        }
+    }
+
+    /// As [`Self::finish`], by way of the dead letter exchange if there is one.
+    fn bury(&mut self, ticket: Ticket, header: &Header, reason: DeathReason, fx: &mut Effects) {
+        if self.record.settings.dead_letter_exchange.is_none() {
+            return self.finish(ticket, header, fx);
+        }
+        // Taken or not, the record is still there: it is what the ticket names.
+        self.messages.update_flags(ticket, UNACKED, 0);
+        let Some(found) = self.messages.taken(ticket) else { return };
+        let is_journaled = self.journal.as_ref().is_some_and(|journal| journal.holds(header));
+        fx.dead_letters.push(DeadLetter {
+            image: found.message().to_image(),
+            reason,
+            history: history_of(header),
+            ticket: is_journaled.then_some(ticket),
+        });
+        if !is_journaled {
+            return self.finish(ticket, header, fx);
+        }
+        self.persistent -= 1;
+        self.persistent_bytes -= u64::from(header.body_len);
+    }
+
+    /// The copies of dead letters are published: the journal may let the originals go.
+    pub fn forget(&mut self, tickets: &[Ticket], fx: &mut Effects) {
+        for &ticket in tickets {
+            let Some(found) = self.messages.taken(ticket) else { continue };
+            let header = found.header;
+            self.unjournal(&header);
+            self.messages.kill(ticket, &header, &mut fx.pool);
+        }
+    }
+
+    fn is_single_active(&self) -> bool {
+        self.record.settings.single_active_consumer
+    }
+
+    /// Plans the next deliveries: for whom, and which messages. Expired heads are dropped before.
+    ///
+    /// Consumers of the same priority that are ready take turns, one message each.
+    pub fn next_batch(&mut self, now: Timestamp, fx: &mut Effects) -> Option<Batch<'_>> {
+        self.settle_got(fx);
+        self.planned = 0;
+        if self.ready == 0 {
+            return None;
+        }
+        let Some((_, credit)) = self.consumers.next(self.is_single_active()) else {
+            self.trim(now, fx);
+            return None;
+        };
+        // What expires this very instant is still delivered: a TTL of 0 means "now or never".
+        self.drop_expired(now, fx);
+        let messages_max = credit.min(BATCH_MESSAGES_MAX as u64) as usize;
+        let mut bytes = 0;
+        let mut len = 0;
+        self.messages.head()?;
+        for found in self.messages.ready().take(messages_max) {
+            let expires_at = found.header.expires_at;
+            if BATCH_BYTES_MAX <= bytes || (expires_at != 0 && expires_at < now.0) {
+                break;
+            }
+            bytes += found.header.body_len as usize;
+            len += 1;
+        }
+        self.planned = len;
+        let (consumer, _) = self.consumers.next(self.is_single_active())?;
+        (0 < len).then(|| Batch { ready: self.messages.ready(), consumer, len })
+    }
+
+    /// The first `taken` messages of the batch planned last were handed over; `is_full` parks the
+    /// consumer until [`Queue::resume`]. One that takes less than was planned is full.
+    pub fn commit_batch(&mut self, _now: Timestamp, taken: usize, is_full: bool, fx: &mut Effects) {
+        let planned = std::mem::take(&mut self.planned);
+        let taken = taken.min(planned);
+        let is_single_active = self.is_single_active();
+        let Some((consumer, _)) = self.consumers.next(is_single_active) else { return };
+        let is_no_ack = consumer.is_no_ack;
+        for _ in 0..taken {
+            let Some((ticket, header)) = self.take_head() else { break };
+            if is_no_ack {
+                self.finish(ticket, &header, fx);
+            } else {
+                self.hand_over(ticket, &header);
+            }
+        }
+        self.consumers.commit(taken as u32, is_full || taken < planned, is_single_active);
+    }
+
+    fn hand_over(&mut self, ticket: Ticket, header: &Header) {
+        self.messages.update_flags(ticket, UNACKED, 0);
+        self.unacked += 1;
+        self.unacked_bytes += u64::from(header.body_len);
+    }
+
+    /// A parked consumer has room again.
+    pub fn resume(&mut self, id: ConsumerId) {
+        self.consumers.resume(id);
+    }
+
+    /// Takes one message, `basic.get`.
+    pub fn get(&mut self, now: Timestamp, is_no_ack: bool, fx: &mut Effects) -> Option<Got<'_>> {
+        self.settle_got(fx);
+        self.used_at = now;
+        self.drop_expired(now.plus_ms(1), fx);
+        let (ticket, header) = self.take_head()?;
+        self.hand_over(ticket, &header);
+        if is_no_ack {
+            self.got = Some(ticket);
+        }
+        let remaining = self.ready;
+        let found = self.messages.taken(ticket)?;
+        Some(Got { delivery: Delivery::new(found), remaining })
+    }
+
+    fn settle_got(&mut self, fx: &mut Effects) {
+        if let Some(ticket) = self.got.take() {
+            self.settle_one(ticket, Settle::Ack, fx);
+        }
+    }
+
+    /// Settles deliveries. Tickets that were settled before are skipped. `consumer`, if any, gets
+    /// its credit back.
+    pub fn settle(
+        &mut self,
+        now: Timestamp,
+        consumer: Option<ConsumerId>,
+        tickets: &[Ticket],
+        how: Settle,
+        fx: &mut Effects,
+    ) {
+        self.settle_got(fx);
+        let mut count = 0;
+        for &ticket in tickets {
+            count += u32::from(self.settle_one(ticket, how, fx));
+        }
+        if let Some(id) = consumer {
+            self.consumers.credit(id, count);
+        }
+        if matches!(how, Settle::Requeue | Settle::RequeueFailed) {
+            self.trim(now, fx);
+        }
+    }
+
+    fn settle_one(&mut self, ticket: Ticket, how: Settle, fx: &mut Effects) -> bool {
+        let Some(found) = self.messages.taken(ticket) else { return false };
+        let mut header = found.header;
+        self.unacked -= 1;
+        self.unacked_bytes -= u64::from(header.body_len);
+        match how {
+            Settle::Ack => self.finish(ticket, &header, fx),
+            Settle::Requeue | Settle::RequeueFailed => {
+                let failed = if how == Settle::RequeueFailed { FAILED } else { 0 };
+                self.messages.update_flags(ticket, REDELIVERED | failed, UNACKED);
+                self.messages.put_back(ticket);
+                self.ready += 1;
+                self.ready_bytes += u64::from(header.body_len);
+            }
+            Settle::Reject => self.bury(ticket, &header, DeathReason::Rejected, fx),
+            Settle::RejectFailed => {
+                header.flags |= FAILED;
+                self.bury(ticket, &header, DeathReason::Rejected, fx);
+            }
+        }
+        true
+    }
+
+    /// Whether [`Queue::add_consumer`] would refuse one.
+    pub fn check_consumer(&self, is_exclusive: bool) -> Result<(), ConsumeRefusal> {
+        self.consumers.check(is_exclusive, self.is_single_active())
+    }
+
+    /// Subscribes a consumer.
+    pub fn add_consumer(
+        &mut self,
+        now: Timestamp,
+        consumer: Consumer,
+        fx: &mut Effects,
+    ) -> Result<(), ConsumeRefusal> {
+        self.settle_got(fx);
+        self.check_consumer(consumer.is_exclusive)?;
+        self.used_at = now;
+        self.consumers.add(consumer, self.is_single_active());
+        Ok(())
+    }
+
+    /// Ends a subscription; what it holds stays unacked until it is settled. False when there is
+    /// no such consumer.
+    pub fn remove_consumer(&mut self, now: Timestamp, id: ConsumerId, fx: &mut Effects) -> bool {
+        self.settle_got(fx);
+        if self.consumers.remove(id, self.is_single_active()).is_none() {
+            return false;
+        }
+        if self.consumers.is_empty() {
+            self.used_at = now;
+            fx.is_unused = self.record.auto_delete;
+        }
+        true
+    }
+
+    /// The consumers, in the order they came.
+    pub fn consumers(&self) -> impl Iterator<Item = &Consumer> {
+        self.consumer_views().map(|view| view.consumer)
+    }
+
+    /// The consumers with their state, in the order they came.
+    pub fn consumer_views(&self) -> impl Iterator<Item = ConsumerView<'_>> {
+        self.consumers.views(self.is_single_active())
+    }
+
+    /// Whether a consumer receives messages: false for those that wait behind the single active
+    /// one, and for unknown ones.
+    pub fn is_active(&self, id: ConsumerId) -> bool {
+        self.consumer_views().any(|view| view.consumer.id == id && view.is_active())
+    }
+
+    /// Drops all ready messages, without dead-lettering them; returns how many.
+    pub fn purge(&mut self, _now: Timestamp, fx: &mut Effects) -> u64 {
+        self.settle_got(fx);
+        let mut purged = 0;
+        while let Some((ticket, header)) = self.take_head() {
+            self.finish(ticket, &header, fx);
+            purged += 1;
+        }
+        purged
+    }
+
+    /// What the queue holds. Takes time in proportion to its memory, not to its messages.
+    pub fn counts(&self) -> Counts {
+        let head = self.messages.ready().next();
+        let timestamp = |found: level::Found<'_>| properties::timestamp(found.message().properties);
+        Counts {
+            ready: self.ready,
+            unacked: self.unacked,
+            ready_bytes: self.ready_bytes,
+            unacked_bytes: self.unacked_bytes,
+            persistent: self.persistent,
+            persistent_bytes: self.persistent_bytes,
+            consumers: self.consumers.len(),
+            head_message_timestamp: head.and_then(timestamp),
+            has_ready_consumer: self.consumers.next(self.is_single_active()).is_some(),
+            memory: size_of::<Self>() + self.messages.memory(),
+        }
+    }
+
+    /// The queue was declared again: `x-expires` starts anew.
+    pub fn touch(&mut self, now: Timestamp) {
+        self.used_at = now;
+    }
+
+    /// When [`Queue::handle_timeout`] has something to do, if nothing else happens.
+    pub fn poll_timeout(&self) -> Option<Timestamp> {
+        let head = self.messages.ready().next();
+        let head_expires = head.map(|found| found.header.expires_at).filter(|&at| at != 0);
+        head_expires.map(Timestamp).into_iter().chain(self.expires_at()).min()
+    }
+
+    fn expires_at(&self) -> Option<Timestamp> {
+        let expires_ms = self.record.settings.expires_ms.filter(|_| self.consumers.is_empty());
+        expires_ms.map(|expires_ms| self.used_at.plus_ms(expires_ms))
+    }
+
+    /// Time has passed: drops what is expired, notices that the queue itself is.
+    pub fn handle_timeout(&mut self, now: Timestamp, fx: &mut Effects) {
+        self.settle_got(fx);
+        self.drop_expired(now.plus_ms(1), fx);
+        fx.is_expired |= self.expires_at().is_some_and(|at| at <= now);
+    }
+
+    /// Ends the turn: writes its journal entry into `fx`.
+    pub fn take_journal(&mut self, fx: &mut Effects) {
+        self.settle_got(fx);
+        let Some(journal) = &mut self.journal else { return };
+        let is_marked = match (&journal.mark, self.consumers.is_empty()) {
+            (Mark::Open, false) => true,
+            (Mark::Closed(levels), true) => is_mark_of(levels, &self.messages),
+            _ => journal.live == 0,
+        };
+        if is_marked && !journal.is_touched(self.next_seq) {
+            return;
+        }
+        let mark = match self.consumers.is_empty() {
+            true => closed_mark(&self.messages),
+            false => Mark::Open,
+        };
+        journal.take(&mut self.messages, self.next_seq, mark, fx);
+    }
+
+    /// Ends the last turn before a clean stop: journals where the consumers got to, so that the
+    /// redelivered flags are exact afterwards.
+    pub fn seal(&mut self, fx: &mut Effects) {
+        self.settle_got(fx);
+        if let Some(journal) = &mut self.journal {
+            let mark = closed_mark(&self.messages);
+            journal.take(&mut self.messages, self.next_seq, mark, fx);
+        }
+    }
+}
+
+fn closed_mark(messages: &Messages) -> Mark {
+    Mark::Closed(marked_levels(messages).collect())
+}
+
+fn is_mark_of(levels: &[(u8, u64)], messages: &Messages) -> bool {
+    marked_levels(messages).eq(levels.iter().copied())
+}
+
+fn marked_levels(messages: &Messages) -> impl Iterator<Item = (u8, u64)> {
+    let levels = messages.levels().map(|(number, level)| (number, level.taken_below));
+    levels.filter(|&(_, taken_below)| taken_below != 0)
+}
+
+fn short_len(short_string: &[u8]) -> u8 {
+    u8::try_from(short_string.len()).expect("exchanges and routing keys are short strings")
+}
+
+fn record_len(incoming: &Incoming<'_>) -> usize {
+    let message = &incoming.message;
+    HEADER_LEN + if is_shared(message) { 4 } else { message.len() }
+}
+
+fn flags_of(history: History) -> u8 {
+    let flag = |is_set: bool, flag: u8| if is_set { flag } else { 0 };
+    flag(history.is_dead_lettered, DEAD_LETTERED)
+        | flag(history.has_failed, FAILED)
+        | flag(history.is_routed_by_key_only, KEY_ONLY)
+}
+
+fn history_of(header: &Header) -> History {
+    History {
+        is_dead_lettered: header.is(DEAD_LETTERED),
+        has_failed: header.is(FAILED),
+        is_routed_by_key_only: header.is(KEY_ONLY),
+    }
+}

@@ -1,0 +1,116 @@
+//! What a queue asks of its surroundings, collected while it is locked.
+
+use message::{History, Image};
+
+use super::Ticket;
+use super::level::CHUNK_MAX;
+
+/// Buffers kept for reuse per [`Effects`]: 512 KB.
+const POOLED_BUFFERS_MAX: usize = 8;
+/// Below this a fresh allocation is taken, so that a nearly empty queue does not sit on 64 KB.
+const POOLED_FROM: usize = 4096;
+
+/// What a turn on a queue wants done, besides the deliveries themselves.
+///
+/// One is meant per worker thread and reused for every queue: it also holds the chunk buffers
+/// that drained queues gave back. Carry out and [`Effects::clear`] before the next queue.
+#[derive(Debug, Default)]
+pub struct Effects {
+    /// The turn's journal entry; empty when there is nothing to write. To be appended to the
+    /// queue's log under [`Effects::journal_index`].
+    pub journal: Vec<u8>,
+    /// Number of the entry in [`Effects::journal`]. Consecutive within a queue.
+    pub journal_index: u64,
+    /// Entries below this number may be dropped. The entry of this turn comes first.
+    pub compact_to: Option<u64>,
+    /// Nothing written so far is needed any more: the whole log of the queue may go. Then
+    /// [`Effects::journal`] is empty. Later entries go on counting.
+    pub clear_journal: bool,
+    /// Indexes into the published batch of the messages that the queue refused because it is full
+    /// (a negative acknowledgement for publishers in confirm mode). Ascending per batch.
+    pub rejected: Vec<u32>,
+    /// Messages to publish to the dead letter exchange, in the order of their deaths.
+    pub dead_letters: Vec<DeadLetter>,
+    /// The last consumer of an auto-delete queue left: delete the queue.
+    pub is_unused: bool,
+    /// The queue was not used for its `x-expires`: delete it.
+    pub is_expired: bool,
+    pub(super) pool: BufferPool,
+}
+
+impl Effects {
+    /// Forgets what was carried out. Keeps the allocations.
+    pub fn clear(&mut self) {
+        let Self { journal, journal_index, compact_to, clear_journal, .. } = self;
+        journal.clear();
+        *journal_index = 0;
+        *compact_to = None;
+        *clear_journal = false;
+        self.rejected.clear();
+        self.dead_letters.clear();
+        self.is_unused = false;
+        self.is_expired = false;
+    }
+}
+
+/// Why a message left for the dead letter exchange.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DeathReason {
+    /// A consumer rejected it without requeueing.
+    Rejected,
+    /// Its time to live ran out.
+    Expired,
+    /// The queue was full.
+    Maxlen,
+}
+
+impl DeathReason {
+    /// The word in `x-death`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Rejected => "rejected",
+            Self::Expired => "expired",
+            Self::Maxlen => "maxlen",
+        }
+    }
+}
+
+/// A message on its way to the dead letter exchange.
+#[derive(Clone, Debug)]
+pub struct DeadLetter {
+    /// The message as it was published to the queue.
+    pub image: Image,
+    /// Why it died.
+    pub reason: DeathReason,
+    /// What happened to it in queues before this one, and whether it failed in this one.
+    pub history: History,
+    /// Set when the queue still keeps the message in its journal: pass it to
+    /// [`super::Queue::forget`] once the copy is published (or found to have nowhere to go), so
+    /// that a crash in between loses nothing.
+    pub ticket: Option<Ticket>,
+}
+
+/// Chunk buffers that drained queues gave back: touched memory is worth keeping.
+#[derive(Debug, Default)]
+pub(super) struct BufferPool {
+    buffers: Vec<Vec<u8>>,
+}
+
+impl BufferPool {
+    /// An empty buffer of at least `capacity` bytes.
+    pub(super) fn take(&mut self, capacity: usize) -> Vec<u8> {
+        if (POOLED_FROM..=CHUNK_MAX).contains(&capacity)
+            && let Some(buffer) = self.buffers.pop()
+        {
+            return buffer;
+        }
+        Vec::with_capacity(capacity)
+    }
+
+    pub(super) fn give(&mut self, mut buffer: Vec<u8>) {
+        if CHUNK_MAX <= buffer.capacity() && self.buffers.len() < POOLED_BUFFERS_MAX {
+            buffer.clear();
+            self.buffers.push(buffer);
+        }
+    }
+}

@@ -1,0 +1,379 @@
+//! What a durable queue writes, so that its persistent messages survive.
+//!
+//! One entry per turn: the records that came in and are still there, the positions that were
+//! settled, and who may have seen which message. An entry is
+//!
+//! ```text
+//! version u8, then sections, each with a tag:
+//!   1 records  u32 length, then records as in chunks, nothing shared
+//!   2 settled  varint count, then per range: zigzag(first - end of the previous), varint(length - 1)
+//!   3 open     any message may have been delivered
+//!   4 closed   varint count, then per level: u8 level, varint taken_below
+//! ```
+//!
+//! Knows entries and how many live messages each holds. Leaves the log itself, syncing and
+//! numbering gaps to the caller.
+
+use std::collections::VecDeque;
+
+use super::effects::Effects;
+use super::level::{Level, Place, after};
+use super::messages::Messages;
+use super::record::{DEAD, Header, PERSISTENT, SHARED};
+use super::varint;
+
+pub(super) const VERSION: u8 = 1;
+pub(super) const RECORDS: u8 = 1;
+pub(super) const SETTLED: u8 = 2;
+pub(super) const OPEN: u8 = 3;
+pub(super) const CLOSED: u8 = 4;
+
+/// With nothing left to keep, the log is cleared once this much was written to it: not on every
+/// drain, for a queue that swings between none and one message would clear all the time.
+const CLEAR_BYTES: u64 = 64 * 1024;
+const CLEAR_ENTRIES: u64 = 1000;
+/// A dead prefix is reported when it is at least this long.
+const COMPACT_BYTES: u64 = 256 * 1024;
+const COMPACT_ENTRIES: u64 = 64;
+/// Dead bytes the log may hold before live messages are written again behind them.
+const GARBAGE_BYTES_MAX: u64 = 4 * 1024 * 1024;
+const GARBAGE_PER_LIVE_BYTE_MAX: u64 = 4;
+/// How much one turn writes again, and looks at, at most.
+const SWEEP_BYTES_MAX: usize = 256 * 1024;
+const SWEEP_RECORDS_MAX: usize = 8192;
+
+/// Positions `first..end`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct SeqRange {
+    pub(super) first: u64,
+    pub(super) end: u64,
+}
+
+/// Which messages may have been delivered, as the log says it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) enum Mark {
+    /// Nothing was said: none was.
+    #[default]
+    Blank,
+    /// Any.
+    Open,
+    /// Those below the given seq of their level.
+    Closed(Vec<(u8, u64)>),
+}
+
+/// What one entry in the log still holds.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct EntryUse {
+    pub(super) live: u32,
+    pub(super) bytes: u32,
+}
+
+/// Writing live messages again, so that the dead ones before them can go.
+#[derive(Clone, Copy, Debug)]
+struct Sweep {
+    /// Only what lies in entries before this one.
+    below: u64,
+    level: u8,
+    place: Place,
+}
+
+#[derive(Debug)]
+pub(super) struct Journal {
+    pub(super) next_index: u64,
+    /// Number of the first of `entries`: no older one holds anything live.
+    pub(super) base_index: u64,
+    /// Every entry from `base_index` up to `next_index`.
+    pub(super) entries: VecDeque<EntryUse>,
+    /// Live records in the log, and their bytes.
+    pub(super) live: u64,
+    pub(super) live_bytes: u64,
+    /// Bytes of `entries`.
+    pub(super) log_bytes: u64,
+    /// Messages below this seq were offered to the log; those that are persistent lie in it.
+    pub(super) journaled_below: u64,
+    pub(super) mark: Mark,
+    pub(super) mark_index: u64,
+    /// Settled since the last entry.
+    settled: Vec<SeqRange>,
+    written_bytes: u64,
+    written_entries: u64,
+    compacted_to: u64,
+    compacted_bytes: u64,
+    sweep: Option<Sweep>,
+}
+
+impl Journal {
+    pub(super) fn new(next_index: u64, journaled_below: u64) -> Self {
+        Self {
+            next_index,
+            base_index: next_index,
+            entries: VecDeque::new(),
+            live: 0,
+            live_bytes: 0,
+            log_bytes: 0,
+            journaled_below,
+            mark: Mark::Blank,
+            mark_index: 0,
+            settled: Vec::new(),
+            written_bytes: 0,
+            written_entries: 0,
+            compacted_to: next_index,
+            compacted_bytes: 0,
+            sweep: None,
+        }
+    }
+
+    /// The log holds this record.
+    pub(super) fn holds(&self, header: &Header) -> bool {
+        header.is(PERSISTENT) && header.seq < self.journaled_below
+    }
+
+    /// A message that the log holds is gone for good.
+    pub(super) fn settle(&mut self, header: &Header) {
+        self.leave_entry(header);
+        self.live -= 1;
+        self.live_bytes -= header.len_in_journal() as u64;
+        match self.settled.last_mut() {
+            Some(range) if range.end == header.seq => range.end += 1,
+            _ => self.settled.push(SeqRange { first: header.seq, end: header.seq + 1 }),
+        }
+    }
+
+    /// The full number of the entry that a record lies in.
+    fn entry_of(&self, header: &Header) -> u64 {
+        self.base_index + u64::from(header.entry.wrapping_sub(self.base_index as u32))
+    }
+
+    fn leave_entry(&mut self, header: &Header) {
+        let index = (self.entry_of(header) - self.base_index) as usize;
+        if let Some(entry) = self.entries.get_mut(index) {
+            entry.live -= 1;
+        }
+    }
+
+    /// Writes the turn's entry into `fx`. `mark` says what the log should know about deliveries.
+    pub(super) fn take(
+        &mut self,
+        messages: &mut Messages,
+        next_seq: u64,
+        mark: Mark,
+        fx: &mut Effects,
+    ) {
+        let index = self.next_index;
+        fx.journal.clear();
+        fx.journal.push(VERSION);
+        let live = self.write_records(messages, next_seq, &mut fx.journal);
+        if self.live == 0 && self.is_worth_clearing() {
+            self.clear();
+            fx.journal.clear();
+            fx.clear_journal = true;
+            return;
+        }
+        self.write_settled(&mut fx.journal);
+        self.compact(index, live, fx);
+        let is_mark_lost = self.mark != Mark::Blank && self.mark_index < self.compacted_to;
+        if 0 < self.live && (self.mark != mark || is_mark_lost) {
+            write_mark(&mark, &mut fx.journal);
+            self.mark = mark;
+            self.mark_index = index;
+        }
+        if fx.journal.len() == 1 {
+            fx.journal.clear();
+            return;
+        }
+        let bytes = fx.journal.len();
+        fx.journal_index = index;
+        self.next_index += 1;
+        self.entries.push_back(EntryUse { live, bytes: bytes as u32 });
+        self.log_bytes += bytes as u64;
+        self.written_bytes += bytes as u64;
+        self.written_entries += 1;
+        let garbage = self.log_bytes.saturating_sub(self.live_bytes);
+        if self.sweep.is_none()
+            && GARBAGE_BYTES_MAX.max(GARBAGE_PER_LIVE_BYTE_MAX * self.live_bytes) < garbage
+        {
+            let place = messages.level_or_new(0).start();
+            self.sweep = Some(Sweep { below: index, level: 0, place });
+        }
+    }
+
+    /// Whether [`Self::take`] could have anything to write.
+    pub(super) fn is_touched(&self, next_seq: u64) -> bool {
+        self.journaled_below != next_seq || !self.settled.is_empty() || self.sweep.is_some()
+    }
+
+    fn is_worth_clearing(&self) -> bool {
+        CLEAR_BYTES < self.written_bytes || CLEAR_ENTRIES < self.written_entries
+    }
+
+    fn clear(&mut self) {
+        *self = Self::new(self.next_index, self.journaled_below);
+    }
+
+    /// The new records and those written again. Returns how many.
+    fn write_records(&mut self, messages: &mut Messages, next_seq: u64, out: &mut Vec<u8>) -> u32 {
+        let at = out.len();
+        out.extend_from_slice(&[RECORDS, 0, 0, 0, 0]);
+        let mut live = 0;
+        if self.journaled_below != next_seq {
+            let mut new = Run { index: self.next_index, out, count: 0, bytes: 0, open: None };
+            for (_, level) in messages.levels_mut() {
+                new.write_from(level);
+            }
+            live += new.count;
+            self.live += u64::from(new.count);
+            self.live_bytes += new.bytes;
+            self.journaled_below = next_seq;
+        }
+        if let Some(sweep) = self.sweep.take() {
+            live += self.sweep(sweep, messages, out);
+        }
+        if live == 0 {
+            out.truncate(at);
+        } else {
+            let len = (out.len() - at - 5) as u32;
+            out[at + 1..at + 5].copy_from_slice(&len.to_le_bytes());
+        }
+        live
+    }
+
+    /// Writes a slice of the old live records again. Returns how many.
+    fn sweep(&mut self, mut sweep: Sweep, messages: &mut Messages, out: &mut Vec<u8>) -> u32 {
+        let from = out.len();
+        let mut run = Run { index: self.next_index, out, count: 0, bytes: 0, open: None };
+        let mut looked_at = 0;
+        while let Some(level) = messages.level_mut(sweep.level) {
+            let Some(found) = level.record_from(sweep.place) else {
+                run.flush(level);
+                let Some(level) = sweep.level.checked_add(1) else { return run.count };
+                let Some(next) = messages.level(level) else { return run.count };
+                sweep = Sweep { level, place: next.start(), ..sweep };
+                continue;
+            };
+            if SWEEP_RECORDS_MAX <= looked_at || SWEEP_BYTES_MAX <= run.out.len() - from {
+                run.flush(level);
+                self.sweep = Some(sweep);
+                return run.count;
+            }
+            looked_at += 1;
+            let (place, header) = (found.place, found.header);
+            let is_old = self.holds(&header) && self.entry_of(&header) < sweep.below;
+            if is_old && !header.is(DEAD) {
+                self.leave_entry(&header);
+                run.write(level, place, &header);
+            }
+            sweep.place = after(place, &header);
+        }
+        run.count
+    }
+
+    fn write_settled(&mut self, out: &mut Vec<u8>) {
+        if self.settled.is_empty() {
+            return;
+        }
+        out.push(SETTLED);
+        varint::write(self.settled.len() as u64, out);
+        let mut previous = 0u64;
+        for range in self.settled.drain(..) {
+            varint::write_signed(range.first.wrapping_sub(previous) as i64, out);
+            varint::write(range.end - range.first - 1, out);
+            previous = range.end;
+        }
+        self.settled.shrink_to(64);
+    }
+
+    /// Drops the dead entries in front; reports them once they are worth it.
+    fn compact(&mut self, index: u64, live_in_this: u32, fx: &mut Effects) {
+        while let Some(entry) = self.entries.front()
+            && entry.live == 0
+        {
+            self.log_bytes -= u64::from(entry.bytes);
+            self.compacted_bytes += u64::from(entry.bytes);
+            self.entries.pop_front();
+            self.base_index += 1;
+        }
+        debug_assert_eq!(self.base_index + self.entries.len() as u64, index);
+        let is_worth_it = COMPACT_ENTRIES <= self.base_index - self.compacted_to
+            || COMPACT_BYTES <= self.compacted_bytes;
+        // With nothing live, clearing the log is the cheaper way.
+        if is_worth_it && (live_in_this != 0 || !self.entries.is_empty()) {
+            fx.compact_to = Some(self.base_index);
+            self.compacted_to = self.base_index;
+            self.compacted_bytes = 0;
+        }
+    }
+}
+
+/// Copies records into an entry, neighbours in one piece.
+struct Run<'a> {
+    index: u64,
+    out: &'a mut Vec<u8>,
+    count: u32,
+    bytes: u64,
+    /// Chunk and byte range of the records that were seen but not copied yet.
+    open: Option<(u32, u32, u32)>,
+}
+
+impl Run<'_> {
+    /// Writes the level's records that were not journaled before.
+    fn write_from(&mut self, level: &mut Level) {
+        let mut place = level.journaled_to;
+        while let Some(found) = level.record_from(place) {
+            let header = found.header;
+            place = found.place;
+            if header.is(PERSISTENT) && !header.is(DEAD) {
+                self.write(level, place, &header);
+            }
+            place = after(place, &header);
+        }
+        self.flush(level);
+        level.journaled_to = level.end();
+    }
+
+    fn write(&mut self, level: &mut Level, place: Place, header: &Header) {
+        self.count += 1;
+        self.bytes += header.len_in_journal() as u64;
+        level.set_entry(place, self.index);
+        if header.is(SHARED) {
+            self.flush(level);
+            let Some(found) = level.record_at(place) else { return };
+            let message = found.message();
+            let flags = header.flags & !SHARED;
+            let header = Header { flags, entry: self.index as u32, ..*header };
+            self.out.extend_from_slice(&header.encode());
+            for part in [message.exchange, message.routing_key, message.properties, message.body] {
+                self.out.extend_from_slice(part);
+            }
+            return;
+        }
+        let end = after(place, header).offset;
+        match &mut self.open {
+            Some((chunk, _, to)) if *chunk == place.chunk && *to == place.offset => *to = end,
+            _ => {
+                self.flush(level);
+                self.open = Some((place.chunk, place.offset, end));
+            }
+        }
+    }
+
+    fn flush(&mut self, level: &Level) {
+        if let Some((chunk, from, to)) = self.open.take() {
+            self.out.extend_from_slice(level.raw(chunk, from, to));
+        }
+    }
+}
+
+fn write_mark(mark: &Mark, out: &mut Vec<u8>) {
+    match mark {
+        Mark::Blank => {}
+        Mark::Open => out.push(OPEN),
+        Mark::Closed(levels) => {
+            out.push(CLOSED);
+            varint::write(levels.len() as u64, out);
+            for (level, taken_below) in levels {
+                out.push(*level);
+                varint::write(*taken_below, out);
+            }
+        }
+    }
+}

@@ -1,0 +1,314 @@
+//! The messages of one priority: records in chunks, a cursor over the ready ones, and the places
+//! of those that came back.
+//!
+//! A ready message costs no index: the first-in-first-out order is the order of records, and the
+//! cursor walks it. Every record at or after the cursor is ready. Delivered ones stay in place
+//! until they are settled; a chunk is freed when no live record is left in it.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use bytes::Bytes;
+use message::MessageRef;
+
+use super::effects::BufferPool;
+use super::record::{self, DEAD, Header, SHARED, SHARED_BODY_MIN, SHARED_MESSAGE_MIN};
+
+/// Capacity of a full-grown chunk. A queue's first chunks are smaller.
+pub(super) const CHUNK_MAX: usize = 64 * 1024;
+const CHUNK_MIN: usize = 1024;
+/// A drained queue keeps its last chunk up to this capacity, so that one message now and then
+/// does not cost an allocation each.
+const CHUNK_KEPT_MAX: usize = 4096;
+
+/// Where a record starts. Chunk numbers wrap around.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) chunk: u32,
+    pub(super) offset: u32,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Chunk {
+    bytes: Vec<u8>,
+    /// Messages kept outside of `bytes`; an empty one was dropped already.
+    images: Vec<Bytes>,
+    /// Records that are not dead.
+    live: u32,
+}
+
+impl Chunk {
+    /// The message of the record at `offset`, whose header is `header`.
+    pub(super) fn message(&self, header: &Header, offset: u32) -> MessageRef<'_> {
+        let at = offset as usize + record::HEADER_LEN;
+        if !header.is(SHARED) {
+            return header.split(&self.bytes[at..at + header.parts_len()]);
+        }
+        let image = &self.images[self.image_index(offset)];
+        MessageRef { image: Some(image), ..header.split(image) }
+    }
+
+    fn image_index(&self, offset: u32) -> usize {
+        let at = offset as usize + record::HEADER_LEN;
+        let index = self.bytes[at..].first_chunk().expect("a shared record has an index");
+        u32::from_le_bytes(*index) as usize
+    }
+}
+
+/// A record found in a chunk.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Found<'a> {
+    pub(super) place: Place,
+    pub(super) header: Header,
+    pub(super) chunk: &'a Chunk,
+}
+
+impl<'a> Found<'a> {
+    pub(super) fn message(&self) -> MessageRef<'a> {
+        self.chunk.message(&self.header, self.place.offset)
+    }
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Level {
+    chunks: VecDeque<Chunk>,
+    /// Number of the first chunk in `chunks`, or of the next one when there is none.
+    first_chunk: u32,
+    /// The oldest record that was not taken yet. May stand at the end of a chunk.
+    cursor: Place,
+    /// Records at or after the cursor.
+    tail_ready: u64,
+    /// Ready again, by seq: all are older than the cursor.
+    returned: BTreeMap<u64, Place>,
+    /// Messages from this seq on were never handed to anyone, in this life of the broker or an
+    /// earlier one.
+    pub(super) taken_below: u64,
+    /// Records before this place are in the journal already.
+    pub(super) journaled_to: Place,
+}
+
+impl Level {
+    pub(super) fn ready(&self) -> u64 {
+        self.tail_ready + self.returned.len() as u64
+    }
+
+    pub(super) fn returned(&self) -> &BTreeMap<u64, Place> {
+        &self.returned
+    }
+
+    pub(super) fn tail(&self) -> (Place, u64) {
+        (self.cursor, self.tail_ready)
+    }
+
+    /// Bytes reserved for chunks and images.
+    pub(super) fn memory(&self) -> usize {
+        let in_chunk =
+            |c: &Chunk| c.bytes.capacity() + c.images.iter().map(Bytes::len).sum::<usize>();
+        self.chunks.iter().map(in_chunk).sum::<usize>()
+            + self.chunks.capacity() * size_of::<Chunk>()
+            + self.returned.len() * 2 * size_of::<(u64, Place)>()
+    }
+
+    /// Appends a ready message. `expected` is how many bytes the caller is about to append in
+    /// all; it sizes a new chunk.
+    pub(super) fn push(
+        &mut self,
+        mut header: Header,
+        message: &MessageRef<'_>,
+        expected: usize,
+        pool: &mut BufferPool,
+    ) {
+        let is_shared = is_shared(message);
+        header.flags |= if is_shared { SHARED } else { 0 };
+        let len = header.len_in_chunk();
+        let has_room =
+            self.chunks.back().is_some_and(|c| c.bytes.capacity() - c.bytes.len() >= len);
+        if !has_room {
+            self.grow(len, expected.max(len), pool);
+        }
+        let chunk = self.chunks.back_mut().expect("grow made one");
+        chunk.bytes.extend_from_slice(&header.encode());
+        if is_shared {
+            chunk.bytes.extend_from_slice(&(chunk.images.len() as u32).to_le_bytes());
+            chunk.images.push(shared_image(message));
+        } else {
+            chunk.bytes.extend_from_slice(message.exchange);
+            chunk.bytes.extend_from_slice(message.routing_key);
+            chunk.bytes.extend_from_slice(message.properties);
+            chunk.bytes.extend_from_slice(message.body);
+        }
+        chunk.live += 1;
+        self.tail_ready += 1;
+    }
+
+    fn grow(&mut self, len: usize, expected: usize, pool: &mut BufferPool) {
+        let previous = self.chunks.back().map_or(0, |c| c.bytes.capacity());
+        let capacity = expected.next_power_of_two().max(previous * 2).clamp(CHUNK_MIN, CHUNK_MAX);
+        // An emptied last chunk is only freed once it is not the last any more.
+        let emptied = self.chunks.back().is_some_and(|c| c.live == 0).then(|| self.end().chunk);
+        self.chunks.push_back(Chunk { bytes: pool.take(capacity.max(len)), ..Chunk::default() });
+        if let Some(chunk) = emptied {
+            self.release(chunk, pool);
+        }
+    }
+
+    /// The place after the last record.
+    pub(super) fn end(&self) -> Place {
+        let Some(last) = self.chunks.back() else {
+            return self.start();
+        };
+        let chunk = self.first_chunk.wrapping_add(self.chunks.len() as u32 - 1);
+        Place { chunk, offset: last.bytes.len() as u32 }
+    }
+
+    /// Moves a place that stands at the end of a chunk, or in a freed one, to the next record.
+    fn normalise(&self, mut place: Place) -> Place {
+        if (place.chunk.wrapping_sub(self.first_chunk) as i32) < 0 {
+            place = self.start();
+        }
+        loop {
+            let index = place.chunk.wrapping_sub(self.first_chunk) as usize;
+            let is_last = self.chunks.len() <= index + 1;
+            if is_last || (place.offset as usize) < self.chunks[index].bytes.len() {
+                return place;
+            }
+            place = Place { chunk: place.chunk.wrapping_add(1), offset: 0 };
+        }
+    }
+
+    /// The record at `place` or the first one after it, dead or alive.
+    pub(super) fn record_from(&self, place: Place) -> Option<Found<'_>> {
+        let place = self.normalise(place);
+        self.record_at(place)
+    }
+
+    /// The record that starts at `place`.
+    pub(super) fn record_at(&self, place: Place) -> Option<Found<'_>> {
+        let chunk = self.chunks.get(place.chunk.wrapping_sub(self.first_chunk) as usize)?;
+        let header = Header::read(&chunk.bytes, place.offset as usize)?;
+        Some(Found { place, header, chunk })
+    }
+
+    /// The next message to deliver.
+    pub(super) fn head(&self) -> Option<Found<'_>> {
+        if let Some((_, &place)) = self.returned.first_key_value() {
+            return self.record_at(place);
+        }
+        if self.tail_ready == 0 { None } else { self.record_from(self.cursor) }
+    }
+
+    /// Takes the head out of the ready ones; the record stays.
+    pub(super) fn take_head(&mut self) -> Option<(Place, Header)> {
+        if let Some((_, place)) = self.returned.pop_first() {
+            return self.record_at(place).map(|found| (place, found.header));
+        }
+        if self.tail_ready == 0 {
+            return None;
+        }
+        let found = self.record_from(self.cursor)?;
+        let (place, header) = (found.place, found.header);
+        self.cursor = after(place, &header);
+        self.tail_ready -= 1;
+        self.taken_below = header.seq + 1;
+        Some((place, header))
+    }
+
+    /// Makes a taken message ready again, at its old place in the order.
+    pub(super) fn put_back(&mut self, place: Place, seq: u64) {
+        self.returned.insert(seq, place);
+    }
+
+    /// The place of the first record.
+    pub(super) fn start(&self) -> Place {
+        Place { chunk: self.first_chunk, offset: 0 }
+    }
+
+    /// Bytes of a chunk, from one record's start to another's.
+    pub(super) fn raw(&self, chunk: u32, from: u32, to: u32) -> &[u8] {
+        let chunk = self.chunks.get(chunk.wrapping_sub(self.first_chunk) as usize);
+        chunk.and_then(|c| c.bytes.get(from as usize..to as usize)).unwrap_or_default()
+    }
+
+    pub(super) fn update_flags(&mut self, place: Place, set: u8, clear: u8) {
+        if let Some(chunk) = self.chunk_mut(place.chunk) {
+            record::update_flags(&mut chunk.bytes, place.offset as usize, set, clear);
+        }
+    }
+
+    pub(super) fn set_entry(&mut self, place: Place, entry: u64) {
+        if let Some(chunk) = self.chunk_mut(place.chunk) {
+            record::set_entry(&mut chunk.bytes, place.offset as usize, entry);
+        }
+    }
+
+    fn chunk_mut(&mut self, number: u32) -> Option<&mut Chunk> {
+        self.chunks.get_mut(number.wrapping_sub(self.first_chunk) as usize)
+    }
+
+    /// Ends a record that is not ready: its bytes go when its chunk does.
+    pub(super) fn kill(&mut self, place: Place, header: &Header, pool: &mut BufferPool) {
+        let Some(chunk) = self.chunk_mut(place.chunk) else { return };
+        record::update_flags(&mut chunk.bytes, place.offset as usize, DEAD, 0);
+        if header.is(SHARED) {
+            let index = chunk.image_index(place.offset);
+            chunk.images[index] = Bytes::new();
+        }
+        chunk.live -= 1;
+        if chunk.live == 0 {
+            self.release(place.chunk, pool);
+        }
+    }
+
+    /// Frees an emptied chunk. The last one stays while it may still be appended to.
+    fn release(&mut self, number: u32, pool: &mut BufferPool) {
+        let index = number.wrapping_sub(self.first_chunk) as usize;
+        if index + 1 < self.chunks.len() {
+            let chunk = &mut self.chunks[index];
+            pool.give(std::mem::take(&mut chunk.bytes));
+            chunk.images = Vec::new();
+        }
+        while self.chunks.len() > 1 && self.chunks[0].live == 0 {
+            let chunk = self.chunks.pop_front().expect("there are two");
+            pool.give(chunk.bytes);
+            self.first_chunk = self.first_chunk.wrapping_add(1);
+        }
+        if self.chunks.len() == 1 && self.chunks[0].live == 0 {
+            self.reset(pool);
+        }
+    }
+
+    /// Starts over with an empty chunk, or none.
+    fn reset(&mut self, pool: &mut BufferPool) {
+        self.first_chunk = self.first_chunk.wrapping_add(1);
+        let chunk = &mut self.chunks[0];
+        if chunk.bytes.capacity() <= CHUNK_KEPT_MAX {
+            chunk.bytes.clear();
+            chunk.images = Vec::new();
+            return;
+        }
+        pool.give(std::mem::take(&mut chunk.bytes));
+        self.chunks.clear();
+        self.chunks.shrink_to(4);
+    }
+}
+
+/// The place after the record at `place`.
+pub(super) fn after(place: Place, header: &Header) -> Place {
+    Place { offset: place.offset + header.len_in_chunk() as u32, ..place }
+}
+
+pub(super) fn is_shared(message: &MessageRef<'_>) -> bool {
+    message.image.is_some()
+        || SHARED_BODY_MIN <= message.body.len()
+        || SHARED_MESSAGE_MIN <= message.len()
+}
+
+fn shared_image(message: &MessageRef<'_>) -> Bytes {
+    if let Some(image) = message.image {
+        return image.clone();
+    }
+    let mut bytes = Vec::with_capacity(message.len());
+    for part in [message.exchange, message.routing_key, message.properties, message.body] {
+        bytes.extend_from_slice(part);
+    }
+    Bytes::from(bytes)
+}

@@ -1,0 +1,167 @@
+//! All messages of a queue: one [`Level`] per priority in use.
+
+use std::collections::btree_map;
+
+use message::MessageRef;
+
+use super::Ticket;
+use super::effects::BufferPool;
+use super::level::{Found, Level, Place, after};
+use super::record::{DEAD, Header, UNACKED};
+
+#[derive(Debug, Default)]
+pub(super) struct Messages {
+    /// Priority 0: all there is in a queue without priorities.
+    base: Level,
+    /// Priorities 1 and up, as far as they were used.
+    others: Vec<Level>,
+    /// No message is ready above this level.
+    top: u8,
+}
+
+impl Messages {
+    pub(super) fn level(&self, level: u8) -> Option<&Level> {
+        match level {
+            0 => Some(&self.base),
+            n => self.others.get(n as usize - 1),
+        }
+    }
+
+    pub(super) fn level_mut(&mut self, level: u8) -> Option<&mut Level> {
+        match level {
+            0 => Some(&mut self.base),
+            n => self.others.get_mut(n as usize - 1),
+        }
+    }
+
+    /// Levels in use with their priority, lowest first.
+    pub(super) fn levels(&self) -> impl Iterator<Item = (u8, &Level)> {
+        (0u8..=255).zip(std::iter::once(&self.base).chain(&self.others))
+    }
+
+    pub(super) fn levels_mut(&mut self) -> impl Iterator<Item = (u8, &mut Level)> {
+        (0u8..=255).zip(std::iter::once(&mut self.base).chain(&mut self.others))
+    }
+
+    /// The level of this priority, made if need be.
+    pub(super) fn level_or_new(&mut self, level: u8) -> &mut Level {
+        if level == 0 {
+            return &mut self.base;
+        }
+        let index = level as usize - 1;
+        if self.others.len() <= index {
+            self.others.resize_with(index + 1, Level::default);
+        }
+        &mut self.others[index]
+    }
+
+    pub(super) fn push(
+        &mut self,
+        header: Header,
+        message: &MessageRef<'_>,
+        expected: usize,
+        pool: &mut BufferPool,
+    ) {
+        self.top = self.top.max(header.level);
+        self.level_or_new(header.level).push(header, message, expected, pool);
+    }
+
+    /// The message that is next: the oldest of the highest priority.
+    pub(super) fn head(&mut self) -> Option<Found<'_>> {
+        self.settle_top();
+        self.level(self.top)?.head()
+    }
+
+    /// Takes the head out of the ready ones.
+    pub(super) fn take_head(&mut self) -> Option<(Ticket, Header)> {
+        self.settle_top();
+        let level = self.top;
+        let (place, header) = self.level_mut(level)?.take_head()?;
+        Some((Ticket::new(header.seq, level, place), header))
+    }
+
+    fn settle_top(&mut self) {
+        while 0 < self.top && self.level(self.top).is_none_or(|level| level.ready() == 0) {
+            self.top -= 1;
+        }
+    }
+
+    /// Walks the ready messages in the order of delivery.
+    pub(super) fn ready(&self) -> ReadyWalk<'_> {
+        ReadyWalk::new(self, self.top)
+    }
+
+    /// The taken message that `ticket` names, unless it was settled already.
+    pub(super) fn taken(&self, ticket: Ticket) -> Option<Found<'_>> {
+        let found = self.level(ticket.level())?.record_at(ticket.place())?;
+        let header = &found.header;
+        let is_the_one = header.seq == ticket.seq() && header.is(UNACKED) && !header.is(DEAD);
+        is_the_one.then_some(found)
+    }
+
+    pub(super) fn update_flags(&mut self, ticket: Ticket, set: u8, clear: u8) {
+        if let Some(level) = self.level_mut(ticket.level()) {
+            level.update_flags(ticket.place(), set, clear);
+        }
+    }
+
+    pub(super) fn put_back(&mut self, ticket: Ticket) {
+        self.top = self.top.max(ticket.level());
+        self.level_or_new(ticket.level()).put_back(ticket.place(), ticket.seq());
+    }
+
+    pub(super) fn kill(&mut self, ticket: Ticket, header: &Header, pool: &mut BufferPool) {
+        if let Some(level) = self.level_mut(ticket.level()) {
+            level.kill(ticket.place(), header, pool);
+        }
+    }
+
+    /// Bytes reserved for messages.
+    pub(super) fn memory(&self) -> usize {
+        self.levels().map(|(_, level)| level.memory()).sum::<usize>()
+            + self.others.capacity() * size_of::<Level>()
+    }
+}
+
+/// Ready messages in the order of delivery. See [`Messages::ready`].
+#[derive(Clone, Debug)]
+pub(super) struct ReadyWalk<'a> {
+    messages: &'a Messages,
+    at: Option<(&'a Level, u8)>,
+    returned: btree_map::Values<'a, u64, Place>,
+    cursor: Place,
+    tail_left: u64,
+}
+
+impl<'a> ReadyWalk<'a> {
+    fn new(messages: &'a Messages, top: u8) -> Self {
+        let level = messages.level(top).unwrap_or(&messages.base);
+        let (cursor, tail_left) = level.tail();
+        let at = Some((level, top));
+        Self { messages, at, returned: level.returned().values(), cursor, tail_left }
+    }
+}
+
+impl<'a> Iterator for ReadyWalk<'a> {
+    type Item = Found<'a>;
+
+    fn next(&mut self) -> Option<Found<'a>> {
+        loop {
+            let (level, number) = self.at?;
+            if let Some(&place) = self.returned.next() {
+                return level.record_at(place);
+            }
+            if 0 < self.tail_left {
+                let found = level.record_from(self.cursor)?;
+                self.tail_left -= 1;
+                self.cursor = after(found.place, &found.header);
+                return Some(found);
+            }
+            if number == 0 {
+                self.at = None;
+            } else {
+                *self = Self::new(self.messages, number - 1);
+            }
+        }
+    }
+}
