@@ -1,2 +1,56 @@
-//! topology
+//! The control plane: vhosts, users, permissions, exchanges, bindings and queue records as one
+//! deterministic state machine, and the routing of messages through it.
+//!
+//! [`State::apply`] takes one [`Command`] of the replicated log after the other. It answers with an
+//! [`Outcome`] or a [`Refusal`] and appends the [`Event`]s that the data plane has to act on. Equal
+//! commands in equal order give equal states on every node, so nothing here looks at a clock, at
+//! chance, at the network or at a node's own configuration: what a node's configuration forbids
+//! ([`Rules`]) is asked before a command is proposed, never while it is applied.
+//!
+//! Front-ends ask the same checks that `apply` makes (`State::check_*`, `State::lookup_*`) before
+//! they propose, and get RabbitMQ's texts. [`Vhost::route`] finds the queues of a message.
+//!
+//! This crate knows RabbitMQ's objects and their rules. It knows no message body, no connection, no
+//! protocol frame and no storage: commands and snapshots are bytes that others keep.
 #![forbid(unsafe_code)]
+
+mod access;
+mod binding;
+mod check;
+mod command;
+mod event;
+mod exchange;
+mod ids;
+mod pattern;
+mod queue;
+mod refusal;
+mod state;
+mod stored;
+mod user;
+mod vhost;
+
+pub use access::{Access, Permission, ResourceKind, TopicVariables};
+pub use binding::{Binding, Destination, DestinationKind};
+pub use command::{
+    AddUser, AddVhost, BindingSpec, ClearPermissions, ClearTopicPermissions, Command,
+    DeclareExchange, DeclareQueue, DeleteExchange, SetPassword, SetPermissions,
+    SetTopicPermissions, SetUserLimits, SetUserTags, SetVhostLimits,
+};
+pub use event::{Event, Outcome};
+pub use exchange::{EXCHANGE_TYPES, ExchangeRecord, ExchangeType};
+pub use ids::{ConnectionId, QueueId};
+pub use pattern::{InvalidPattern, Pattern};
+pub use queue::{Overflow, QueueKind, QueueRecord, QueueSettings};
+pub use refusal::{Refusal, RefusalKind};
+pub use state::{Rules, State};
+pub use stored::StoredError;
+pub use user::{Permissions, TopicPermissions, User, UserLimits};
+pub use vhost::{BindingRef, Vhost, VhostLimits};
+
+/// A name as RabbitMQ takes it from a client: without line feeds and carriage returns.
+pub fn clean_name(name: &str) -> std::borrow::Cow<'_, str> {
+    if name.contains(['\n', '\r']) {
+        return name.replace(['\n', '\r'], "").into();
+    }
+    name.into()
+}

@@ -1,0 +1,101 @@
+//! The regular expressions of permissions.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use fancy_regex::Regex;
+
+/// A permission's regular expression, compiled once.
+///
+/// RabbitMQ searches with PCRE, unanchored; the empty pattern means `^$` and so matches only the
+/// empty name. An expression that fails while it runs (too much backtracking) matches nothing, as
+/// RabbitMQ denies on errors.
+#[derive(Clone)]
+pub struct Pattern {
+    source: Box<str>,
+    matcher: Matcher,
+}
+
+#[derive(Clone)]
+enum Matcher {
+    Everything,
+    OnlyEmpty,
+    /// Boxed: nearly all patterns are one of the two above.
+    Regex(Box<Regex>),
+    /// Holds `{variables}`: compiled when they are known.
+    Template,
+}
+
+/// Text that is no regular expression.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct InvalidPattern(pub String);
+
+impl Pattern {
+    /// Compiles `source`.
+    pub fn new(source: &str) -> Result<Self, InvalidPattern> {
+        let matcher = match source {
+            "" | "^$" => Matcher::OnlyEmpty,
+            ".*" => Matcher::Everything,
+            _ => Matcher::Regex(Box::new(compile(source)?)),
+        };
+        Ok(Self { source: source.into(), matcher })
+    }
+
+    /// Checks `source`, whose `{name}`s stand for values that are known only when it is used.
+    pub fn template(source: &str) -> Result<Self, InvalidPattern> {
+        if !source.contains('{') {
+            return Self::new(source);
+        }
+        compile(source)?;
+        Ok(Self { source: source.into(), matcher: Matcher::Template })
+    }
+
+    /// The text it was made from.
+    pub fn as_str(&self) -> &str {
+        &self.source
+    }
+
+    /// Whether `name` contains a match.
+    pub fn matches(&self, name: &str) -> bool {
+        match &self.matcher {
+            Matcher::Everything => true,
+            Matcher::OnlyEmpty => name.is_empty(),
+            Matcher::Regex(regex) => regex.is_match(name).unwrap_or(false),
+            Matcher::Template => self.matches_with(name, &[]),
+        }
+    }
+
+    /// As [`matches`](Self::matches), each `{key}` standing for its value, literally.
+    pub fn matches_with(&self, name: &str, variables: &[(&str, &str)]) -> bool {
+        if !matches!(self.matcher, Matcher::Template) {
+            return self.matches(name);
+        }
+        let mut source = Cow::Borrowed(&*self.source);
+        for (key, value) in variables {
+            let placeholder = format!("{{{key}}}");
+            if source.contains(&placeholder) {
+                source = source.replace(&placeholder, &fancy_regex::escape(value)).into();
+            }
+        }
+        compile(&source).is_ok_and(|regex| regex.is_match(name).unwrap_or(false))
+    }
+}
+
+fn compile(source: &str) -> Result<Regex, InvalidPattern> {
+    Regex::new(source).map_err(|error| InvalidPattern(error.to_string()))
+}
+
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.source == other.source
+    }
+}
+
+impl Eq for Pattern {}
+
+impl fmt::Debug for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.source.fmt(f)
+    }
+}

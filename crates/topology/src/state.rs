@@ -1,0 +1,132 @@
+//! The state machine.
+
+mod apply;
+mod restore;
+
+use std::borrow::Borrow;
+use std::collections::{BTreeMap, HashSet};
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use field_table::FieldTable;
+
+use crate::{QueueId, QueueRecord, User, Vhost};
+
+/// What a node's configuration forbids. Not replicated, and so asked by `State::check_*` only: a
+/// command that was let through once has to be applied for ever after.
+#[derive(Clone, Debug, Default)]
+pub struct Rules {
+    /// Refuse queues that are neither durable nor exclusive (541).
+    pub deny_transient_nonexclusive: bool,
+    /// Take `x-queue-master-locator`, which is without effect.
+    pub permit_queue_master_locator: bool,
+    /// How many queues there may be in all vhosts together.
+    pub cluster_queue_limit: Option<u64>,
+    /// How many exchanges there may be in all vhosts together, predeclared ones included.
+    pub cluster_exchange_limit: Option<u64>,
+    /// How many vhosts there may be.
+    pub vhost_max: Option<u64>,
+}
+
+/// The control plane. By default blank: without vhosts and users.
+#[derive(Debug, Default)]
+pub struct State {
+    /// What this node forbids.
+    pub rules: Rules,
+    cluster_name: Option<Arc<str>>,
+    vhosts: BTreeMap<Arc<str>, Vhost>,
+    users: BTreeMap<Arc<str>, User>,
+    queues: HashSet<ById, ahash::RandomState>,
+    generation: u64,
+    /// The arguments of the queue declared last. Most queues have the same.
+    last_arguments: Arc<FieldTable>,
+}
+
+/// A queue in a set, found by its number.
+#[derive(Debug)]
+struct ById(Arc<QueueRecord>);
+
+impl Borrow<QueueId> for ById {
+    fn borrow(&self) -> &QueueId {
+        &self.0.id
+    }
+}
+
+impl Hash for ById {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.id.hash(state);
+    }
+}
+
+impl PartialEq for ById {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.id == other.0.id
+    }
+}
+
+impl Eq for ById {}
+
+impl State {
+    /// A blank state on a node with these rules.
+    pub fn new(rules: Rules) -> Self {
+        Self { rules, ..Self::default() }
+    }
+
+    /// Whether nothing was ever made: the time to make the default vhost and user.
+    pub fn is_blank(&self) -> bool {
+        self.vhosts.is_empty() && self.users.is_empty()
+    }
+
+    /// Grows with every applied command that changed anything.
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// The name given to the cluster.
+    pub fn cluster_name(&self) -> Option<&str> {
+        self.cluster_name.as_deref()
+    }
+
+    /// The vhost called `name`.
+    pub fn vhost(&self, name: &str) -> Option<&Vhost> {
+        self.vhosts.get(name)
+    }
+
+    /// The vhosts in the order of their names.
+    pub fn vhosts(&self) -> impl Iterator<Item = &Vhost> {
+        self.vhosts.values()
+    }
+
+    /// The user called `name`.
+    pub fn user(&self, name: &str) -> Option<&User> {
+        self.users.get(name)
+    }
+
+    /// The users in the order of their names.
+    pub fn users(&self) -> impl Iterator<Item = &User> {
+        self.users.values()
+    }
+
+    /// The queue with this number.
+    pub fn queue_by_id(&self, id: QueueId) -> Option<&Arc<QueueRecord>> {
+        self.queues.get(&id).map(|ById(queue)| queue)
+    }
+
+    /// How many queues there are in all vhosts together.
+    pub fn queue_count(&self) -> u64 {
+        self.queues.len() as u64
+    }
+
+    /// How many exchanges there are in all vhosts together, predeclared ones included.
+    pub fn exchange_count(&self) -> u64 {
+        self.vhosts.values().map(|vhost| vhost.exchange_count() as u64).sum()
+    }
+
+    /// One copy of equal arguments declared one after the other.
+    fn share(&mut self, arguments: FieldTable) -> Arc<FieldTable> {
+        if *self.last_arguments != arguments {
+            self.last_arguments = Arc::new(arguments);
+        }
+        Arc::clone(&self.last_arguments)
+    }
+}
