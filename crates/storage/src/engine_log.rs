@@ -15,6 +15,7 @@ use entry::{Entries, Entry};
 
 mod disk;
 mod entry;
+mod files;
 mod tail;
 #[cfg(test)]
 mod tests;
@@ -59,7 +60,9 @@ impl EngineLog {
         let Some(path) = dir.to_str() else {
             return Err(failed("the path is not UTF-8".to_owned()));
         };
-        tail::cut_torn(dir).map_err(|error| failed(error.to_string()))?;
+        files::reserve_leftovers(dir)
+            .and_then(|()| tail::cut_torn(dir))
+            .map_err(|error| failed(error.to_string()))?;
         let health = Arc::new(Health::default());
         let config = Config {
             dir: path.to_owned(),

@@ -1,1 +1,250 @@
+//! Groups over a log in memory, which counts syncs and can lose its unsynced tail.
 
+use std::sync::Arc;
+
+use raft::eraftpb::Message;
+use storage::{Batch, EngineLog, EngineOptions, Flush, GroupId, Log, MemoryLog};
+use tempfile::TempDir;
+
+use super::{Committed, Group, NodeId};
+use crate::Error;
+
+const META: GroupId = GroupId(0);
+const ME: NodeId = NodeId(1);
+
+/// What came out: entries as `index context data`, snapshots as `index = data`.
+fn poll<L: Log>(group: &mut Group<L>) -> Vec<String> {
+    poll_with_messages(group).0
+}
+
+fn poll_with_messages<L: Log>(group: &mut Group<L>) -> (Vec<String>, Vec<Message>) {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    let mut out = Vec::new();
+    let messages = group
+        .poll(&mut |committed| {
+            out.push(match committed {
+                Committed::Entry { index, context, data } => {
+                    format!("{index} {} {}", text(context), text(data))
+                }
+                Committed::Snapshot { index, data } => format!("{index} = {}", text(data)),
+            });
+        })
+        .unwrap();
+    (out, messages)
+}
+
+fn open<L: Log>(log: L) -> Group<L> {
+    Group::open(log, META, ME).unwrap()
+}
+
+fn propose<L: Log>(group: &mut Group<L>, data: &str) {
+    group.propose(b"ctx".to_vec(), data.as_bytes().to_vec()).unwrap();
+}
+
+#[test]
+fn a_group_of_one_leads_at_once_and_commits_what_is_proposed() {
+    let mut group = open(MemoryLog::new());
+    assert!(group.is_leader());
+    assert_eq!(group.leader(), Some(ME));
+    let (out, messages) = poll_with_messages(&mut group);
+    assert_eq!((out.len(), messages.len()), (0, 0));
+    propose(&mut group, "a");
+    propose(&mut group, "b");
+    let (out, messages) = poll_with_messages(&mut group);
+    assert_eq!(out, ["2 ctx a", "3 ctx b"]);
+    assert_eq!(messages, []);
+    assert_eq!(group.applied(), 3);
+    assert_eq!(poll(&mut group), [""; 0]);
+    assert!(!group.has_ready());
+}
+
+#[test]
+fn a_restart_hands_out_the_same_again() {
+    let log = Arc::new(MemoryLog::new());
+    let mut group = open(Arc::clone(&log));
+    propose(&mut group, "a");
+    propose(&mut group, "b");
+    let first = poll(&mut group);
+    drop(group);
+    log.crash(0);
+    let mut group = open(Arc::clone(&log));
+    assert!(group.is_leader());
+    assert_eq!(group.term(), 2);
+    assert_eq!(poll(&mut group), first);
+    propose(&mut group, "c");
+    assert_eq!(poll(&mut group), ["5 ctx c"]);
+}
+
+#[test]
+fn a_power_cut_takes_only_what_was_not_handed_out() {
+    let log = Arc::new(MemoryLog::new());
+    let mut group = open(Arc::clone(&log));
+    propose(&mut group, "a");
+    assert_eq!(poll(&mut group), ["2 ctx a"]);
+    propose(&mut group, "never polled");
+    drop(group);
+    log.crash(0);
+    assert_eq!(poll(&mut open(log)), ["2 ctx a"]);
+}
+
+#[test]
+fn a_thousand_proposals_in_one_poll_share_one_sync() {
+    let log = Arc::new(MemoryLog::new());
+    let mut group = open(Arc::clone(&log));
+    poll(&mut group);
+    for count in [1, 1000] {
+        let before = log.syncs();
+        for _ in 0..count {
+            propose(&mut group, "x");
+        }
+        assert_eq!(poll(&mut group).len(), count);
+        assert_eq!(log.syncs() - before, 1);
+    }
+}
+
+#[test]
+fn recovery_begins_at_the_snapshot() {
+    let log = Arc::new(MemoryLog::new());
+    let mut group = open(Arc::clone(&log));
+    assert_eq!(group.snapshot(), Ok(None));
+    propose(&mut group, "a");
+    propose(&mut group, "b");
+    assert_eq!(poll(&mut group), ["2 ctx a", "3 ctx b"]);
+    group.save_snapshot(2, b"state after a").unwrap();
+    propose(&mut group, "c");
+    poll(&mut group);
+    drop(group);
+    log.crash(0);
+
+    let mut group = open(Arc::clone(&log));
+    assert_eq!(group.snapshot(), Ok(Some((2, b"state after a".to_vec()))));
+    assert_eq!(group.applied(), 2);
+    assert_eq!(poll(&mut group), ["3 ctx b", "4 ctx c"]);
+    group.save_snapshot(group.applied(), b"state after c").unwrap();
+    drop(group);
+    log.crash(0);
+
+    let mut group = open(Arc::clone(&log));
+    assert_eq!(group.snapshot(), Ok(Some((5, b"state after c".to_vec()))));
+    assert_eq!(poll(&mut group), [""; 0]);
+    propose(&mut group, "d");
+    assert_eq!(poll(&mut group), ["7 ctx d"]);
+}
+
+#[test]
+fn a_snapshot_may_be_large_empty_repeated_or_too_early() {
+    let log = Arc::new(MemoryLog::new());
+    let mut group = open(Arc::clone(&log));
+    propose(&mut group, "a");
+    poll(&mut group);
+    let large = vec![7; (5 << 20) + 3];
+    group.save_snapshot(2, &large).unwrap();
+    assert_eq!(group.snapshot(), Ok(Some((2, large.clone()))));
+    group.save_snapshot(2, b"ignored").unwrap();
+    assert_eq!(open(Arc::clone(&log)).snapshot(), Ok(Some((2, large))));
+    propose(&mut group, "b");
+    poll(&mut group);
+    group.save_snapshot(3, b"").unwrap();
+    assert_eq!(group.snapshot(), Ok(Some((3, Vec::new()))));
+    let early = group.save_snapshot(4, b"");
+    assert_eq!(early, Err(Error::Raft("entry 4 is not applied yet".to_owned())));
+}
+
+#[test]
+fn a_cut_between_the_writes_of_a_snapshot_leaves_the_old_one() {
+    let log = Arc::new(MemoryLog::new());
+    let mut group = open(Arc::clone(&log));
+    propose(&mut group, "a");
+    poll(&mut group);
+    group.save_snapshot(2, b"old").unwrap();
+    // Slices of a newer one that never got its record.
+    let slices = GroupId(1).unshared();
+    let (_, last) = log.span(slices).unwrap();
+    let mut batch = Batch::default();
+    batch.append(slices, last + 1, b"orphan".to_vec());
+    log.write(&mut batch, Flush::Sync).unwrap();
+    drop(group);
+    let mut group = open(Arc::clone(&log));
+    assert_eq!(group.snapshot(), Ok(Some((2, b"old".to_vec()))));
+    propose(&mut group, "b");
+    poll(&mut group);
+    group.save_snapshot(4, b"new").unwrap();
+    assert_eq!(open(log).snapshot(), Ok(Some((4, b"new".to_vec()))));
+}
+
+#[test]
+fn a_failed_device_hands_nothing_out() {
+    let log = Arc::new(MemoryLog::new());
+    let mut group = open(Arc::clone(&log));
+    poll(&mut group);
+    propose(&mut group, "a");
+    log.fail("gone");
+    let outcome = group.poll(&mut |_| panic!("it is not stable"));
+    assert_eq!(outcome, Err(Error::Log(storage::Error::Io("gone".to_owned()))));
+}
+
+#[test]
+fn long_logs_are_read_back_in_steps() {
+    let dir = TempDir::new().unwrap();
+    let log = || EngineLog::open(dir.path(), EngineOptions::default()).unwrap();
+    let mut group = open(log());
+    poll(&mut group);
+    // More than the entries kept in memory.
+    for at in 0..300 {
+        propose(&mut group, &format!("{at} {}", "x".repeat(20_000)));
+        assert_eq!(poll(&mut group).len(), 1);
+    }
+    drop(group);
+    let mut group = open(log());
+    let out = poll(&mut group);
+    assert_eq!(out.len(), 300);
+    for (at, entry) in out.iter().enumerate() {
+        assert!(entry.starts_with(&format!("{} ctx {at} x", at + 2)), "{}", &entry[..20]);
+    }
+}
+
+#[test]
+fn damaged_state_is_an_error() {
+    let entries = META.unshared();
+    for (key, value) in [("hard", "\u{7f}"), ("snapshot", "short"), ("conf", "\u{7f}")] {
+        let log = MemoryLog::new();
+        let mut batch = Batch::default();
+        batch.put(entries, key.as_bytes(), value.as_bytes().to_vec());
+        log.write(&mut batch, Flush::Sync).unwrap();
+        let outcome = Group::open(log, META, ME).map(|_| ());
+        assert!(matches!(outcome, Err(Error::Damaged(_))), "{key}: {outcome:?}");
+    }
+    // Committed further than the log goes.
+    let log = Arc::new(MemoryLog::new());
+    let mut group = open(Arc::clone(&log));
+    propose(&mut group, "a");
+    poll(&mut group);
+    propose(&mut group, "b");
+    poll(&mut group);
+    drop(group);
+    let keys = log.get(entries, b"hard").unwrap();
+    let mut batch = Batch::default();
+    batch.remove(entries);
+    batch.put(entries, b"hard", keys);
+    log.write(&mut batch, Flush::Sync).unwrap();
+    assert!(matches!(Group::open(log, META, ME).map(|_| ()), Err(Error::Damaged(_))));
+}
+
+#[test]
+fn the_write_ahead_log_and_groups_do_not_share_a_log_group() {
+    let log = Arc::new(MemoryLog::new());
+    let mut group = open(Arc::clone(&log));
+    propose(&mut group, "a");
+    poll(&mut group);
+    group.save_snapshot(2, b"state").unwrap();
+    let wal = storage::Wal::open(Arc::clone(&log) as Arc<dyn Log>, storage::Durability::Fsync);
+    let wal = wal.unwrap();
+    assert_eq!(wal.groups(), []);
+    for wal_group in 1..=3 {
+        wal.append(GroupId(wal_group), 1, b"record");
+    }
+    wal.close();
+    wal.run().unwrap();
+    drop(group);
+    assert_eq!(open(log).snapshot(), Ok(Some((2, b"state".to_vec()))));
+}

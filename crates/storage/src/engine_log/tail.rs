@@ -8,12 +8,10 @@
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-/// Digits of the sequence number that begins a file's name.
-const SEQUENCE_DIGITS: usize = 16;
-/// Names of the two queues' files: what is appended, and what was moved out of old files.
-const SUFFIXES: [&str; 2] = [".raftlog", ".rewrite"];
+use super::files;
+
 /// Magic text, format version, alignment.
 const FILE_HEADER_LEN: u64 = 53 + 8 + 8;
 /// Length and kind, offset of the index.
@@ -26,8 +24,8 @@ const BLOCK_BYTES_MAX: u64 = 1 << 30;
 
 /// Cuts the torn tail of the last file of each queue in `dir`; a missing directory has none.
 pub(super) fn cut_torn(dir: &Path) -> io::Result<()> {
-    for suffix in SUFFIXES {
-        let Some((sequence, path)) = last_file(dir, suffix)? else { continue };
+    for suffix in [files::APPENDED, files::REWRITTEN] {
+        let Some((sequence, path)) = files::list(dir, suffix)?.pop() else { continue };
         let file = OpenOptions::new().read(true).write(true).open(&path)?;
         if let Some(offset) = first_torn(&file, sequence)? {
             tracing::warn!(
@@ -40,28 +38,6 @@ pub(super) fn cut_torn(dir: &Path) -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-fn last_file(dir: &Path, suffix: &str) -> io::Result<Option<(u64, PathBuf)>> {
-    let entries = match dir.read_dir() {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error),
-    };
-    let mut last = None;
-    for entry in entries {
-        let entry = entry?;
-        let name = entry.file_name();
-        let Some(digits) = name.to_str().and_then(|name| name.strip_suffix(suffix)) else {
-            continue;
-        };
-        if digits.len() == SEQUENCE_DIGITS
-            && let Ok(sequence) = digits.parse()
-        {
-            last = last.max(Some((sequence, entry.path())));
-        }
-    }
-    Ok(last)
 }
 
 /// Where the first block begins whose index is whole and whose entries are not. A block whose

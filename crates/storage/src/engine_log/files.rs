@@ -1,0 +1,53 @@
+//! The engine's files as a directory listing.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// What is appended.
+pub(super) const APPENDED: &str = ".raftlog";
+/// What was moved out of old files.
+pub(super) const REWRITTEN: &str = ".rewrite";
+/// Files kept for reuse.
+const RESERVED: &str = ".raftlog.reserved";
+/// Digits of the sequence number that begins a file's name.
+const SEQUENCE_DIGITS: usize = 16;
+
+/// The files of a kind by sequence number; a missing directory has none.
+pub(super) fn list(dir: &Path, suffix: &str) -> io::Result<Vec<(u64, PathBuf)>> {
+    let entries = match dir.read_dir() {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let mut files = Vec::new();
+    for entry in entries {
+        let entry = entry?;
+        let name = entry.file_name();
+        let Some(digits) = name.to_str().and_then(|name| name.strip_suffix(suffix)) else {
+            continue;
+        };
+        if digits.len() == SEQUENCE_DIGITS
+            && let Ok(sequence) = digits.parse()
+        {
+            files.push((sequence, entry.path()));
+        }
+    }
+    files.sort_unstable();
+    Ok(files)
+}
+
+/// Reserves the files that were kept for reuse when the process was killed.
+///
+/// The engine renames them when it is closed. Otherwise it skips them at the next start, since
+/// their numbers do not lead up to the live ones, and would never reuse or remove them.
+pub(super) fn reserve_leftovers(dir: &Path) -> io::Result<()> {
+    let files = list(dir, APPENDED)?;
+    let follows = |pair: &[(u64, PathBuf)]| pair[0].0 + 1 == pair[1].0;
+    let Some(hole) = files.windows(2).rposition(|pair| !follows(pair)) else { return Ok(()) };
+    let mut next = list(dir, RESERVED)?.last().map_or(1, |(sequence, _)| sequence + 1);
+    for (_, path) in &files[..=hole] {
+        std::fs::rename(path, dir.join(format!("{next:0SEQUENCE_DIGITS$}{RESERVED}")))?;
+        next += 1;
+    }
+    Ok(())
+}
