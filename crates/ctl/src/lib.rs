@@ -8,8 +8,49 @@
 //! command must be over in milliseconds.
 #![forbid(unsafe_code)]
 
+mod args;
+mod client;
+mod commands;
+mod exit;
+mod format;
 pub mod operator;
+mod protocol;
+pub mod server;
+mod socket;
+mod suggest;
 mod term;
+mod usage;
+
+use std::{
+    ffi::OsString,
+    io::{self, BufWriter},
+    process::ExitCode,
+};
 
 pub use operator::{Operator, Refusal};
 pub use term::Term;
+
+/// The names under which the executable is one of these tools. `rabbitmq-server` is not among
+/// them: it is the broker itself.
+pub const TOOLS: [&str; 6] = [
+    commands::Tool::Ctl.name(),
+    commands::Tool::Diagnostics.name(),
+    commands::Tool::Plugins.name(),
+    commands::Tool::Queues.name(),
+    commands::Tool::Streams.name(),
+    commands::Tool::Upgrade.name(),
+];
+
+/// Runs the tool of that name (`rabbitmqctl` for any other) with the words behind it.
+#[must_use]
+pub fn main(tool: &str, args: Vec<OsString>) -> ExitCode {
+    let words: Vec<String> =
+        args.into_iter().map(|word| word.to_string_lossy().into_owned()).collect();
+    let mut terminal = client::Terminal {
+        stdin: &mut io::stdin().lock(),
+        stdout: &mut BufWriter::new(io::stdout()),
+        stderr: &mut io::stderr(),
+        is_interactive: client::is_terminal(),
+    };
+    ExitCode::from(client::main(commands::Tool::from_name(tool), &words, &mut terminal))
+}

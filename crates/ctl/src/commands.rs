@@ -1,0 +1,347 @@
+//! The table of commands. A command is one file here and one line in the table; help, completion
+//! and the check against RabbitMQ's list come from it.
+
+use crate::{
+    Operator, Term,
+    args::OptionSpec,
+    exit,
+    format::Format,
+    operator::Column,
+    protocol::{Failure, Output, Request},
+    server::Sink,
+};
+
+macro_rules! commands {
+    ($($name:ident),* $(,)?) => {
+        $(mod $name;)*
+        /// Every command, in the order of the documentation.
+        pub(crate) const COMMANDS: &[&Command] = &[$(&$name::COMMAND),*];
+    };
+}
+
+commands! {
+    autocomplete,
+    help,
+    version,
+    await_startup,
+    shutdown,
+    stop,
+    wait,
+    add_user,
+    authenticate_user,
+    change_password,
+    clear_password,
+    clear_user_limits,
+    delete_user,
+    list_user_limits,
+    list_users,
+    set_user_limits,
+    set_user_tags,
+    clear_permissions,
+    clear_topic_permissions,
+    list_permissions,
+    list_topic_permissions,
+    list_user_permissions,
+    list_user_topic_permissions,
+    list_vhosts,
+    set_permissions,
+    set_permissions_globally,
+    set_topic_permissions,
+    alarms,
+    check_alarms,
+    check_local_alarms,
+    check_port_connectivity,
+    check_port_listener,
+    check_protocol_listener,
+    check_running,
+    check_virtual_hosts,
+    is_booting,
+    is_running,
+    list_bindings,
+    list_channels,
+    list_connections,
+    list_consumers,
+    list_exchanges,
+    list_hashes,
+    list_queues,
+    listeners,
+    ping,
+    server_version,
+    status,
+    add_vhost,
+    clear_vhost_limits,
+    delete_vhost,
+    list_vhost_limits,
+    set_vhost_limits,
+    delete_queue,
+    purge_queue,
+    close_all_connections,
+    close_all_user_connections,
+    close_connection,
+    set_cluster_name,
+    set_disk_free_limit,
+    set_log_level,
+    set_vm_memory_high_watermark,
+    hash_password,
+}
+
+/// RabbitMQ's commands by tool: `tool TAB command`. Those that are not in [`COMMANDS`] are known,
+/// but cannot be carried out yet.
+const RABBITMQ_COMMANDS: &str = include_str!("rabbitmq-commands.tsv");
+
+/// The names of the executable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tool {
+    Ctl,
+    Diagnostics,
+    Plugins,
+    Queues,
+    Streams,
+    Upgrade,
+}
+
+pub(crate) const CTL: &[Tool] = &[Tool::Ctl];
+pub(crate) const DIAGNOSTICS: &[Tool] = &[Tool::Diagnostics];
+pub(crate) const CTL_AND_DIAGNOSTICS: &[Tool] = &[Tool::Ctl, Tool::Diagnostics];
+
+impl Tool {
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Ctl, Self::Diagnostics, Self::Plugins, Self::Queues, Self::Streams, Self::Upgrade];
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Ctl => "rabbitmqctl",
+            Self::Diagnostics => "rabbitmq-diagnostics",
+            Self::Plugins => "rabbitmq-plugins",
+            Self::Queues => "rabbitmq-queues",
+            Self::Streams => "rabbitmq-streams",
+            Self::Upgrade => "rabbitmq-upgrade",
+        }
+    }
+
+    /// By the name it was called; everything unknown is `rabbitmqctl`.
+    pub(crate) fn from_name(name: &str) -> Self {
+        Self::ALL.into_iter().find(|tool| tool.name() == name).unwrap_or(Self::Ctl)
+    }
+}
+
+/// One command: what the tool needs to know of it, and what the broker does for it.
+pub(crate) struct Command {
+    pub(crate) name: &'static str,
+    pub(crate) tools: &'static [Tool],
+    /// Heading in the list of commands.
+    pub(crate) section: &'static str,
+    /// Arguments and options as RabbitMQ's usage line has them.
+    pub(crate) usage: &'static str,
+    /// One sentence.
+    pub(crate) about: &'static str,
+    /// Options besides the common ones.
+    pub(crate) options: &'static [OptionSpec],
+    /// How long to wait when nobody says; for ever when absent.
+    pub(crate) timeout_ms: Option<u64>,
+    pub(crate) format: Format,
+    /// Checks arguments, fills in defaults.
+    pub(crate) prepare: fn(&mut Request) -> Result<(), Misuse>,
+    /// Lines before the answer, for people; the node's name is the second argument.
+    pub(crate) banner: fn(&Request, &str) -> Vec<String>,
+    /// Which argument is a password that is asked for when missing.
+    pub(crate) password: Option<usize>,
+    /// Whether the tool stays until the node's process is gone.
+    pub(crate) awaits_end: bool,
+    /// Whether the tool waits for a node that is not there.
+    pub(crate) awaits_start: bool,
+    pub(crate) run: Run,
+}
+
+/// Where a command is carried out.
+#[derive(Clone, Copy)]
+pub(crate) enum Run {
+    /// In the tool, which may talk to the node by way of [`crate::client`].
+    Here(fn(&Local<'_>) -> Result<Output, Failure>),
+    /// In the broker.
+    OnNode(fn(&dyn Operator, &Request, &mut dyn Sink) -> Result<Output, Failure>),
+}
+
+/// What a command carried out in the tool may use.
+pub(crate) struct Local<'a> {
+    pub(crate) tool: Tool,
+    pub(crate) request: &'a Request,
+    pub(crate) node: &'a str,
+    pub(crate) data_dir: &'a std::path::Path,
+    /// Prints a line at once, unless `-q`.
+    pub(crate) progress: &'a dyn Fn(&str),
+}
+
+impl Command {
+    /// What most commands have in common.
+    pub(crate) const BASE: Self = Self {
+        name: "",
+        tools: CTL,
+        section: "Other",
+        usage: "",
+        about: "",
+        options: &[],
+        timeout_ms: None,
+        format: Format::Table,
+        prepare: |request| count(request, 0, 0),
+        banner: |_, _| Vec::new(),
+        password: None,
+        awaits_end: false,
+        awaits_start: false,
+        run: Run::OnNode(|_, _, _| Ok(Output::Nothing)),
+    };
+}
+
+pub(crate) const USERS: &str = "Users";
+pub(crate) const NODES: &str = "Nodes";
+pub(crate) const ACCESS: &str = "Access Control";
+pub(crate) const MONITORING: &str = "Monitoring, observability and health checks";
+pub(crate) const VHOSTS: &str = "Virtual hosts";
+pub(crate) const QUEUES: &str = "Queues";
+pub(crate) const OPERATIONS: &str = "Operations";
+pub(crate) const CONFIGURATION: &str = "Configuration and Environment";
+pub(crate) const HELP: &str = "Help";
+
+/// How long lists wait for the broker, as in RabbitMQ.
+pub(crate) const LIST_TIMEOUT_MS: u64 = 60_000;
+
+/// Wrong use of a command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Misuse {
+    NotEnoughArguments,
+    TooManyArguments,
+    /// With or without a sentence.
+    BadArgument(Option<String>),
+    /// Columns that do not exist.
+    BadColumns(Vec<String>),
+    /// Options that do not exist or lack a value.
+    BadOptions(Vec<(String, Option<String>)>),
+    /// Anything else, as RabbitMQ prints it.
+    Other(String),
+}
+
+impl Misuse {
+    pub(crate) fn bad(text: impl Into<String>) -> Self {
+        Self::BadArgument(Some(text.into()))
+    }
+
+    pub(crate) fn exit(&self) -> u8 {
+        match self {
+            Self::BadArgument(_) => exit::DATAERR,
+            _ => exit::USAGE,
+        }
+    }
+
+    pub(crate) fn text(&self) -> String {
+        match self {
+            Self::NotEnoughArguments => "not enough arguments.".to_owned(),
+            Self::TooManyArguments => "too many arguments.".to_owned(),
+            Self::BadArgument(None) => "Bad argument.".to_owned(),
+            Self::BadArgument(Some(text)) => format!("Bad argument: {text}"),
+            Self::BadColumns(names) => {
+                format!("Info key(s) {} are not supported", names.join(","))
+            }
+            Self::BadOptions(options) => {
+                let lines: Vec<String> = options
+                    .iter()
+                    .map(|(name, value)| {
+                        format!("{name} : {}", value.as_deref().unwrap_or_default())
+                    })
+                    .collect();
+                format!("Invalid options for this command:\n{}", lines.join("\n"))
+            }
+            Self::Other(text) => text.clone(),
+        }
+    }
+}
+
+/// The command of that name.
+pub(crate) fn find(name: &str) -> Option<&'static Command> {
+    COMMANDS.iter().copied().find(|command| command.name == name)
+}
+
+/// RabbitMQ's commands of a tool, whether we have them or not.
+pub(crate) fn known_names(tool: Tool) -> impl Iterator<Item = &'static str> {
+    RABBITMQ_COMMANDS
+        .lines()
+        .filter_map(|line| line.split_once('\t'))
+        .filter(move |(of, _)| *of == tool.name())
+        .map(|(_, name)| name)
+}
+
+/// Checks the number of arguments.
+pub(crate) fn count(request: &Request, min: usize, max: usize) -> Result<(), Misuse> {
+    if request.arguments.len() < min {
+        return Err(Misuse::NotEnoughArguments);
+    }
+    if max < request.arguments.len() {
+        return Err(Misuse::TooManyArguments);
+    }
+    Ok(())
+}
+
+/// Makes the arguments of a list its columns: as typed, `a,b` or `a b`, or the default ones.
+pub(crate) fn columns<T>(
+    request: &mut Request,
+    known: &[Column<T>],
+    default: &[&str],
+) -> Result<(), Misuse> {
+    if request.arguments.is_empty() {
+        request.arguments = default.iter().map(|name| (*name).to_owned()).collect();
+        return Ok(());
+    }
+    let typed: Vec<String> = request
+        .arguments
+        .iter()
+        .flat_map(|argument| argument.split(','))
+        .map(|name| name.trim().to_owned())
+        .filter(|name| !name.is_empty())
+        .collect();
+    let is_known = |name: &String| known.iter().any(|(known, _)| known == name);
+    let bad: Vec<String> = typed.iter().filter(|name| !is_known(name)).cloned().collect();
+    if !bad.is_empty() {
+        return Err(Misuse::BadColumns(bad));
+    }
+    request.arguments = typed;
+    Ok(())
+}
+
+/// Announces the columns asked for and gives what turns an item into a row.
+pub(crate) fn rows<'a, T>(
+    request: &Request,
+    known: &'a [Column<T>],
+    sink: &mut dyn Sink,
+) -> impl Fn(&T) -> Vec<Term> + use<'a, T> {
+    let chosen: Vec<&Column<T>> = request
+        .arguments
+        .iter()
+        .filter_map(|name| known.iter().find(|(known, _)| known == name))
+        .collect();
+    let names: Vec<&str> = chosen.iter().map(|(name, _)| *name).collect();
+    sink.columns(&names, true);
+    move |item| chosen.iter().map(|(_, read)| read(item)).collect()
+}
+
+/// A JSON object typed as an argument, or RabbitMQ's complaint.
+pub(crate) fn json_object(
+    text: &str,
+) -> Result<serde_json::Map<String, serde_json::Value>, Failure> {
+    serde_json::from_str(text).map_err(|_| {
+        let text = format!(
+            "Could not parse JSON document: {{error,{{failed_to_decode_json,<<\"{text}\">>}}}}"
+        );
+        Failure::error(exit::UNAVAILABLE, text)
+    })
+}
+
+/// Limits as the tools print them: a JSON object.
+pub(crate) fn limits_json(limits: &[(String, i64)]) -> String {
+    let mut sorted: Vec<&(String, i64)> = limits.iter().collect();
+    sorted.sort();
+    let entries: Vec<String> =
+        sorted.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
+    format!("{{{}}}", entries.join(","))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,30 @@
+use super::{
+    ACCESS, CTL_AND_DIAGNOSTICS, Command, LIST_TIMEOUT_MS, Run, count,
+    list_user_permissions::no_such_user,
+};
+use crate::{Term, args::flag, protocol::Output};
+
+pub(super) const COMMAND: Command = Command {
+    name: "list_user_topic_permissions",
+    tools: CTL_AND_DIAGNOSTICS,
+    section: ACCESS,
+    usage: "[--no-table-headers] <username> [--timeout <timeout>]",
+    about: "Shows which routing keys a user may use, by vhost",
+    options: &[flag("table-headers")],
+    timeout_ms: Some(LIST_TIMEOUT_MS),
+    prepare: |request| count(request, 1, 1),
+    banner: |request, _| {
+        vec![format!("Listing topic permissions for user \"{}\" ...", request.argument(0))]
+    },
+    run: Run::OnNode(|operator, request, sink| {
+        let permissions =
+            operator.list_user_topic_permissions(request.argument(0)).map_err(no_such_user)?;
+        // RabbitMQ prints no header here, unlike for all other lists.
+        sink.columns(&["vhost", "exchange", "write", "read"], false);
+        for p in permissions {
+            sink.row([&p.vhost, &p.exchange, &p.write, &p.read].map(|t| Term::text(t)).to_vec());
+        }
+        Ok(Output::Nothing)
+    }),
+    ..Command::BASE
+};

@@ -1,0 +1,112 @@
+//! The half that runs inside the broker: one request per connection, answered by the command's
+//! own `run`.
+
+use std::{
+    io::{self, BufReader, BufWriter, Read, Write},
+    os::unix::net::UnixStream,
+    time::Duration,
+};
+
+use crate::{
+    Operator, Term,
+    commands::{self, Run},
+    exit,
+    protocol::{self, Failure, Frame, Request},
+};
+
+pub use crate::socket::{SOCKET_NAME, bind};
+
+/// A tool sends its request at once; one that does not is no tool.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A tool that stops reading its answer is given up.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Answers one tool, and returns when it has gone. Blocks: give it a thread. The caller has made
+/// sure that the peer may command this node (same user, or root).
+///
+/// # Errors
+/// The socket's, or a request that is none; nothing that concerns the broker.
+pub fn serve_connection(stream: UnixStream, operator: &dyn Operator) -> io::Result<()> {
+    stream.set_nonblocking(false)?;
+    stream.set_read_timeout(Some(REQUEST_TIMEOUT))?;
+    stream.set_write_timeout(Some(WRITE_TIMEOUT))?;
+    let request: Request = protocol::read(&mut BufReader::new(&stream))?;
+    let mut answer = Answering { to: BufWriter::new(&stream), failed: None };
+    let last = match execute(operator, &request, &mut answer) {
+        Ok(output) => Frame::Done(output),
+        Err(failure) => Frame::Failed(failure),
+    };
+    answer.send(&last);
+    let result = match answer.failed {
+        Some(error) => Err(error),
+        None => answer.to.flush(),
+    };
+    drop(answer.to);
+    result?;
+    // The tool of `stop` keeps the connection to see the process go; all others close it.
+    stream.set_read_timeout(None)?;
+    (&stream).read_to_end(&mut Vec::new())?;
+    Ok(())
+}
+
+fn execute(
+    operator: &dyn Operator,
+    request: &Request,
+    answer: &mut dyn Sink,
+) -> Result<protocol::Output, Failure> {
+    let name = operator.node_name();
+    if let Some(wanted) = request.node.as_deref().filter(|wanted| !is_same_node(wanted, &name)) {
+        let text = format!("the node in this data directory is {name}, not {wanted}");
+        return Err(Failure::error(exit::UNAVAILABLE, text));
+    }
+    match commands::find(&request.command).map(|command| command.run) {
+        Some(Run::OnNode(run)) => run(operator, request, answer),
+        _ => Err(Failure::error(exit::USAGE, "the node does not know this command")),
+    }
+}
+
+/// `rabbit` alone stands for `rabbit@` this host.
+fn is_same_node(wanted: &str, name: &str) -> bool {
+    wanted == name || name.split_once('@').is_some_and(|(head, _)| head == wanted)
+}
+
+/// Where a command's `run` puts what it finds, as it finds it.
+pub(crate) trait Sink {
+    /// Before the first row.
+    fn columns(&mut self, names: &[&str], is_headed: bool);
+    fn row(&mut self, values: Vec<Term>);
+    fn progress(&mut self, line: String);
+}
+
+/// Frames onto a socket. After an error nothing more is written.
+struct Answering<W: Write> {
+    to: W,
+    failed: Option<io::Error>,
+}
+
+impl<W: Write> Answering<W> {
+    fn send(&mut self, frame: &Frame) {
+        if self.failed.is_none() {
+            self.failed = protocol::write(&mut self.to, frame).err();
+        }
+    }
+}
+
+impl<W: Write> Sink for Answering<W> {
+    fn columns(&mut self, names: &[&str], is_headed: bool) {
+        let names = names.iter().map(|name| (*name).to_owned()).collect();
+        self.send(&Frame::Columns { names, is_headed });
+    }
+
+    fn row(&mut self, values: Vec<Term>) {
+        self.send(&Frame::Row(values));
+    }
+
+    fn progress(&mut self, line: String) {
+        self.send(&Frame::Progress(line));
+        if self.failed.is_none() {
+            self.failed = self.to.flush().err();
+        }
+    }
+}
