@@ -1,2 +1,38 @@
-//! Tasks of the project.
-fn main() {}
+//! Tasks of the project, run as `cargo xtask TASK`.
+//!
+//! Knows how to build, start and compare programs; knows nothing of what is inside a broker. It
+//! must not link any crate of the product: it starts binaries, as users do.
+#![forbid(unsafe_code)]
+
+mod conformance;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+Usage: cargo xtask TASK [OPTIONS]
+
+Tasks:
+  conformance   Runs other people's programs and test suites against Leveret
+";
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    let task = arguments.next().unwrap_or_default();
+    let rest: Vec<String> = arguments.collect();
+    let outcome = match task.as_str() {
+        "conformance" => conformance::main(&rest),
+        "" | "help" | "--help" => {
+            print!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
+        other => Err(anyhow::anyhow!("no task is named {other:?}\n\n{USAGE}")),
+    };
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("xtask {task}: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
