@@ -139,6 +139,9 @@ impl<L: Log> Group<L> {
             self.apply(committed, apply)?;
             let mut light = self.node.advance_append(ready);
             messages.append(&mut light.take_messages());
+            if let Some(commit) = light.commit_index() {
+                self.node.mut_store().set_commit(commit);
+            }
             self.apply(light.take_committed_entries(), apply)?;
             self.node.advance_apply_to(self.applied);
             self.lead_if_alone()?;

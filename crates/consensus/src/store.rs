@@ -34,6 +34,8 @@ pub(crate) struct Store<L> {
     entries_group: GroupId,
     slices_group: GroupId,
     hard_state: HardState,
+    /// Whether `hard_state` is ahead of the log.
+    is_hard_state_unsaved: bool,
     conf_state: ConfState,
     snapshot: Stored,
     /// Index and term of the entry before the first: the snapshot's, or an older kept entry's.
@@ -106,6 +108,7 @@ impl<L: Log> Store<L> {
             entries_group,
             slices_group,
             hard_state,
+            is_hard_state_unsaved: false,
             conf_state,
             before_first: (snapshot.metadata.index, snapshot.metadata.term),
             last: snapshot.metadata.index,
@@ -154,7 +157,11 @@ impl<L: Log> Store<L> {
         let mut batch = Batch::default();
         if let Some(hard_state) = hard_state {
             self.hard_state = hard_state.clone();
-            batch.put(self.entries_group, HARD_STATE_KEY, encode(hard_state)?);
+            self.is_hard_state_unsaved = true;
+        }
+        if self.is_hard_state_unsaved {
+            batch.put(self.entries_group, HARD_STATE_KEY, encode(&self.hard_state)?);
+            self.is_hard_state_unsaved = false;
         }
         for entry in entries {
             batch.append(self.entries_group, entry.index, encode(&entry)?);
@@ -165,6 +172,13 @@ impl<L: Log> Store<L> {
             self.log.write(&mut batch, flush)?;
         }
         Ok(())
+    }
+
+    /// Notes how far the group has agreed. Saved with the next batch: a restart finds out anyway,
+    /// this only spares it some messages.
+    pub(crate) fn set_commit(&mut self, commit: u64) {
+        self.hard_state.commit = commit;
+        self.is_hard_state_unsaved = true;
     }
 
     /// Records new members. Stable with the next synced write: raft applies it again otherwise.

@@ -15,6 +15,7 @@ use writer::Writer;
 
 mod chunk;
 mod groups;
+mod replay;
 mod segment;
 #[cfg(test)]
 mod tests;
@@ -206,16 +207,24 @@ impl Wal {
     /// # Errors
     /// [`Error::Corrupt`] when a record cannot be read; those before it were handed out.
     pub fn replay(&self, group: GroupId, visit: &mut dyn FnMut(u64, &[u8])) -> Result<(), Error> {
-        self.groups.lock().replay(&*self.log, group, visit)
+        if let Some(found) = replay::replay(&*self.log, group, visit)? {
+            self.groups.lock().insert(group, found);
+        }
+        Ok(())
     }
 
-    /// Hands out the durable records of all groups, in order within each group.
+    /// Hands out the durable records of all groups, in order within each group and roughly in the
+    /// order of their appends across groups: reads everything twice, where group after group would
+    /// read it once per group.
     ///
     /// # Errors
     /// As [`Wal::replay`].
     pub fn replay_all(&self, visit: &mut dyn FnMut(GroupId, u64, &[u8])) -> Result<(), Error> {
-        for group in self.groups() {
-            self.replay(group, &mut |index, record| visit(group, index, record))?;
+        let groups = self.groups();
+        let found = replay::replay_all(&*self.log, &groups, visit)?;
+        let mut known = self.groups.lock();
+        for (group, found) in groups.into_iter().zip(found) {
+            known.insert(group, found);
         }
         Ok(())
     }

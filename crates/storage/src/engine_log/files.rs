@@ -44,10 +44,9 @@ pub(super) fn reserve_leftovers(dir: &Path) -> io::Result<()> {
     let files = list(dir, APPENDED)?;
     let follows = |pair: &[(u64, PathBuf)]| pair[0].0 + 1 == pair[1].0;
     let Some(hole) = files.windows(2).rposition(|pair| !follows(pair)) else { return Ok(()) };
-    let mut next = list(dir, RESERVED)?.last().map_or(1, |(sequence, _)| sequence + 1);
-    for (_, path) in &files[..=hole] {
-        std::fs::rename(path, dir.join(format!("{next:0SEQUENCE_DIGITS$}{RESERVED}")))?;
-        next += 1;
+    let free = list(dir, RESERVED)?.last().map_or(1, |(sequence, _)| sequence + 1);
+    for (sequence, (_, path)) in (free..).zip(&files[..=hole]) {
+        std::fs::rename(path, dir.join(format!("{sequence:0SEQUENCE_DIGITS$}{RESERVED}")))?;
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 use super::{EngineLog, EngineOptions};
-use crate::{Batch, Error, Flush, GroupId, Log};
+use crate::{Batch, Error, Flush, GroupId, Log, MemoryLog};
 
 const A: GroupId = GroupId(2);
 const B: GroupId = GroupId(4);
@@ -271,4 +271,76 @@ fn a_directory_belongs_to_one_log_at_a_time() {
     let _log = open(dir.path());
     let second = EngineLog::open(dir.path(), EngineOptions::default());
     assert!(matches!(second, Err(Error::Open { .. })));
+}
+
+/// Every answer of the log on disk must be that of the log in memory, over files turned over,
+/// purged, rewritten, reused and opened again.
+#[test]
+fn the_log_on_disk_answers_like_the_one_in_memory() {
+    for seed in 1..=6_u64 {
+        let dir = TempDir::new().unwrap();
+        let mut log = open_small(dir.path());
+        let model = MemoryLog::new();
+        let mut chance = seed;
+        let mut draw = |below: u64| {
+            chance = chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(seed);
+            (chance >> 33) % below
+        };
+        for step in 0..1500 {
+            let group = GroupId(draw(5));
+            let span = model.span(group);
+            let mut batch = Batch::default();
+            match draw(20) {
+                0 => batch.remove(group),
+                1 => batch.put(group, &[b'a' + draw(3) as u8], vec![step as u8; draw(50) as usize]),
+                2..5 => {
+                    if let Some((first, last)) = span {
+                        batch.compact(group, first + draw(last - first + 2));
+                    }
+                }
+                5 => {
+                    // A conflicting tail.
+                    let at = span.map_or(1, |(first, last)| first + draw(last - first + 1));
+                    batch.append(group, at, vec![step as u8; 10]);
+                }
+                6 => {
+                    log.purge().unwrap();
+                }
+                7 if draw(10) == 0 => {
+                    drop(log);
+                    log = open_small(dir.path());
+                }
+                _ => {
+                    let mut next = span.map_or(1 + draw(9), |(_, last)| last + 1);
+                    for _ in 0..1 + draw(4) {
+                        batch.append(group, next, vec![step as u8; draw(6000) as usize]);
+                        next += 1;
+                    }
+                }
+            }
+            log.write(&mut batch.clone(), Flush::Write).unwrap();
+            model.write(&mut batch, Flush::Write).unwrap();
+            if step % 50 == 0 {
+                assert_same(&log, &model, &format!("seed {seed}, step {step}"));
+            }
+        }
+        drop(log);
+        assert_same(&open_small(dir.path()), &model, &format!("seed {seed}, reopened"));
+    }
+}
+
+fn assert_same(log: &EngineLog, model: &MemoryLog, at: &str) {
+    for group in (0..5).map(GroupId) {
+        assert_eq!(log.span(group), model.span(group), "{at}, {group:?}");
+        let mut expected = Vec::new();
+        model
+            .fetch(group, 0..u64::MAX, usize::MAX, &mut |index, bytes| {
+                expected.push((index, bytes.to_vec()));
+            })
+            .unwrap();
+        assert!(entries(log, group) == expected, "{at}, {group:?}");
+        for key in [b"a", b"b", b"c"] {
+            assert_eq!(log.get(group, key), model.get(group, key), "{at}, {group:?}");
+        }
+    }
 }

@@ -2,22 +2,22 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use super::chunk::{self, Header};
+use super::chunk::Header;
+use super::replay;
 use crate::{Batch, Error, Flush, GroupId, Log};
 
 /// The write-ahead log's own group, for its counter of starts.
 pub(super) const OWN_GROUP: GroupId = GroupId(0);
 /// The key of that counter.
 const STARTS_KEY: &[u8] = b"starts";
-/// Incarnations a single start may hand out.
-const INCARNATION_BITS: u32 = 40;
-/// Bytes of chunks that a replay holds at once, apart from a single larger one.
-const REPLAY_BYTES: usize = 1 << 20;
+/// Segments that one start may write, as a power of two.
+const SEQUENCE_BITS: u32 = 40;
 
 /// What the writer knows of a group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Group {
-    pub(super) incarnation: u64,
+    /// The segment of the last chunk.
+    last_sequence: u64,
     /// Index in the log of the first chunk.
     first_chunk: u64,
     /// The first record of each chunk from there on.
@@ -28,18 +28,31 @@ pub(super) struct Group {
     pub(super) next: Option<u64>,
 }
 
+impl Default for Group {
+    fn default() -> Self {
+        Self::new(1, 0)
+    }
+}
+
 impl Group {
-    fn new(incarnation: u64) -> Self {
-        Self { incarnation, first_chunk: 1, chunks: VecDeque::new(), floor: 0, next: None }
+    /// A group without a chunk, whose next one gets the index `first_chunk` in the log.
+    pub(super) fn new(first_chunk: u64, floor: u64) -> Self {
+        Self { last_sequence: 0, first_chunk, chunks: VecDeque::new(), floor, next: None }
     }
 
     pub(super) fn has_chunks(&self) -> bool {
         !self.chunks.is_empty()
     }
 
+    /// The front of the group's next chunk.
+    pub(super) fn next_header(&self, sequence: u64, first: u64, count: u32) -> Header {
+        Header { sequence, previous: self.last_sequence, floor: self.floor, first, count }
+    }
+
     /// Notes a chunk and returns its index in the log.
-    pub(super) fn push_chunk(&mut self, first: u64) -> u64 {
-        self.chunks.push_back(first);
+    pub(super) fn push_chunk(&mut self, header: Header) -> u64 {
+        self.chunks.push_back(header.first);
+        self.last_sequence = header.sequence;
         self.first_chunk + self.chunks.len() as u64 - 1
     }
 
@@ -60,7 +73,7 @@ pub(super) struct Groups {
     known: HashMap<GroupId, Group>,
     /// Removed in the batch that is being put together: the log does not know yet.
     removed: Vec<GroupId>,
-    next_incarnation: u64,
+    last_sequence: u64,
 }
 
 impl Groups {
@@ -77,24 +90,22 @@ impl Groups {
         Ok(Self {
             known: HashMap::new(),
             removed: Vec::new(),
-            next_incarnation: starts << INCARNATION_BITS,
+            last_sequence: starts << SEQUENCE_BITS,
         })
     }
 
     /// The group as the writer knows it, read from the log or made new.
     pub(super) fn get(&mut self, log: &dyn Log, group: GroupId) -> Result<&mut Group, Error> {
         if !self.known.contains_key(&group) {
-            let found = load(log, group, &mut |_, _| {})?;
-            let found = found.unwrap_or_else(|| self.fresh());
-            self.known.insert(group, found);
+            let found = replay::replay(log, group, &mut |_, _| {})?;
+            self.known.insert(group, found.unwrap_or_default());
         }
         Ok(self.known.get_mut(&group).expect("it was inserted above"))
     }
 
     /// Begins the group anew.
     pub(super) fn remove(&mut self, group: GroupId) {
-        let fresh = self.fresh();
-        self.known.insert(group, fresh);
+        self.known.insert(group, Group::default());
         self.removed.push(group);
     }
 
@@ -107,75 +118,14 @@ impl Groups {
         }
     }
 
-    fn fresh(&mut self) -> Group {
-        self.next_incarnation += 1;
-        Group::new(self.next_incarnation)
+    /// What a replay found.
+    pub(super) fn insert(&mut self, group: GroupId, found: Group) {
+        self.known.entry(group).or_insert(found);
     }
 
-    pub(super) fn replay(
-        &mut self,
-        log: &dyn Log,
-        group: GroupId,
-        visit: &mut dyn FnMut(u64, &[u8]),
-    ) -> Result<(), Error> {
-        if let Some(found) = load(log, group, visit)? {
-            self.known.entry(group).or_insert(found);
-        }
-        Ok(())
+    /// A number for the next segment, greater than all before, also those before a restart.
+    pub(super) fn next_sequence(&mut self) -> u64 {
+        self.last_sequence += 1;
+        self.last_sequence
     }
-}
-
-/// Reads a group from the log: its records at or above the floor go to `visit`.
-fn load(
-    log: &dyn Log,
-    group: GroupId,
-    visit: &mut dyn FnMut(u64, &[u8]),
-) -> Result<Option<Group>, Error> {
-    let in_log = group.of_wal();
-    let Some((first, last)) = log.span(in_log) else { return Ok(None) };
-    // The last chunk knows the latest floor, so it is read first.
-    let mut found = None;
-    log.fetch(in_log, last..last + 1, REPLAY_BYTES, &mut |_, bytes| {
-        found = chunk::decode(bytes).map(|(header, _)| Group {
-            incarnation: header.incarnation,
-            first_chunk: first,
-            chunks: VecDeque::new(),
-            floor: header.floor,
-            next: None,
-        });
-    })?;
-    let malformed = |index| Error::Corrupt {
-        group: in_log,
-        index,
-        reason: "the chunk is malformed".to_owned(),
-    };
-    let mut found = found.ok_or_else(|| malformed(last))?;
-    let mut at = first;
-    while at <= last {
-        let from = at;
-        let mut bad = None;
-        log.fetch(in_log, at..last + 1, REPLAY_BYTES, &mut |index, bytes| {
-            at = index + 1;
-            if bad.is_none() && visit_chunk(&mut found, bytes, visit).is_none() {
-                bad = Some(index);
-            }
-        })?;
-        if let Some(index) = bad.or((at == from).then_some(at)) {
-            return Err(malformed(index));
-        }
-    }
-    Ok(Some(found))
-}
-
-fn visit_chunk(group: &mut Group, bytes: &[u8], visit: &mut dyn FnMut(u64, &[u8])) -> Option<()> {
-    let (Header { first, count, .. }, mut records) = chunk::decode(bytes)?;
-    group.chunks.push_back(first);
-    for index in first..first + u64::from(count) {
-        let record = chunk::next_record(&mut records)?;
-        if index >= group.floor {
-            visit(index, record);
-        }
-    }
-    group.next = Some(first + u64::from(count));
-    Some(())
 }

@@ -1,5 +1,6 @@
 //! The write-ahead log over a log in memory (power cuts, failures) and over one on disk.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::thread;
 
@@ -295,6 +296,79 @@ fn a_waiter_for_the_past_is_told_at_once() {
     running.sync();
     assert_eq!(running.wait_for(Lsn(1)), Ok(Lsn(1)));
     running.close().unwrap();
+}
+
+/// Random appends, compactions and removals over restarts, replayed both ways.
+#[test]
+fn replays_agree_with_a_model() {
+    for seed in 1..=5_u64 {
+        let dir = TempDir::new().unwrap();
+        let small = EngineOptions { file_bytes: 64 << 10, purge_bytes: 256 << 10 };
+        let mut model: BTreeMap<u64, (u64, Vec<Vec<u8>>)> = BTreeMap::new();
+        let mut chance = seed;
+        let mut draw = |below: u64| {
+            chance = chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(seed);
+            (chance >> 33) % below
+        };
+        for restart in 0..5 {
+            let log = Arc::new(EngineLog::open(dir.path(), small).unwrap());
+            let running = Running::over(&log);
+            check_replay(&running.wal, &model, &format!("seed {seed}, restart {restart}"));
+            for step in 0..600 {
+                let id = 1 + draw(8);
+                let group = GroupId(id);
+                match draw(24) {
+                    0 => {
+                        running.wal.remove(group);
+                        model.remove(&id);
+                    }
+                    1..3 => {
+                        if let Some((first, records)) = model.get_mut(&id) {
+                            let dropped = draw(records.len() as u64 + 1);
+                            *first += dropped;
+                            records.drain(..dropped as usize);
+                            running.wal.compact(group, *first);
+                        }
+                    }
+                    3 => running.sync(),
+                    4 => {
+                        running.wal.purge().unwrap();
+                    }
+                    _ => {
+                        let (first, records) = model.entry(id).or_insert((step, Vec::new()));
+                        let record = vec![step as u8; draw(900) as usize];
+                        running.wal.append(group, *first + records.len() as u64, &record);
+                        records.push(record);
+                    }
+                }
+            }
+            // The last steps ride with an append.
+            running.wal.append(GroupId(99), 1, b"");
+            running.wal.remove(GroupId(99));
+            running.sync();
+            running.close().unwrap();
+        }
+    }
+}
+
+fn check_replay(wal: &Wal, model: &BTreeMap<u64, (u64, Vec<Vec<u8>>)>, at: &str) {
+    let expected: BTreeMap<u64, Vec<(u64, Vec<u8>)>> = model
+        .iter()
+        .filter(|(_, (_, records))| !records.is_empty())
+        .map(|(id, (first, records))| (*id, (*first..).zip(records.iter().cloned()).collect()))
+        .collect();
+    let mut all: BTreeMap<u64, Vec<(u64, Vec<u8>)>> = BTreeMap::new();
+    wal.replay_all(&mut |group, index, record| {
+        all.entry(group.0).or_default().push((index, record.to_vec()));
+    })
+    .unwrap();
+    all.remove(&99);
+    assert!(all == expected, "{at}");
+    for (id, expected) in expected {
+        let mut found = Vec::new();
+        wal.replay(GroupId(id), &mut |index, record| found.push((index, record.to_vec()))).unwrap();
+        assert!(found == expected, "{at}, group {id}");
+    }
 }
 
 #[test]

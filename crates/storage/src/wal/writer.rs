@@ -6,7 +6,6 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::chunk::Header;
 use super::groups::Groups;
 use super::segment::{Segment, Step};
 use super::{Durability, IDLE_BEFORE_TRIM, Lsn, SPARE_SEGMENTS_MAX, Waiter, Wal};
@@ -19,6 +18,12 @@ struct Gathered {
     count: u32,
     spans: Vec<Range<usize>>,
     compacts: bool,
+}
+
+/// The segment that chunks are made of.
+struct Source {
+    sequence: u64,
+    bytes: Arc<Vec<u8>>,
 }
 
 pub(super) struct Writer<'a> {
@@ -113,14 +118,15 @@ impl<'a> Writer<'a> {
         let mut groups = wal.groups.lock();
         self.gather(segment, &mut groups)?;
         let bytes = Arc::new(mem::take(&mut segment.bytes));
+        let source = Source { sequence: groups.next_sequence(), bytes };
         for group in self.order.drain(..) {
             let Some(gathered) = self.gathered.remove(&group) else { continue };
-            append_chunk(&mut self.batch, &mut groups, &*wal.log, group, gathered, &bytes)?;
+            append_chunk(&mut self.batch, &mut groups, &*wal.log, group, gathered, &source)?;
         }
         wal.log.write(&mut self.batch, flush)?;
         groups.handle_written();
         drop(groups);
-        if let Ok(bytes) = Arc::try_unwrap(bytes) {
+        if let Ok(bytes) = Arc::try_unwrap(source.bytes) {
             segment.bytes = bytes;
         }
         Ok(())
@@ -213,7 +219,7 @@ fn append_chunk(
     log: &dyn Log,
     group: GroupId,
     gathered: Gathered,
-    bytes: &Arc<Vec<u8>>,
+    source: &Source,
 ) -> Result<(), Error> {
     let known = groups.get(log, group)?;
     if gathered.count == 0 && !known.has_chunks() {
@@ -226,10 +232,9 @@ fn append_chunk(
         // Carries the floor only.
         known.next.unwrap_or(known.floor)
     };
-    let header =
-        Header { incarnation: known.incarnation, floor: known.floor, first, count: gathered.count };
-    let payload = Payload::gather(header.encode(0), Arc::clone(bytes), gathered.spans);
-    batch.append(group.of_wal(), known.push_chunk(first), payload);
+    let header = known.next_header(source.sequence, first, gathered.count);
+    let payload = Payload::gather(header.encode(), Arc::clone(&source.bytes), gathered.spans);
+    batch.append(group.of_wal(), known.push_chunk(header), payload);
     if gathered.compacts
         && let Some(keep_from) = known.drop_chunks()
     {
