@@ -54,48 +54,35 @@ pub(crate) fn body_limit(frame_max: u32) -> usize {
     }
 }
 
+/// The size of a payload as a frame's header gives it.
+#[inline]
+pub(crate) fn frame_len(payload_len: usize) -> u32 {
+    u32::try_from(payload_len).expect("a frame has fewer than 4 GiB")
+}
+
 /// Appends the header of a frame with `size` bytes of payload.
 #[inline]
-pub(crate) fn put_frame_header(kind: FrameKind, channel: u16, size: usize, out: &mut Vec<u8>) {
-    let size = u32::try_from(size).expect("a frame has fewer than 4 GiB");
+fn put_frame_header(kind: FrameKind, channel: u16, size: usize, out: &mut Vec<u8>) {
     let [channel_high, channel_low] = channel.to_be_bytes();
-    let [a, b, c, d] = size.to_be_bytes();
+    let [a, b, c, d] = frame_len(size).to_be_bytes();
     out.extend_from_slice(&[kind as u8, channel_high, channel_low, a, b, c, d]);
 }
 
-/// Appends a content header as a frame.
+/// Appends a piece of a body as a frame.
 #[inline]
-pub(crate) fn put_header_frame(
-    channel: u16,
-    class_id: u16,
-    body_size: u64,
-    properties: &[u8],
-    out: &mut Vec<u8>,
-) {
-    put_frame_header(FrameKind::Header, channel, FIXED_SIZE + properties.len(), out);
-    let mut fixed = [0; FIXED_SIZE];
-    fixed[..2].copy_from_slice(&class_id.to_be_bytes());
-    fixed[4..].copy_from_slice(&body_size.to_be_bytes());
-    out.extend_from_slice(&fixed);
-    out.extend_from_slice(properties);
+pub(crate) fn put_body_frame(channel: u16, piece: &[u8], out: &mut Vec<u8>) {
+    put_frame_header(FrameKind::Body, channel, piece.len(), out);
+    out.extend_from_slice(piece);
     out.push(FRAME_END);
-}
-
-/// Appends a body as frames of at most `frame_max` bytes; none for an empty body.
-#[inline]
-pub(crate) fn put_body_frames(channel: u16, body: &[u8], frame_max: u32, out: &mut Vec<u8>) {
-    for piece in body.chunks(body_limit(frame_max)) {
-        put_frame_header(FrameKind::Body, channel, piece.len(), out);
-        out.extend_from_slice(piece);
-        out.push(FRAME_END);
-    }
 }
 
 /// How many bytes header and body frames take.
 #[inline]
-pub(crate) fn content_len(properties: &[u8], body: &[u8], frame_max: u32) -> usize {
-    let frames = body.len().div_ceil(body_limit(frame_max));
-    HEADER_SIZE + FIXED_SIZE + properties.len() + 1 + body.len() + frames * EMPTY_FRAME_SIZE
+pub(crate) fn content_len(properties: &[u8], body_len: usize, frame_max: u32) -> usize {
+    let limit = body_limit(frame_max);
+    // Most bodies fit one frame, and a division costs as much as the rest.
+    let frames = if body_len <= limit { 1 } else { body_len.div_ceil(limit) };
+    HEADER_SIZE + FIXED_SIZE + properties.len() + 1 + body_len + frames * EMPTY_FRAME_SIZE
 }
 
 /// Appends a content header and a body in frames of at most `frame_max` bytes (0: no limit).
@@ -113,9 +100,17 @@ pub fn encode_content(
     frame_max: u32,
     out: &mut Vec<u8>,
 ) {
-    out.reserve(content_len(properties, body, frame_max));
-    put_header_frame(channel, class_id, body.len() as u64, properties, out);
-    put_body_frames(channel, body, frame_max, out);
+    out.reserve(content_len(properties, body.len(), frame_max));
+    put_frame_header(FrameKind::Header, channel, FIXED_SIZE + properties.len(), out);
+    let mut fixed = [0; FIXED_SIZE];
+    fixed[..2].copy_from_slice(&class_id.to_be_bytes());
+    fixed[4..].copy_from_slice(&(body.len() as u64).to_be_bytes());
+    out.extend_from_slice(&fixed);
+    out.extend_from_slice(properties);
+    out.push(FRAME_END);
+    for piece in body.chunks(body_limit(frame_max)) {
+        put_body_frame(channel, piece, out);
+    }
 }
 
 #[cfg(test)]

@@ -1,21 +1,19 @@
 //! The methods of the hot path, laid out by hand: method, header and body in one go.
 
+//!
+//! Bytes that follow each other in every message are appended at once, across the borders of frames:
+//! a frame's end octet goes with what comes after it.
+
 use std::ops::Range;
 
-use crate::content::{
-    body_limit, content_len, put_body_frames, put_frame_header, put_header_frame,
-};
+use crate::content::{body_limit, content_len, frame_len, put_body_frame};
 use crate::frame::{EMPTY_FRAME_SIZE, FRAME_END, HEADER_SIZE};
-use crate::method::put_method_frame;
 use crate::{BasicAck, BasicDeliver, BasicPublish, CLASS_BASIC, FrameKind, MethodArguments};
-
-/// What the arguments of a deliver or publish take beside their strings, at most.
-const FIXED_ARGUMENTS: usize = 16;
 
 /// Appends `basic.deliver`, content header and body frames.
 ///
 /// `properties` are flags and properties as they lie in a header; a frame takes `frame_max` bytes at
-/// most, 0 is no limit.
+/// most, 0 is no limit. Names of more than 255 bytes are cut.
 ///
 /// # Panics
 /// If a frame would take 4 GiB or more.
@@ -28,10 +26,14 @@ pub fn encode_deliver(
     frame_max: u32,
     out: &mut Vec<u8>,
 ) {
-    out.reserve(deliver_len(deliver) + content_len(properties, body, frame_max));
-    put_method_frame(channel, BasicDeliver::ID, out, |out| deliver.encode(out));
-    put_header_frame(channel, CLASS_BASIC, body.len() as u64, properties, out);
-    put_body_frames(channel, body, frame_max, out);
+    let arguments = DeliverArguments::new(deliver);
+    let content_len = content_len(properties, body.len(), frame_max);
+    out.reserve(EMPTY_FRAME_SIZE + arguments.payload_len() + content_len);
+    arguments.put(channel, out);
+    put_header_frame_after(channel, body.len() as u64, properties, out);
+    for piece in body.chunks(body_limit(frame_max)) {
+        put_body_frame(channel, piece, out);
+    }
 }
 
 /// Appends everything of a delivery but its body, and says where the body goes: large bodies are
@@ -49,21 +51,104 @@ pub fn encode_deliver_around(
 ) -> BodySplice {
     let start = out.len();
     let limit = body_limit(frame_max);
-    let frames = body_len.div_ceil(limit);
-    out.reserve(
-        deliver_len(deliver) + content_len(properties, &[], frame_max) + frames * EMPTY_FRAME_SIZE,
-    );
-    put_method_frame(channel, BasicDeliver::ID, out, |out| deliver.encode(out));
-    put_header_frame(channel, CLASS_BASIC, body_len as u64, properties, out);
+    let arguments = DeliverArguments::new(deliver);
+    let content_len = content_len(properties, body_len, frame_max);
+    out.reserve(EMPTY_FRAME_SIZE + arguments.payload_len() + content_len - body_len);
+    arguments.put(channel, out);
+    put_header_frame_after(channel, body_len as u64, properties, out);
     let head_end = out.len();
     let mut rest = body_len;
     while rest != 0 {
         let piece = rest.min(limit);
-        put_frame_header(FrameKind::Body, channel, piece, out);
-        out.push(FRAME_END);
+        put_empty_body_frame(channel, piece, out);
         rest -= piece;
     }
     BodySplice { start, head_end, body_len, limit }
+}
+
+/// The arguments of `basic.deliver`, their strings no longer than they may be.
+struct DeliverArguments<'a> {
+    consumer_tag: &'a [u8],
+    delivery_tag: u64,
+    redelivered: bool,
+    exchange: &'a [u8],
+    routing_key: &'a [u8],
+}
+
+impl<'a> DeliverArguments<'a> {
+    #[inline]
+    fn new(deliver: &BasicDeliver<'a>) -> Self {
+        Self {
+            consumer_tag: fitting(deliver.consumer_tag.0),
+            delivery_tag: deliver.delivery_tag,
+            redelivered: deliver.redelivered,
+            exchange: fitting(deliver.exchange.0),
+            routing_key: fitting(deliver.routing_key.0),
+        }
+    }
+
+    #[inline]
+    fn payload_len(&self) -> usize {
+        let fixed = 4 + 1 + 8 + 1 + 1 + 1;
+        fixed + self.consumer_tag.len() + self.exchange.len() + self.routing_key.len()
+    }
+
+    /// Appends the method frame, all but its end octet.
+    #[inline]
+    fn put(&self, channel: u16, out: &mut Vec<u8>) {
+        let mut head = [0; HEADER_SIZE + 5];
+        put_method_head(channel, BasicDeliver::ID.as_u32(), self.payload_len(), &mut head);
+        head[11] = self.consumer_tag.len() as u8;
+        out.extend_from_slice(&head);
+        out.extend_from_slice(self.consumer_tag);
+
+        let mut middle = [0; 10];
+        middle[..8].copy_from_slice(&self.delivery_tag.to_be_bytes());
+        middle[8] = self.redelivered.into();
+        middle[9] = self.exchange.len() as u8;
+        out.extend_from_slice(&middle);
+        out.extend_from_slice(self.exchange);
+        out.push(self.routing_key.len() as u8);
+        out.extend_from_slice(self.routing_key);
+    }
+}
+
+/// As much of a short string as its length octet can tell.
+#[inline]
+fn fitting(bytes: &[u8]) -> &[u8] {
+    &bytes[..bytes.len().min(u8::MAX.into())]
+}
+
+/// Fills in a frame header and the ids of a method, 11 bytes.
+#[inline]
+fn put_method_head(channel: u16, id: u32, payload_len: usize, head: &mut [u8]) {
+    head[0] = FrameKind::Method as u8;
+    head[1..3].copy_from_slice(&channel.to_be_bytes());
+    head[3..7].copy_from_slice(&frame_len(payload_len).to_be_bytes());
+    head[7..11].copy_from_slice(&id.to_be_bytes());
+}
+
+/// Appends the end octet of the method frame before, and a content header as a frame.
+#[inline]
+fn put_header_frame_after(channel: u16, body_size: u64, properties: &[u8], out: &mut Vec<u8>) {
+    let mut head = [0; 1 + HEADER_SIZE + 12];
+    head[0] = FRAME_END;
+    head[1] = FrameKind::Header as u8;
+    head[2..4].copy_from_slice(&channel.to_be_bytes());
+    head[4..8].copy_from_slice(&frame_len(12 + properties.len()).to_be_bytes());
+    head[8..10].copy_from_slice(&CLASS_BASIC.to_be_bytes());
+    head[12..].copy_from_slice(&body_size.to_be_bytes());
+    out.extend_from_slice(&head);
+    out.extend_from_slice(properties);
+    out.push(FRAME_END);
+}
+
+/// Appends header and end octet of a frame with `len` bytes of body, which go between them later.
+fn put_empty_body_frame(channel: u16, len: usize, out: &mut Vec<u8>) {
+    let [channel_high, channel_low] = channel.to_be_bytes();
+    let [a, b, c, d] = frame_len(len).to_be_bytes();
+    let kind = FrameKind::Body as u8;
+    out.extend_from_slice(&[kind, channel_high, channel_low, a, b, c, d, FRAME_END]);
 }
 
 /// Where the pieces of a body go between the bytes that [`encode_deliver_around`] appended.
@@ -122,39 +207,37 @@ pub fn encode_publish(
     frame_max: u32,
     out: &mut Vec<u8>,
 ) {
-    let strings = publish.exchange.len() + publish.routing_key.len();
-    let method_len = EMPTY_FRAME_SIZE + 4 + FIXED_ARGUMENTS + strings;
-    out.reserve(method_len + content_len(properties, body, frame_max));
-    put_method_frame(channel, BasicPublish::ID, out, |out| publish.encode(out));
-    put_header_frame(channel, CLASS_BASIC, body.len() as u64, properties, out);
-    put_body_frames(channel, body, frame_max, out);
+    let exchange = fitting(publish.exchange.0);
+    let routing_key = fitting(publish.routing_key.0);
+    let payload_len = 4 + 2 + 1 + exchange.len() + 1 + routing_key.len() + 1;
+    let content_len = content_len(properties, body.len(), frame_max);
+    out.reserve(EMPTY_FRAME_SIZE + payload_len + content_len);
+
+    let mut head = [0; HEADER_SIZE + 7];
+    put_method_head(channel, BasicPublish::ID.as_u32(), payload_len, &mut head);
+    head[11..13].copy_from_slice(&publish.ticket.to_be_bytes());
+    head[13] = exchange.len() as u8;
+    out.extend_from_slice(&head);
+    out.extend_from_slice(exchange);
+    out.push(routing_key.len() as u8);
+    out.extend_from_slice(routing_key);
+    out.push(u8::from(publish.mandatory) | u8::from(publish.immediate) << 1);
+
+    put_header_frame_after(channel, body.len() as u64, properties, out);
+    for piece in body.chunks(body_limit(frame_max)) {
+        put_body_frame(channel, piece, out);
+    }
 }
 
 /// Appends `basic.ack`: from a client for deliveries, from the server for publishes.
 #[inline]
 pub fn encode_ack(channel: u16, ack: &BasicAck, out: &mut Vec<u8>) {
-    let [channel_high, channel_low] = channel.to_be_bytes();
     let mut frame = [0; EMPTY_FRAME_SIZE + 13];
-    frame[..HEADER_SIZE].copy_from_slice(&[
-        FrameKind::Method as u8,
-        channel_high,
-        channel_low,
-        0,
-        0,
-        0,
-        13,
-    ]);
-    frame[7..11].copy_from_slice(&BasicAck::ID.as_u32().to_be_bytes());
+    put_method_head(channel, BasicAck::ID.as_u32(), 13, &mut frame);
     frame[11..19].copy_from_slice(&ack.delivery_tag.to_be_bytes());
     frame[19] = ack.multiple.into();
     frame[20] = FRAME_END;
     out.extend_from_slice(&frame);
-}
-
-#[inline]
-fn deliver_len(deliver: &BasicDeliver<'_>) -> usize {
-    let strings = deliver.consumer_tag.len() + deliver.exchange.len() + deliver.routing_key.len();
-    EMPTY_FRAME_SIZE + 4 + FIXED_ARGUMENTS + strings
 }
 
 #[cfg(test)]

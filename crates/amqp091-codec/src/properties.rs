@@ -52,6 +52,17 @@ enum Flag {
     ClusterId = 2,
 }
 
+/// The properties whose flags are set, in the order they lie in.
+#[inline]
+fn present(flags: u16) -> impl Iterator<Item = Flag> {
+    let mut rest = flags;
+    std::iter::from_fn(move || {
+        let flag = *Flag::ALL.get(rest.leading_zeros() as usize)?;
+        rest &= !flag.mask();
+        Some(flag)
+    })
+}
+
 /// How a property lies in the bytes.
 #[derive(Clone, Copy)]
 enum Shape {
@@ -135,10 +146,7 @@ impl<'a> Properties<'a> {
     pub fn parse(raw: &'a [u8]) -> Result<Self, PropertiesError> {
         let (flags, mut rest) = raw.split_first_chunk().ok_or(PropertiesError::Truncated)?;
         let flags = u16::from_be_bytes(*flags);
-        for flag in Flag::ALL {
-            if flags & flag.mask() == 0 {
-                continue;
-            }
+        for flag in present(flags) {
             let shape = flag.shape();
             let (property, after) =
                 split_property(shape, rest).ok_or(PropertiesError::Truncated)?;
@@ -244,10 +252,7 @@ impl<'a> Properties<'a> {
         if flags & wanted.mask() == 0 {
             return None;
         }
-        for flag in Flag::ALL {
-            if flags & flag.mask() == 0 {
-                continue;
-            }
+        for flag in present(flags) {
             let (property, after) = split_property(flag.shape(), rest)?;
             if flag as u8 == wanted as u8 {
                 return Some(property);
