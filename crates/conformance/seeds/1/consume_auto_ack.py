@@ -1,0 +1,5 @@
+channel.basic_consume(
+    queue='hello',
+    auto_ack=True,
+    on_message_callback=callback
+)

@@ -1,0 +1,1 @@
+channel.queue_declare(queue='hello', durable=True)

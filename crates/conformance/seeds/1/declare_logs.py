@@ -1,0 +1,2 @@
+channel.exchange_declare(exchange='logs',
+                        exchange_type='fanout')

@@ -1,0 +1,1 @@
+result = channel.queue_declare(queue='', exclusive=True)

@@ -1,0 +1,1 @@
+channel.basic_qos(prefetch_count=1)

@@ -1,0 +1,3 @@
+channel.basic_publish(exchange='logs',
+                  routing_key='',
+                  body=message)

@@ -1,0 +1,6 @@
+def run():
+    while True:
+        try:
+            consume()
+        except conn.connection_errors:
+            pass
