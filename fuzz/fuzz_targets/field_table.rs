@@ -1,7 +1,7 @@
 //! Any bytes as a field table: validating, scanning and owning agree, and what decodes comes back.
 #![no_main]
 
-use field_table::{DecodeError, FieldTable, validate_table};
+use field_table::{DecodeError, FieldTable, is_canonical, validate_table};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|fields: &[u8]| {
@@ -14,5 +14,6 @@ fuzz_target!(|fields: &[u8]| {
     let mut encoded = Vec::new();
     table.encode(&mut encoded);
     assert_eq!(encoded.len(), fields.len() + 4, "encoding keeps every length");
+    assert_eq!(&encoded[4..] == fields, is_canonical(fields));
     assert_eq!(FieldTable::decode_all(&encoded), Ok(table));
 });

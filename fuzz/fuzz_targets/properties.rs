@@ -1,4 +1,5 @@
-//! Any bytes as the properties of a message: what decodes comes back, flags of no property apart.
+//! Any bytes as the properties of a message: what decodes comes back, canonical ones as the
+//! same bytes.
 #![no_main]
 
 use amqp091_codec::{BasicProperties, Properties};
@@ -12,5 +13,6 @@ fuzz_target!(|raw: &[u8]| {
     let owned = BasicProperties::from(properties);
     let encoded = owned.to_bytes();
     assert_eq!(encoded.len(), raw.len(), "encoding keeps every length");
+    assert_eq!(encoded == raw, properties.is_canonical());
     assert_eq!(BasicProperties::decode(&encoded), Ok(owned));
 });

@@ -16,6 +16,18 @@
 //! This crate keeps no state between frames and knows no channel, no vhost and no queue: which
 //! frame is allowed when, and what an error closes, is for the front-end. It reads no socket, file
 //! or clock, and allocates nothing but the caller's output buffer and the bytes kept in an error.
+//!
+//! ```
+//! use amqp091_codec::{Method, Payload, QueueDeclare, Split, encode_method, split_frame};
+//!
+//! let mut bytes = Vec::new();
+//! let declare = QueueDeclare { queue: "orders", durable: true, ..QueueDeclare::default() };
+//! encode_method(1, &declare.into(), &mut bytes);
+//!
+//! let Ok(Split::Frame(frame)) = split_frame(&bytes, 131_072) else { panic!("a whole frame") };
+//! let Ok(Payload::Method(raw)) = frame.parse() else { panic!("a method frame") };
+//! assert_eq!(raw.decode(), Ok(Method::QueueDeclare(declare)));
+//! ```
 #![forbid(unsafe_code)]
 
 mod content;

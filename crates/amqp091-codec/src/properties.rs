@@ -166,12 +166,15 @@ impl<'a> Properties<'a> {
         self.raw
     }
 
-    /// Whether a flag is set that belongs to no property.
+    /// Whether RabbitMQ would write the properties again as the same bytes: no flag is set that
+    /// belongs to no property, and the headers are [canonical](field_table::is_canonical).
     ///
-    /// RabbitMQ ignores these and clears them when it writes properties anew, which it does for
-    /// messages that went through a queue, not for those it returns at once.
-    pub fn has_stray_flags(self) -> bool {
-        self.raw.get(1).is_some_and(|low| low & STRAY_FLAGS != 0)
+    /// RabbitMQ writes properties anew for messages that went through a queue, not for those it
+    /// returns at once. Others than canonical ones go through [`BasicProperties`] to become so.
+    pub fn is_canonical(self) -> bool {
+        let stray_flags = self.raw.get(1).is_some_and(|low| low & STRAY_FLAGS != 0);
+        let headers = self.find(Flag::Headers);
+        !stray_flags && headers.is_none_or(field_table::is_canonical)
     }
 
     /// MIME type of the body.

@@ -17,7 +17,9 @@ mod table;
 mod value;
 
 pub use error::{DecodeError, ShortStrTooLong};
-pub use scan::{ArrayScanner, TableScanner, ValueRef, validate_array, validate_table};
+pub use scan::{
+    ArrayScanner, TableScanner, ValueRef, is_canonical, validate_array, validate_table,
+};
 pub use short_str::{ShortStr, text_of};
 pub use table::FieldTable;
 pub use value::{Decimal, FieldValue};

@@ -128,6 +128,50 @@ pub fn validate_array(values: &[u8]) -> Result<(), DecodeError> {
     validate_values(values, 0)
 }
 
+/// Whether `fields` (a well-formed table without the length before it) would be written again as the
+/// same bytes.
+///
+/// Two things on the wire have a second spelling that RabbitMQ reads but never writes: a long as `L`
+/// and a truth value as an octet above 1. Of damaged fields the answer is `false`.
+pub fn is_canonical(fields: &[u8]) -> bool {
+    descend(0).is_ok_and(|depth| are_fields_canonical(fields, depth))
+}
+
+fn are_fields_canonical(mut rest: &[u8], depth: usize) -> bool {
+    while let Some((&len, key_and_value)) = rest.split_first() {
+        let Some(value) = key_and_value.get(usize::from(len)..) else {
+            return false;
+        };
+        match split_canonical(value, depth) {
+            Some(after) => rest = after,
+            None => return false,
+        }
+    }
+    true
+}
+
+fn are_values_canonical(mut rest: &[u8], depth: usize) -> bool {
+    while !rest.is_empty() {
+        match split_canonical(rest, depth) {
+            Some(after) => rest = after,
+            None => return false,
+        }
+    }
+    true
+}
+
+/// The bytes after a value, if all of it is canonical; `depth` tables and arrays are around it.
+fn split_canonical(bytes: &[u8], depth: usize) -> Option<&[u8]> {
+    let (value, after) = ValueRef::split(bytes).ok()?;
+    let is_canonical = match (value, bytes) {
+        (ValueRef::I64(_), [b'L', ..]) | (ValueRef::Bool(_), [_, 2..=255, ..]) => false,
+        (ValueRef::Table(fields), _) => are_fields_canonical(fields, descend(depth).ok()?),
+        (ValueRef::Array(values), _) => are_values_canonical(values, descend(depth).ok()?),
+        _ => true,
+    };
+    is_canonical.then_some(after)
+}
+
 fn validate_fields(fields: &[u8], depth: usize) -> Result<(), DecodeError> {
     let depth = descend(depth)?;
     TableScanner::new(fields).try_for_each(|field| field?.1.validate(depth))

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use crate::{
     ArrayScanner, Decimal, DecodeError, FieldTable, FieldValue, MAX_DEPTH, ShortStr, TableScanner,
-    ValueRef, text_of, validate_array, validate_table,
+    ValueRef, is_canonical, text_of, validate_array, validate_table,
 };
 
 /// A field of each type, as a client sent them to RabbitMQ 4.3.6 and got them back.
@@ -98,6 +98,16 @@ fn both_letters_for_a_long_are_signed_and_leave_as_the_small_one() {
 fn any_octet_but_zero_is_true() {
     let table = FieldTable::decode_fields(b"\x01nt\x07").unwrap();
     assert_eq!(table.get("n"), Some(&true.into()));
+}
+
+#[test]
+fn second_spellings_are_recognised_however_deep() {
+    assert!(is_canonical(&every_type()) && is_canonical(b"") && is_canonical(&nested(MAX_DEPTH)));
+    assert!(!is_canonical(b"\x01nt\x02"));
+    assert!(!is_canonical(b"\x01nL\x00\x00\x00\x00\x00\x00\x00\x01"));
+    assert!(!is_canonical(b"\x01at\x01\x01nA\x00\x00\x00\x02t\x02"));
+    assert!(!is_canonical(b"\x01nF\x00\x00\x00\x04\x01nt\x02"));
+    assert!(!is_canonical(b"\x05n") && !is_canonical(b"\x01n?"));
 }
 
 #[test]

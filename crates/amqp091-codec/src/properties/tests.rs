@@ -84,15 +84,25 @@ fn each_property_is_found_behind_the_others() {
 fn flags_of_no_property_are_ignored_and_cleared() {
     let with_continuation = [0x10, 0b11, 2];
     let properties = Properties::parse(&with_continuation).unwrap();
-    assert_eq!((properties.delivery_mode(), properties.has_stray_flags()), (Some(2), true));
+    assert_eq!((properties.delivery_mode(), properties.is_canonical()), (Some(2), false));
     assert_eq!(BasicProperties::from(properties).to_bytes(), [0x10, 0, 2]);
-    assert!(!Properties::EMPTY.has_stray_flags());
+    assert!(Properties::EMPTY.is_canonical());
 
     let with_a_second_word_of_flags = [0x10, 1, 0, 0, 2];
     assert_eq!(
         Properties::parse(&with_a_second_word_of_flags),
         Err(PropertiesError::TrailingBytes(2))
     );
+}
+
+#[test]
+fn headers_with_a_second_spelling_are_not_canonical() {
+    let raw = [0x20, 0, 0, 0, 0, 4, 1, b'n', b't', 7];
+    let properties = Properties::parse(&raw).unwrap();
+    assert!(!properties.is_canonical());
+    let rewritten = BasicProperties::from(properties).to_bytes();
+    assert_eq!(rewritten, [0x20, 0, 0, 0, 0, 4, 1, b'n', b't', 1]);
+    assert!(Properties::parse(&rewritten).unwrap().is_canonical());
 }
 
 #[test]
