@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use topology::{ConnectionId, State};
+use topology::State;
 
 /// Facts that clients read in `connection.start` and operators in `status`.
 #[derive(Clone, Debug)]
@@ -96,6 +96,3 @@ pub trait Authenticator: Send + Sync {
 
 /// A shared authenticator.
 pub type AuthenticatorRef = Arc<dyn Authenticator>;
-
-/// The owner of an exclusive queue and of a connection's entry.
-pub type OwnerId = ConnectionId;

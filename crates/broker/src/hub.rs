@@ -13,7 +13,8 @@ use crate::registry::Registry;
 use crate::reply::ReplyConsumers;
 use crate::timers::Timers;
 use crate::{
-    AuthenticatorRef, BrokerConfig, ConsumeRefusal, Consumer, ConsumerId, Control, Counts, Event,
+    AuthenticatorRef, BrokerConfig, ConsumeRefusal, Consumer, ConsumerId, ConsumerView,
+    Control, Counts, Event,
     Got, Journal, Lsn, MailboxRef, Queue, QueueCell, QueueRef, Settle, Ticket, Turn,
 };
 use message::Incoming;
@@ -201,7 +202,7 @@ impl Broker {
         let mut topology = self.topology.write();
         let mut queues = self.queues.write();
         queues.clear();
-        for record in state.queues() {
+        for record in state.vhosts().flat_map(|vhost| vhost.queues()) {
             let cell = QueueCell::new(record.clone(), Queue::new(record.clone(), now));
             queues.insert(record.id, Arc::new(cell));
         }
@@ -360,13 +361,9 @@ impl Broker {
         cell.lock().counts()
     }
 
-    /// Calls `f` with each consumer of a queue and whether it is the active one. `f` runs with
-    /// the queue locked.
-    pub fn for_each_consumer(&self, cell: &QueueRef, mut f: impl FnMut(&Consumer, bool)) {
-        let queue = cell.lock();
-        for consumer in queue.consumers() {
-            f(consumer, queue.is_active(consumer.id));
-        }
+    /// Calls `f` with each consumer of a queue. `f` runs with the queue locked.
+    pub fn for_each_consumer(&self, cell: &QueueRef, f: impl FnMut(ConsumerView<'_>)) {
+        cell.lock().consumer_views().for_each(f);
     }
 
     /// The queue was declared again: `x-expires` starts anew.
@@ -394,7 +391,7 @@ impl Broker {
 
     /// Ends the work on a locked queue: journals it, arms its timer, unlocks it, and moves what
     /// must wait for the unlock into the turn.
-    fn conclude(
+    pub(crate) fn conclude(
         &self,
         turn: &mut Turn,
         cell: &QueueRef,
@@ -450,7 +447,7 @@ impl Broker {
         }
         if !turn.doomed.is_empty() {
             let ids = std::mem::take(&mut turn.doomed);
-            self.propose_with(Command::DeleteQueues { ids }, Box::new(|_| {}));
+            self.propose_with(Command::DeleteQueues(ids), Box::new(|_| {}));
         }
         for mailbox in turn.touched.drain(..) {
             mailbox.wake();

@@ -41,9 +41,9 @@ use record::{
 use crate::dead_letter::properties;
 
 /// Deliveries in a batch at most.
-pub const BATCH_MESSAGES_MAX: usize = 256;
+pub(crate) const BATCH_MESSAGES_MAX: usize = 256;
 /// A batch ends with the delivery that brings its bodies to this many bytes.
-pub const BATCH_BYTES_MAX: usize = 64 * 1024;
+pub(crate) const BATCH_BYTES_MAX: usize = 64 * 1024;
 
 /// Names a delivered message until it is settled. Means nothing to another queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

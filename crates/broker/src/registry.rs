@@ -1,10 +1,10 @@
 //! Who is connected: what listings show and operators close.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 
-use field_table::FieldTable;
 use parking_lot::{Mutex, RwLock};
 use stdx::Timestamp;
 use topology::{ConnectionId, Refusal, RefusalKind, State};
@@ -20,16 +20,16 @@ pub struct ConnectionFacts {
     pub user: Arc<str>,
     /// Virtual host.
     pub vhost: Arc<str>,
-    /// Protocol name and version as listings print it, such as `{0,9,1}`.
-    pub protocol: &'static str,
+    /// Protocol version as listings print it: 0, 9, 1.
+    pub protocol: &'static [u8],
     /// Mechanism the client authenticated with.
     pub auth_mechanism: String,
     /// Client's address.
-    pub peer_host: String,
+    pub peer_host: IpAddr,
     /// Client's port.
     pub peer_port: u16,
     /// Our address.
-    pub host: String,
+    pub host: IpAddr,
     /// Our port.
     pub port: u16,
     /// Negotiated heartbeat in seconds.
@@ -176,26 +176,12 @@ impl Registry {
             let text = format!("connection refused: node connection limit ({max}) is reached");
             return Err(Refusal { kind: RefusalKind::NotAllowed, text });
         }
-        if let Some(max) = state.vhost(&facts.vhost).and_then(|vhost| vhost.connections_max()) {
-            let open = connections.values().filter(|it| it.facts.vhost == facts.vhost).count();
-            if open as u64 >= max {
-                let text = format!(
-                    "access to vhost '{}' refused for user '{}': connection limit ({max}) is reached",
-                    facts.vhost, facts.user
-                );
-                return Err(Refusal { kind: RefusalKind::NotAllowed, text });
-            }
-        }
-        if let Some(max) = state.user(&facts.user).and_then(|user| user.connections_max()) {
-            let open = connections.values().filter(|it| it.facts.user == facts.user).count();
-            if open as u64 >= max {
-                let text = format!(
-                    "connection refused for user '{}': user connection limit ({max}) is reached",
-                    facts.user
-                );
-                return Err(Refusal { kind: RefusalKind::NotAllowed, text });
-            }
-        }
+        let count = |is_one: &dyn Fn(&ConnectionFacts) -> bool| {
+            connections.values().filter(|it| is_one(&it.facts)).count() as u64
+        };
+        let of_vhost = count(&|it| it.vhost == facts.vhost);
+        let of_user = count(&|it| it.user == facts.user);
+        state.check_connection_limits(&facts.user, &facts.vhost, of_vhost, of_user)?;
         let entry = Arc::new(ConnectionEntry {
             id,
             facts,
@@ -237,17 +223,12 @@ impl Registry {
             return Err(Refusal { kind: RefusalKind::NotAllowed, text });
         }
         let user = &connection.facts.user;
-        if let Some(max) = state.user(user).and_then(|it| it.channels_max()) {
+        if state.user(user).is_some_and(|it| it.limits().max_channels.is_some()) {
             let of_user = |it: &&Arc<ConnectionEntry>| it.facts.user == *user;
             let connections = self.connections.read();
             let open: usize =
                 connections.values().filter(of_user).map(|it| it.channels.lock().len()).sum();
-            if open as u64 >= max {
-                let text = format!(
-                    "number of channels opened for user '{user}' has reached the maximum allowed user limit of {max}"
-                );
-                return Err(Refusal { kind: RefusalKind::NotAllowed, text });
-            }
+            state.check_channel_limit(user, open as u64)?;
         }
         let channel = Arc::new(channel);
         connection.channels.lock().push(channel.clone());

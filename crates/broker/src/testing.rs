@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock, Weak};
 
 use parking_lot::Mutex;
 use stdx::Timestamp;
-use topology::{Command, QueueId, State};
+use topology::{AddUser, AddVhost, Command, QueueId, SetPermissions, State};
 
 use crate::{
     Authenticator, Broker, BrokerConfig, Completion, Control, Journal, Lsn, MailboxRef,
@@ -139,7 +139,24 @@ pub fn broker_with(config: BrokerConfig, journal: Arc<MemoryJournal>) -> Arc<Bro
     let passwords = Arc::new(PlainPasswords);
     let broker = Arc::new(Broker::new(config, state, journal, control.clone(), passwords, 7));
     control.broker.set(Arc::downgrade(&broker)).expect("set once");
-    for command in Command::first_boot("/", "guest", "", "rabbit_password_hashing_sha256") {
+    let all = ".*".to_owned();
+    let (vhost, guest) = ("/".to_owned(), "guest".to_owned());
+    for command in [
+        Command::AddVhost(AddVhost { name: vhost.clone(), ..AddVhost::default() }),
+        Command::AddUser(AddUser {
+            name: guest.clone(),
+            password_hash: String::new(),
+            hashing_algorithm: "rabbit_password_hashing_sha256".to_owned(),
+            tags: vec!["administrator".to_owned()],
+        }),
+        Command::SetPermissions(SetPermissions {
+            user: guest,
+            vhost,
+            configure: all.clone(),
+            write: all.clone(),
+            read: all,
+        }),
+    ] {
         broker.propose_with(command, Box::new(|result| drop(result.expect("blank state"))));
     }
     broker

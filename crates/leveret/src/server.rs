@@ -17,8 +17,8 @@ use net::{Accepted, Listener, ListenerOptions, Peer, TlsOptions};
 use node::{DiskLimit, MemoryWatermark, Node, NodeOptions};
 use tokio::net::UnixListener;
 use tokio::signal::unix::{SignalKind, signal};
-use topology::{Command, Rules};
-use tracing::{error, info, warn};
+use topology::{AddUser, AddVhost, Command, Rules, SetPermissions};
+use tracing::{info, warn};
 
 use crate::operator::{Facts, NodeOperator};
 
@@ -156,16 +156,22 @@ fn first_boot(config: &Config) -> Vec<Command> {
     let user = &config.default_user;
     let algorithm = auth::Algorithm::default();
     let hash = auth::hash_password(algorithm, rand::random(), user.password.as_bytes());
-    Command::first_boot(topology::FirstBoot {
-        vhost: user.vhost.clone(),
-        user: user.name.clone(),
-        password_hash: hash,
-        hashing_algorithm: algorithm.name().to_owned(),
-        tags: user.tags.clone(),
-        configure: user.configure.clone(),
-        write: user.write.clone(),
-        read: user.read.clone(),
-    })
+    vec![
+        Command::AddVhost(AddVhost { name: user.vhost.clone(), ..AddVhost::default() }),
+        Command::AddUser(AddUser {
+            name: user.name.clone(),
+            password_hash: hash,
+            hashing_algorithm: algorithm.name().to_owned(),
+            tags: user.tags.clone(),
+        }),
+        Command::SetPermissions(SetPermissions {
+            user: user.name.clone(),
+            vhost: user.vhost.clone(),
+            configure: user.configure.clone(),
+            write: user.write.clone(),
+            read: user.read.clone(),
+        }),
+    ]
 }
 
 /// The node's unit for the configured watermark.
@@ -347,10 +353,6 @@ async fn run_timers(broker: Arc<broker::Broker>) {
                     () = tokio::time::sleep(wait) => {}
                 }
             }
-        }
-        if broker.journal().has_failed() {
-            error!("the journal has failed: publishers of persistent messages get no confirms");
-            return;
         }
     }
 }

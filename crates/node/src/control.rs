@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender};
 
 use broker::{Broker, Completion, Control};
-use consensus::Group;
+use consensus::{Committed, Group};
+use stdx::Timestamp;
 use storage::Log;
-use topology::{Command, Refusal, RefusalKind, State};
+use topology::{Command, Outcome, Refusal, RefusalKind, State};
 use tracing::error;
 
 /// Proposals that share one disk synchronisation at most.
@@ -46,33 +47,25 @@ pub(crate) struct ControlPlane<L: Log> {
     broker: Arc<Broker>,
     waiting: HashMap<u64, Completion>,
     next_context: u64,
-    applied: u64,
     bytes_since_snapshot: u64,
     snapshot_bytes: u64,
 }
 
 impl<L: Log> ControlPlane<L> {
     /// Restores the topology from the snapshot and the log.
-    pub(crate) fn recover(
-        mut group: Group<L>,
-        broker: Arc<Broker>,
-    ) -> anyhow::Result<Self> {
-        let now = net::now();
-        let mut snapshot_bytes = 0;
-        if let Some((_, bytes)) = group.snapshot() {
-            snapshot_bytes = bytes.len() as u64;
-            let rules = broker.topology().rules().clone();
-            broker.restore(now, State::restore(&bytes, rules)?);
-        }
+    pub(crate) fn recover(group: Group<L>, broker: Arc<Broker>) -> anyhow::Result<Self> {
         let mut plane = Self {
             group,
             broker,
             waiting: HashMap::new(),
             next_context: 0,
-            applied: 0,
             bytes_since_snapshot: 0,
-            snapshot_bytes,
+            snapshot_bytes: 0,
         };
+        if let Some((_, bytes)) = plane.group.snapshot()? {
+            plane.snapshot_bytes = bytes.len() as u64;
+            restore(&plane.broker, &bytes)?;
+        }
         plane.turn()?;
         Ok(plane)
     }
@@ -111,7 +104,8 @@ impl<L: Log> ControlPlane<L> {
 
     fn propose(&mut self, command: Command, done: Completion) {
         self.next_context += 1;
-        match self.group.propose(self.next_context, command.encode()) {
+        let context = self.next_context.to_le_bytes().to_vec();
+        match self.group.propose(context, command.encode()) {
             Ok(()) => {
                 self.waiting.insert(self.next_context, done);
             }
@@ -124,31 +118,59 @@ impl<L: Log> ControlPlane<L> {
 
     /// Makes what was proposed durable, applies what is committed, answers.
     fn turn(&mut self) -> anyhow::Result<()> {
-        let now = net::now();
-        let Self { group, broker, waiting, applied, bytes_since_snapshot, .. } = self;
-        group.poll(&mut |index, context, data| {
-            *applied = index;
-            *bytes_since_snapshot += data.len() as u64;
-            let result = match Command::decode(data) {
-                Ok(command) => broker.apply(now, index, &command),
-                Err(error) => {
-                    // Written by a newer version or damaged: the checksums below rule the latter
-                    // out, so going on would mean to serve a wrong topology.
-                    error!(index, %error, "cannot read a command of the control plane's log");
-                    let text = error.to_string();
-                    Err(Refusal { kind: RefusalKind::InternalError, text })
-                }
-            };
-            if let Some(done) = waiting.remove(&context) {
-                done(result);
-            }
-        })?;
+        while self.group.has_ready() {
+            self.poll()?;
+        }
         if self.bytes_since_snapshot > SNAPSHOT_LOG_BYTES_MIN.max(2 * self.snapshot_bytes) {
             let bytes = self.broker.topology().snapshot();
             self.snapshot_bytes = bytes.len() as u64;
             self.bytes_since_snapshot = 0;
-            self.group.store_snapshot(self.applied, bytes)?;
+            let applied = self.group.applied();
+            self.group.save_snapshot(applied, &bytes)?;
         }
         Ok(())
     }
+
+    fn poll(&mut self) -> anyhow::Result<()> {
+        let now = net::now();
+        let Self { group, broker, waiting, bytes_since_snapshot, .. } = self;
+        let mut failed = None;
+        group.poll(&mut |committed| match committed {
+            Committed::Entry { index, context, data } => {
+                *bytes_since_snapshot += data.len() as u64;
+                let result = apply(broker, now, index, data);
+                // Entries of an earlier run have contexts that nobody waits for.
+                let context = context.try_into().map(u64::from_le_bytes);
+                if let Some(done) = context.ok().and_then(|context| waiting.remove(&context)) {
+                    done(result);
+                }
+            }
+            Committed::Snapshot { data, .. } => failed = restore(broker, data).err(),
+        })?;
+        failed.map_or(Ok(()), Err)
+    }
+}
+
+fn apply(
+    broker: &Broker,
+    now: Timestamp,
+    index: u64,
+    data: &[u8],
+) -> Result<Outcome, Refusal> {
+    match Command::decode(data) {
+        Ok(command) => broker.apply(now, index, &command),
+        Err(error) => {
+            // The log's checksums rule damage out, so a newer version wrote it.
+            error!(index, %error, "cannot read a command of the control plane's log");
+            Err(Refusal { kind: RefusalKind::InternalError, text: error.to_string() })
+        }
+    }
+}
+
+fn restore(broker: &Broker, bytes: &[u8]) -> anyhow::Result<()> {
+    let mut state = State::restore(bytes)?;
+    // What this node's operator configured is not replicated.
+    state.rules = broker.topology().rules.clone();
+    broker.restore(net::now(), state);
+    Ok(())
 }

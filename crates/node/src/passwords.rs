@@ -10,7 +10,7 @@ pub(crate) struct InternalUsers;
 impl Authenticator for InternalUsers {
     fn is_password_of(&self, state: &State, user: &str, password: &[u8]) -> bool {
         let Some(user) = state.user(user) else { return false };
-        let Some(algorithm) = Algorithm::from_name(&user.hashing_algorithm) else { return false };
-        verify_password(algorithm, &user.password_hash, password)
+        let Some(algorithm) = Algorithm::from_name(user.hashing_algorithm()) else { return false };
+        verify_password(algorithm, user.password_hash(), password)
     }
 }

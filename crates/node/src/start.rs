@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use broker::{Broker, BrokerConfig, Journal};
-use consensus::Group;
+use consensus::{Group, NodeId};
 use storage::{Durability, EngineLog, EngineOptions, GroupId, Wal};
 use topology::{Command, Rules, State};
 use tracing::{info, warn};
@@ -22,7 +22,7 @@ use crate::passwords::InternalUsers;
 const CONTROL_GROUP: GroupId = GroupId(u64::MAX - 1);
 
 /// This node's number among the voters.
-const NODE_ID: u64 = 1;
+const NODE_ID: NodeId = NodeId(1);
 
 /// Time between two attempts to free files of the log.
 const PURGE_INTERVAL: Duration = Duration::from_secs(10);
@@ -128,7 +128,7 @@ impl Node {
         let group = Group::open(log, CONTROL_GROUP, NODE_ID)
             .map_err(|error| NodeError::Recovery(error.to_string()))?;
         let mut plane = ControlPlane::recover(group, broker.clone()).map_err(failed)?;
-        let is_blank = broker.topology().vhosts().next().is_none();
+        let is_blank = broker.topology().is_blank();
         if is_blank {
             for command in options.first_boot {
                 plane.propose_now(command).map_err(failed)?;

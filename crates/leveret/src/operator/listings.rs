@@ -1,0 +1,228 @@
+//! Rows of listings. Each object is looked at under its own lock, one after the other.
+
+use std::sync::atomic::Ordering;
+
+use broker::{Broker, QueueRef};
+use ctl::operator::{
+    BindingInfo, ChannelInfo, ConnectionInfo, ConsumerInfo, Emit, ExchangeInfo, PermissionInfo,
+    QueueInfo, TlsInfo, TopicPermissionInfo,
+};
+use field_table::FieldTable;
+
+/// The vhost's queues, sorted by name.
+fn queues_of(broker: &Broker, vhost: &str) -> Vec<QueueRef> {
+    let ids: Vec<_> = {
+        let topology = broker.topology();
+        let mut records: Vec<_> =
+            topology.vhost(vhost).into_iter().flat_map(|it| it.queues()).collect();
+        records.sort_by(|a, b| a.name.cmp(&b.name));
+        records.iter().map(|record| record.id).collect()
+    };
+    ids.into_iter().filter_map(|id| broker.queue(id)).collect()
+}
+
+pub(super) fn queues(broker: &Broker, vhost: &str, emit: Emit<'_, QueueInfo>) {
+    for cell in queues_of(broker, vhost) {
+        let counts = broker.counts(&cell);
+        let record = &cell.record;
+        let mut exclusive_consumer = None;
+        broker.for_each_consumer(&cell, |view| {
+            if view.consumer.is_exclusive {
+                exclusive_consumer = Some((view.consumer.channel, view.consumer.tag.to_string()));
+            }
+        });
+        emit(QueueInfo {
+            name: record.name.to_string(),
+            durable: record.durable,
+            auto_delete: record.auto_delete,
+            arguments: (*record.arguments).clone(),
+            pid: Some(broker.pid(record.id.0)),
+            owner_pid: record.owner.map(|owner| broker.pid(owner.0)),
+            exclusive: record.is_exclusive(),
+            exclusive_consumer_pid: exclusive_consumer.as_ref().map(|(id, _)| broker.pid(*id)),
+            exclusive_consumer_tag: exclusive_consumer.map(|(_, tag)| tag),
+            messages_ready: counts.ready,
+            messages_unacknowledged: counts.unacked,
+            messages_ready_ram: counts.ready,
+            messages_unacknowledged_ram: counts.unacked,
+            messages_persistent: counts.persistent,
+            message_bytes_ready: counts.ready_bytes,
+            message_bytes_unacknowledged: counts.unacked_bytes,
+            message_bytes_ram: counts.ready_bytes + counts.unacked_bytes,
+            message_bytes_persistent: counts.persistent_bytes,
+            head_message_timestamp: counts.head_message_timestamp,
+            consumers: counts.consumers as u64,
+            consumer_capacity: f64::from(u8::from(counts.has_ready_consumer)),
+            memory: counts.memory as u64,
+            state: "running".to_owned(),
+            queue_type: record.kind.module_name().to_owned(),
+            leader: broker.config().identity.node.clone(),
+            members: vec![broker.config().identity.node.clone()],
+            ..QueueInfo::default()
+        });
+    }
+}
+
+pub(super) fn exchanges(broker: &Broker, vhost: &str, emit: Emit<'_, ExchangeInfo>) {
+    let mut rows: Vec<_> = {
+        let topology = broker.topology();
+        let exchanges = topology.vhost(vhost).into_iter().flat_map(|it| it.exchanges());
+        exchanges
+            .map(|it| ExchangeInfo {
+                name: it.name.to_string(),
+                exchange_type: it.kind.name().to_owned(),
+                durable: it.durable,
+                auto_delete: it.auto_delete,
+                internal: it.internal,
+                arguments: (*it.arguments).clone(),
+                policy: None,
+            })
+            .collect()
+    };
+    rows.sort_by(|a, b| a.name.cmp(&b.name));
+    rows.into_iter().for_each(emit);
+}
+
+pub(super) fn bindings(broker: &Broker, vhost: &str, emit: Emit<'_, BindingInfo>) {
+    let rows: Vec<_> = {
+        let topology = broker.topology();
+        let bindings = topology.vhost(vhost).into_iter().flat_map(|it| it.bindings());
+        bindings
+            .map(|it| BindingInfo {
+                source_name: it.source.to_owned(),
+                destination_name: it.destination.to_owned(),
+                destination_kind: it.destination_kind.name().to_owned(),
+                routing_key: it.key.to_owned(),
+                arguments: it.arguments.cloned().unwrap_or_default(),
+            })
+            .collect()
+    };
+    rows.into_iter().for_each(emit);
+}
+
+pub(super) fn consumers(broker: &Broker, vhost: &str, emit: Emit<'_, ConsumerInfo>) {
+    for cell in queues_of(broker, vhost) {
+        let mut rows = Vec::new();
+        broker.for_each_consumer(&cell, |view| {
+            let consumer = view.consumer;
+            rows.push(ConsumerInfo {
+                queue_name: cell.record.name.to_string(),
+                channel_pid: broker.pid(consumer.channel),
+                consumer_tag: consumer.tag.to_string(),
+                ack_required: !consumer.is_no_ack,
+                prefetch_count: u64::from(consumer.prefetch),
+                active: view.is_active(),
+                activity_status: view.status.as_str().to_owned(),
+                arguments: consumer.arguments.clone(),
+            });
+        });
+        rows.into_iter().for_each(&mut *emit);
+    }
+}
+
+pub(super) fn connections(broker: &Broker, emit: Emit<'_, ConnectionInfo>) {
+    for entry in broker.registry.connections() {
+        let facts = &entry.facts;
+        let properties = FieldTable::decode_fields(&facts.client_properties);
+        emit(ConnectionInfo {
+            pid: broker.pid(entry.id.0),
+            name: facts.name.clone(),
+            port: facts.port,
+            host: facts.host,
+            peer_port: facts.peer_port,
+            peer_host: facts.peer_host,
+            tls: facts.tls.as_ref().map(|tls| TlsInfo {
+                protocol: tls.protocol.clone(),
+                cipher: tls.cipher.clone(),
+                ..TlsInfo::default()
+            }),
+            state: entry.state().name().to_owned(),
+            channels: entry.channels.lock().len() as u64,
+            protocol: facts.protocol.to_vec(),
+            auth_mechanism: facts.auth_mechanism.clone(),
+            user: facts.user.to_string(),
+            vhost: facts.vhost.to_string(),
+            timeout: u64::from(facts.heartbeat_s),
+            frame_max: u64::from(facts.frame_max),
+            channel_max: u64::from(facts.channel_max),
+            client_properties: properties.unwrap_or_default(),
+            recv_oct: entry.received_bytes.load(Ordering::Relaxed),
+            recv_cnt: entry.received_packets.load(Ordering::Relaxed),
+            send_oct: entry.sent_bytes.load(Ordering::Relaxed),
+            send_cnt: entry.sent_packets.load(Ordering::Relaxed),
+            send_pend: 0,
+            connected_at: facts.connected_at.0,
+        });
+    }
+}
+
+pub(super) fn channels(broker: &Broker, emit: Emit<'_, ChannelInfo>) {
+    for entry in broker.registry.connections() {
+        let channels = entry.channels.lock().clone();
+        for channel in channels {
+            let load = |counter: &std::sync::atomic::AtomicU32| {
+                u64::from(counter.load(Ordering::Relaxed))
+            };
+            emit(ChannelInfo {
+                pid: broker.pid(channel.id),
+                connection: broker.pid(entry.id.0),
+                name: format!("{} ({})", entry.facts.name, channel.number),
+                number: channel.number,
+                user: entry.facts.user.to_string(),
+                vhost: entry.facts.vhost.to_string(),
+                transactional: channel.is_transactional.load(Ordering::Relaxed),
+                confirm: channel.is_confirm.load(Ordering::Relaxed),
+                consumer_count: load(&channel.consumers),
+                messages_unacknowledged: load(&channel.unacked),
+                messages_uncommitted: load(&channel.uncommitted),
+                acks_uncommitted: load(&channel.acks_uncommitted),
+                messages_unconfirmed: load(&channel.unconfirmed),
+                prefetch_count: load(&channel.prefetch),
+            });
+        }
+    }
+}
+
+/// Permissions of all users in all vhosts that `is_wanted` names.
+pub(super) fn permissions(
+    broker: &Broker,
+    is_wanted: impl Fn(&str, &str) -> bool,
+) -> Vec<PermissionInfo> {
+    let mut rows = Vec::new();
+    for user in broker.topology().users() {
+        for (vhost, granted) in user.permissions() {
+            if is_wanted(user.name(), vhost) {
+                rows.push(PermissionInfo {
+                    user: user.name().to_string(),
+                    vhost: vhost.to_string(),
+                    configure: granted.configure.as_str().to_owned(),
+                    write: granted.write.as_str().to_owned(),
+                    read: granted.read.as_str().to_owned(),
+                });
+            }
+        }
+    }
+    rows
+}
+
+/// Topic permissions of all users in all vhosts that `is_wanted` names.
+pub(super) fn topic_permissions(
+    broker: &Broker,
+    is_wanted: impl Fn(&str, &str) -> bool,
+) -> Vec<TopicPermissionInfo> {
+    let mut rows = Vec::new();
+    for user in broker.topology().users() {
+        for (vhost, exchange, granted) in user.topic_permissions() {
+            if is_wanted(user.name(), vhost) {
+                rows.push(TopicPermissionInfo {
+                    user: user.name().to_string(),
+                    vhost: vhost.to_string(),
+                    exchange: exchange.to_string(),
+                    write: granted.write.as_str().to_owned(),
+                    read: granted.read.as_str().to_owned(),
+                });
+            }
+        }
+    }
+    rows
+}
