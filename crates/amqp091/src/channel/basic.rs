@@ -1,0 +1,122 @@
+//! `basic.qos`, `basic.get` and `basic.recover`.
+
+use std::sync::atomic::Ordering;
+
+use amqp091_codec::{
+    BasicGet, BasicGetEmpty, BasicGetOk, BasicQos, BasicQosOk, BasicRecoverOk, CLASS_BASIC, Method,
+    ShortBytes, encode_content, encode_method,
+};
+use broker::{Got, Settle};
+use topology::{Permission, ResourceKind};
+
+use crate::connection::Connection;
+use crate::errors::{Fault, not_implemented};
+use crate::work::Work;
+
+use super::settle::resume_unparked;
+
+impl Connection {
+    /// A prefetch counts for each consumer to come, or for the channel as a whole.
+    pub(super) fn set_qos(
+        &mut self,
+        work: &mut Work<'_>,
+        number: u16,
+        qos: &BasicQos,
+    ) -> Result<(), Fault> {
+        if qos.prefetch_size != 0 {
+            let text = format!("prefetch_size!=0 ({})", qos.prefetch_size);
+            return Err(not_implemented(text).into());
+        }
+        let is_global = qos.global && self.broker.config().is_global_qos_permitted;
+        let channel = self.channel(number);
+        let entry = channel.entry.clone();
+        if !is_global {
+            channel.prefetch = qos.prefetch_count;
+            entry.prefetch.store(qos.prefetch_count.into(), Ordering::Relaxed);
+        }
+        // RabbitMQ lifts the channel's limit when one for consumers is set.
+        let prefetch_max = if is_global { qos.prefetch_count.into() } else { 0 };
+        entry.global_prefetch.store(prefetch_max, Ordering::Relaxed);
+        if let Some(side) = self.shared.lock().channels.get_mut(number) {
+            side.prefetch_max = prefetch_max;
+            resume_unparked(side, work);
+        }
+        self.shared.send(number, BasicQosOk {});
+        Ok(())
+    }
+
+    pub(super) fn get(
+        &mut self,
+        work: &mut Work<'_>,
+        number: u16,
+        get: &BasicGet<'_>,
+    ) -> Result<(), Fault> {
+        let name = self.channel(number).queue_name(get.queue)?.to_owned();
+        let queue = {
+            let topology = self.broker.topology();
+            let (kind, permission) = (ResourceKind::Queue, Permission::Read);
+            topology.check_access(&self.user, &self.vhost, kind, &name, permission)?;
+            topology.lookup_queue(&self.vhost, &name, self.id)?.id
+        };
+        // A queue deleted this very moment is as good as empty.
+        let Some(queue) = self.broker.queue(queue) else {
+            self.shared.send(number, BasicGetEmpty::default());
+            return Ok(());
+        };
+        let no_ack = get.no_ack;
+        let shared = &self.shared;
+        let reply = |got: Option<Got<'_>>| {
+            let mut inner = shared.lock();
+            let frame_max = inner.frame_max;
+            let Some(Got { delivery, remaining }) = got else {
+                return inner.send(number, BasicGetEmpty::default());
+            };
+            let Some(side) = inner.channels.get_mut(number) else { return };
+            let delivery_tag = side.assign_tag();
+            if !no_ack {
+                let slot = side.get_slot(&queue);
+                side.hold(delivery_tag, slot, delivery.ticket);
+            }
+            let message = delivery.message;
+            let method = BasicGetOk {
+                delivery_tag,
+                redelivered: delivery.is_redelivered,
+                exchange: ShortBytes(message.exchange),
+                routing_key: ShortBytes(message.routing_key),
+                message_count: u32::try_from(remaining).unwrap_or(u32::MAX),
+            };
+            let out = inner.out.buf();
+            encode_method(number, &Method::from(method), out);
+            encode_content(number, CLASS_BASIC, message.properties, message.body, frame_max, out);
+        };
+        self.broker.get(&mut work.turn, &queue, no_ack, reply);
+        Ok(())
+    }
+
+    /// Requeues everything unsettled.
+    pub(super) fn recover(
+        &mut self,
+        work: &mut Work<'_>,
+        number: u16,
+        requeue: bool,
+        is_answered: bool,
+    ) -> Result<(), Fault> {
+        if !requeue {
+            return Err(not_implemented("requeue=false").into());
+        }
+        if let Some(side) = self.shared.lock().channels.get_mut(number) {
+            let mut unacked = std::mem::take(&mut side.unacked);
+            unacked.take_all(|delivered| {
+                let (slot, how) = (delivered.slot, Settle::Requeue);
+                work.settlements.add(number, slot, how, delivered.ticket, || side.source(slot));
+                side.release(slot);
+            });
+            resume_unparked(side, work);
+        }
+        if is_answered {
+            self.flush(work);
+            self.reply(number, BasicRecoverOk {});
+        }
+        Ok(())
+    }
+}

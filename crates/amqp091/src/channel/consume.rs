@@ -1,0 +1,307 @@
+//! `basic.consume` and `basic.cancel`, from either side.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use amqp091_codec::{BasicCancel, BasicCancelOk, BasicConsume, BasicConsumeOk};
+use broker::{ConsumeRefusal, Consumer, ConsumerId, ConsumerKey, QueueRef, REPLY_TO};
+use field_table::FieldTable;
+use topology::{Permission, QueueRecord, Refusal, RefusalKind, ResourceKind};
+
+use crate::connection::Connection;
+use crate::errors::{Failure, Fault, not_allowed, precondition_failed};
+use crate::shared::Slot;
+use crate::work::Work;
+
+use super::ReplyConsumer;
+
+/// Arguments of consumers that only other types of queues know.
+const ARGUMENTS_OF_OTHER_TYPES: [&str; 4] =
+    ["x-consumer-timeout", "x-stream-offset", "x-stream-filter", "x-stream-match-unfiltered"];
+
+impl Connection {
+    pub(super) fn consume(
+        &mut self,
+        work: &mut Work<'_>,
+        number: u16,
+        consume: &BasicConsume<'_>,
+    ) -> Result<(), Fault> {
+        let max = self.broker.config().consumers_per_channel_max;
+        let channel = self.channel(number);
+        let given = consume.consumer_tag;
+        if channel.consumers.contains_key(given) {
+            return Err(not_allowed(format!("attempt to reuse consumer tag '{given}'")).into());
+        }
+        if let Some(max) = max.filter(|max| *max <= channel.consumers.len() as u64) {
+            let text = format!("reached maximum ({max}) of consumers per channel");
+            return Err(not_allowed(text).into());
+        }
+        if consume.queue == REPLY_TO {
+            return self.consume_replies(number, consume);
+        }
+        let name = channel.queue_name(consume.queue)?.to_owned();
+        let record = {
+            let topology = self.broker.topology();
+            let (kind, permission) = (ResourceKind::Queue, Permission::Read);
+            topology.check_access(&self.user, &self.vhost, kind, &name, permission)?;
+            topology.lookup_queue(&self.vhost, &name, self.id)?.clone()
+        };
+        let arguments = consume.arguments.decode();
+        let priority = check_arguments(&record, &arguments)?;
+        let Some(queue) = self.broker.queue(record.id) else {
+            let (kind, text) = (RefusalKind::NotFound, format!("no {}", named(&record)));
+            return Err(Refusal { kind, text }.into());
+        };
+        self.subscribe(work, number, consume, &queue, arguments, priority)
+    }
+
+    /// Adds a consumer to its queue. The answer goes out before the first delivery, which may
+    /// happen while the queue still works on it.
+    fn subscribe(
+        &mut self,
+        work: &mut Work<'_>,
+        number: u16,
+        consume: &BasicConsume<'_>,
+        queue: &QueueRef,
+        arguments: FieldTable,
+        priority: i64,
+    ) -> Result<(), Fault> {
+        let tag = self.consumer_tag(consume.consumer_tag);
+        let id = ConsumerId(self.broker.next_id());
+        let Some(slot) = self.add_slot(
+            number,
+            Slot {
+                queue: Some(queue.clone()),
+                consumer: Some(id),
+                tag: tag.clone(),
+                owes_consume_ok: !consume.nowait,
+                no_ack: consume.no_ack,
+                is_live: true,
+                unacked: 0,
+            },
+        ) else {
+            return Ok(());
+        };
+        let consumer = Consumer {
+            id,
+            mailbox: self.mailbox(),
+            key: ConsumerKey { channel: number, slot },
+            channel: self.channel(number).entry.id,
+            tag: tag.clone(),
+            is_no_ack: consume.no_ack,
+            prefetch: self.channel(number).prefetch.into(),
+            priority,
+            is_exclusive: consume.exclusive,
+            arguments,
+        };
+        match self.broker.consume(&mut work.turn, queue, consumer) {
+            Ok(lsn) => {
+                // What is delivered may be lost in a crash, and is then to be flagged redelivered:
+                // the queue has noted that it has a consumer, and nothing is sent before.
+                self.hold_for(lsn);
+            }
+            Err(ConsumeRefusal::ExclusiveUse) => {
+                self.retire_slot(number, slot);
+                let text = format!("{} in exclusive use", named(&queue.record));
+                return Err(Refusal { kind: RefusalKind::AccessRefused, text }.into());
+            }
+        }
+        self.note_consumer(number, tag, slot);
+        Ok(())
+    }
+
+    /// Subscribes to direct replies, which need no queue.
+    fn consume_replies(&mut self, number: u16, consume: &BasicConsume<'_>) -> Result<(), Fault> {
+        if !consume.no_ack {
+            return Err(precondition_failed("reply consumer cannot acknowledge").into());
+        }
+        if self.channel(number).reply_consumer.is_some() {
+            return Err(precondition_failed("reply consumer already set").into());
+        }
+        let tag = self.consumer_tag(consume.consumer_tag);
+        let Some(slot) = self.add_slot(
+            number,
+            Slot {
+                queue: None,
+                consumer: None,
+                tag: tag.clone(),
+                owes_consume_ok: false,
+                no_ack: true,
+                is_live: true,
+                unacked: 0,
+            },
+        ) else {
+            return Ok(());
+        };
+        if !consume.nowait {
+            self.reply(number, BasicConsumeOk { consumer_tag: &tag });
+        }
+        let key = ConsumerKey { channel: number, slot };
+        let address = self.broker.register_reply_consumer(self.mailbox(), key);
+        let consumer = ReplyConsumer { tag, address, slot };
+        self.channel(number).reply_consumer = Some(Box::new(consumer));
+        Ok(())
+    }
+
+    fn consumer_tag(&self, given: &str) -> Arc<str> {
+        if given.is_empty() { self.broker.unique_name("amq.ctag-").into() } else { given.into() }
+    }
+
+    fn add_slot(&self, number: u16, slot: Slot) -> Option<u32> {
+        self.shared.lock().channels.get_mut(number).map(|side| side.add_slot(slot))
+    }
+
+    /// Sends the answer if no delivery did, and enters the tag.
+    fn note_consumer(&mut self, number: u16, tag: Arc<str>, slot: u32) {
+        let mut inner = self.shared.lock();
+        let place = inner.channels.get_mut(number).and_then(|it| it.slots.get_mut(slot as usize));
+        if place.is_some_and(|it| std::mem::take(&mut it.owes_consume_ok)) {
+            inner.send(number, BasicConsumeOk { consumer_tag: &tag });
+        }
+        drop(inner);
+        self.hold_for(self.settled);
+        let channel = self.channel(number);
+        channel.consumers.insert(tag, slot);
+        channel.show_consumers();
+    }
+
+    /// The client does not want a consumer any more. One that is not there is no mistake.
+    pub(super) fn cancel(&mut self, work: &mut Work<'_>, number: u16, cancel: &BasicCancel<'_>) {
+        let channel = self.channel(number);
+        let is_it = |it: &mut Box<ReplyConsumer>| *it.tag == *cancel.consumer_tag;
+        if let Some(reply) = channel.reply_consumer.take_if(is_it) {
+            self.broker.unregister_reply_consumer(&reply.address);
+            self.retire_slot(number, reply.slot);
+        } else {
+            self.end_consumer(work, number, cancel.consumer_tag);
+        }
+        if !cancel.nowait {
+            self.reply(number, BasicCancelOk { consumer_tag: cancel.consumer_tag });
+        }
+    }
+
+    /// Some clients answer the server's `basic.cancel`. RabbitMQ takes it for a cancel without
+    /// an answer, and fails when the consumer is not there.
+    pub(super) fn handle_cancel_ok(
+        &mut self,
+        work: &mut Work<'_>,
+        number: u16,
+        cancel: &BasicCancelOk<'_>,
+    ) -> Result<(), Fault> {
+        if self.end_consumer(work, number, cancel.consumer_tag) {
+            return Ok(());
+        }
+        Err(Failure::internal().into())
+    }
+
+    /// Ends a consumer; false when there is none with this tag.
+    fn end_consumer(&mut self, work: &mut Work<'_>, number: u16, tag: &str) -> bool {
+        let channel = self.channel(number);
+        let Some(slot) = channel.consumers.remove(tag) else { return false };
+        channel.show_consumers();
+        // The queue first: nothing is delivered after the answer, but until then.
+        let source = {
+            let inner = self.shared.lock();
+            inner.channels.get(number).and_then(|side| side.source(slot))
+        };
+        if let Some((queue, Some(consumer))) = source {
+            self.broker.cancel(&mut work.turn, &queue, consumer);
+        }
+        self.retire_slot(number, slot);
+        true
+    }
+
+    fn retire_slot(&self, number: u16, slot: u32) {
+        let mut inner = self.shared.lock();
+        let key = ConsumerKey { channel: number, slot };
+        inner.parked.retain(|it| *it != key);
+        if let Some(side) = inner.channels.get_mut(number) {
+            side.retire(slot);
+        }
+    }
+
+    /// The queue of a consumer is gone; clients that can take it are told.
+    pub(crate) fn handle_consumer_cancelled(&mut self, work: &mut Work<'_>, key: ConsumerKey) {
+        let tag = {
+            let inner = self.shared.lock();
+            let side = inner.channels.get(key.channel);
+            let slot = side.and_then(|side| side.slots.get(key.slot as usize));
+            // The slot may belong to another consumer by now.
+            let is_gone = |it: &&Slot| it.queue.as_ref().is_some_and(|queue| queue.is_deleted());
+            slot.filter(is_gone).map(|it| it.tag.clone())
+        };
+        if let Some(tag) = tag {
+            self.cancel_by_server(work, key.channel, &tag);
+        }
+    }
+
+    fn cancel_by_server(&mut self, work: &mut Work<'_>, number: u16, tag: &str) {
+        if self.channels.get(number).is_none() || !self.end_consumer(work, number, tag) {
+            return;
+        }
+        if self.capabilities.consumer_cancel_notify {
+            self.shared.send(number, BasicCancel { consumer_tag: tag, nowait: true });
+        }
+    }
+
+    /// Ends consumers whose user may not read their queues any more.
+    pub(crate) fn recheck_consumers(&mut self, work: &mut Work<'_>) {
+        let mut lost = Vec::new();
+        {
+            let topology = self.broker.topology();
+            let inner = self.shared.lock();
+            for (number, channel) in self.channels.iter_mut() {
+                let Some(side) = inner.channels.get(number) else { continue };
+                for (tag, slot) in &channel.consumers {
+                    let Some((queue, _)) = side.source(*slot) else { continue };
+                    let (kind, permission) = (ResourceKind::Queue, Permission::Read);
+                    let name = &queue.record.name;
+                    let check =
+                        topology.check_access(&self.user, &self.vhost, kind, name, permission);
+                    if check.is_err() {
+                        lost.push((number, tag.clone()));
+                    }
+                }
+            }
+        }
+        for (number, tag) in lost {
+            self.cancel_by_server(work, number, &tag);
+        }
+    }
+}
+
+impl super::Channel {
+    fn show_consumers(&self) {
+        let count = u32::try_from(self.consumers.len()).unwrap_or(u32::MAX);
+        self.entry.consumers.store(count, Ordering::Relaxed);
+    }
+}
+
+/// The arguments of a consumer of a classic queue; returns its priority.
+fn check_arguments(queue: &QueueRecord, arguments: &FieldTable) -> Result<i64, Failure> {
+    let priority = match arguments.get("x-priority") {
+        None => 0,
+        Some(value) => value.as_integer().ok_or_else(|| {
+            precondition_failed(format!(
+                "invalid arg 'x-priority' for {}: \"expected integer, got {}\"",
+                named(queue),
+                value.type_name()
+            ))
+        })?,
+    };
+    let is_foreign = |name: &str| ARGUMENTS_OF_OTHER_TYPES.contains(&name);
+    for (name, _) in arguments.iter() {
+        if let Some(name) = name.as_str().filter(|name| is_foreign(name)) {
+            return Err(precondition_failed(format!(
+                "invalid arg '{name}' for {} of queue type {}",
+                named(queue),
+                queue.kind.module_name()
+            )));
+        }
+    }
+    Ok(priority)
+}
+
+fn named(queue: &QueueRecord) -> String {
+    format!("queue '{}' in vhost '{}'", queue.name, queue.vhost)
+}

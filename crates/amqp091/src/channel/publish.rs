@@ -1,0 +1,434 @@
+//! `basic.publish`: what is checked in which order, where the message goes, who is told.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use amqp091_codec::{
+    BasicProperties, BasicReturn, CLASS_BASIC, Method, Properties, ReplyCode, ShortBytes, Table,
+    encode_content, encode_method,
+};
+use broker::{Lsn, QueueRef, REPLY_TO};
+use bytes::Bytes;
+use field_table::{ArrayScanner, FieldTable, FieldValue, ShortStr, ValueRef};
+use message::{History, Image, Incoming, MessageRef};
+use smallvec::SmallVec;
+use topology::{ExchangeRecord, Permission, QueueId, ResourceKind, TopicVariables};
+
+use crate::assembler::{Assembled, BODY_SIZE_MAX};
+use crate::connection::Connection;
+use crate::errors::{Failure, Fault, not_implemented, precondition_failed};
+use crate::expiration;
+use crate::memo::Facts;
+use crate::work::{Origin, Queues, Work};
+
+/// The headers with further routing keys (RabbitMQ's sender-selected distribution).
+const ROUTING_HEADERS: [&str; 2] = ["CC", "BCC"];
+
+/// The bits of `basic.publish`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PublishFlags {
+    pub(crate) mandatory: bool,
+    pub(crate) immediate: bool,
+}
+
+/// A publish that was checked and routed.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    pub(super) facts: Facts,
+    pub(super) queues: Queues,
+    /// The message with other properties, when they had to be changed.
+    image: Option<Image>,
+    /// It went to somebody who waits for a direct reply.
+    is_reply: bool,
+}
+
+impl Facts {
+    /// The message as queues take it.
+    #[inline]
+    pub(super) fn incoming(self, message: MessageRef<'_>) -> Incoming<'_> {
+        let Self { is_persistent, priority, ttl_ms } = self;
+        Incoming { message, is_persistent, priority, ttl_ms, history: History::default() }
+    }
+}
+
+impl Connection {
+    /// A publish whose bytes lie in the input, on an open channel.
+    pub(crate) fn publish<'i>(
+        &mut self,
+        work: &mut Work<'i>,
+        number: u16,
+        flags: PublishFlags,
+        message: MessageRef<'i>,
+    ) -> Result<(), Fault> {
+        self.check_publish(flags, message.body.len() as u64)?;
+        if self.publish_remembered(work, number, message) {
+            return Ok(());
+        }
+        let prepared = self.prepare(work, number, &message)?;
+        let channel = self.channel(number);
+        if channel.tx.is_some() || prepared.image.is_some() || prepared.queues.is_empty() {
+            return self.publish_prepared(work, number, flags, &message, prepared);
+        }
+        let tag = channel.confirms.as_mut().map_or(0, |confirms| confirms.assign());
+        let origin = Origin { channel: number, tag };
+        let incoming = prepared.facts.incoming(message);
+        self.collect(work, &prepared.queues, incoming, origin);
+        Ok(())
+    }
+
+    /// A publish that came in pieces.
+    pub(crate) fn publish_assembled(
+        &mut self,
+        work: &mut Work<'_>,
+        number: u16,
+        assembled: Assembled,
+    ) -> Result<(), Fault> {
+        let Assembled { method, body_size, image } = assembled;
+        let flags = PublishFlags { mandatory: method.mandatory, immediate: method.immediate };
+        self.check_publish(flags, body_size)?;
+        // Only a body above the maximum, which was refused above, is not kept.
+        let Some(image) = image else { return Ok(()) };
+        let message = image.as_ref();
+        let prepared = self.prepare(work, number, &message)?;
+        self.publish_prepared(work, number, flags, &message, prepared)
+    }
+
+    /// What does not depend on the exchange.
+    #[inline]
+    fn check_publish(&mut self, flags: PublishFlags, body_size: u64) -> Result<(), Failure> {
+        self.note_publish();
+        if flags.immediate {
+            return Err(not_implemented("immediate=true"));
+        }
+        let max = self.broker.config().max_message_size;
+        if max < body_size {
+            let which = if max == BODY_SIZE_MAX { "max size" } else { "configured max size" };
+            return Err(precondition_failed(format!(
+                "message size {body_size} is larger than {which} {max}"
+            )));
+        }
+        Ok(())
+    }
+
+    /// The short way: properties and route are those of an earlier publish. False when the long way
+    /// has to be gone.
+    #[inline]
+    fn publish_remembered<'i>(
+        &mut self,
+        work: &mut Work<'i>,
+        number: u16,
+        message: MessageRef<'i>,
+    ) -> bool {
+        let (Some(memo), Some(routes)) = (&self.memo, &mut self.routes) else { return false };
+        let Some(facts) = memo.get(message.properties) else { return false };
+        let generation = self.broker.generation();
+        let Some(queues) = routes.get(generation, message.exchange, message.routing_key) else {
+            return false;
+        };
+        let Some(channel) = self.channels.get_mut(number) else { return false };
+        if queues.is_empty() || channel.tx.is_some() {
+            return false;
+        }
+        let tag = channel.confirms.as_mut().map_or(0, |confirms| confirms.assign());
+        let origin = Origin { channel: number, tag };
+        let incoming = facts.incoming(message);
+        if !work.publishes.add(queues, incoming, origin) {
+            let queues = queues.clone();
+            self.collect(work, &queues, incoming, origin);
+        }
+        true
+    }
+
+    /// Adds a publish to the turn's, which reach their queues first if the order asks for that.
+    fn collect<'i>(
+        &mut self,
+        work: &mut Work<'i>,
+        queues: &[QueueRef],
+        incoming: Incoming<'i>,
+        origin: Origin,
+    ) {
+        if !work.publishes.add(queues, incoming, origin) {
+            self.flush(work);
+            let is_added = work.publishes.add(queues, incoming, origin);
+            debug_assert!(is_added, "nothing is in the way after a flush");
+        }
+    }
+
+    /// A publish that is not collected: it has no queue, waits for a commit, or has memory of its
+    /// own.
+    fn publish_prepared(
+        &mut self,
+        work: &mut Work<'_>,
+        number: u16,
+        flags: PublishFlags,
+        message: &MessageRef<'_>,
+        prepared: Prepared,
+    ) -> Result<(), Fault> {
+        let image = prepared.image.clone();
+        let message = image.as_ref().map_or(*message, Image::as_ref);
+        let channel = self.channel(number);
+        if let Some(tx) = &mut channel.tx {
+            let mandatory = flags.mandatory && !prepared.is_reply;
+            tx.hold(message.to_image(), prepared, mandatory);
+            channel.entry.uncommitted.store(tx.publish_count(), Ordering::Relaxed);
+            return Ok(());
+        }
+        let tag = channel.confirms.as_mut().map_or(0, |confirms| confirms.assign());
+        let origin = Origin { channel: number, tag };
+        if prepared.queues.is_empty() {
+            if flags.mandatory && !prepared.is_reply {
+                self.return_unroutable(number, &message);
+            }
+            self.decide(&[origin], Lsn(0), &[]);
+            return Ok(());
+        }
+        self.flush(work);
+        let incoming = prepared.facts.incoming(message);
+        let (lsn, is_refused) = self.publish_now(work, &prepared.queues, incoming);
+        let rejected: &[u32] = if is_refused { &[0] } else { &[] };
+        self.decide(&[origin], lsn, rejected);
+        Ok(())
+    }
+
+    /// Hands one message to its queues. Returns what its confirm waits for, and whether a queue
+    /// refused it.
+    pub(super) fn publish_now(
+        &mut self,
+        work: &mut Work<'_>,
+        queues: &[QueueRef],
+        incoming: Incoming<'_>,
+    ) -> (Lsn, bool) {
+        let mut lsn = Lsn(0);
+        let mut is_refused = false;
+        for queue in queues {
+            let published = self.broker.publish(&mut work.turn, queue, &[incoming]);
+            lsn = lsn.max(published.lsn);
+            is_refused |= !published.rejected.is_empty();
+        }
+        self.published = self.published.max(lsn);
+        (lsn, is_refused)
+    }
+
+    /// Sends a mandatory message back that reached no queue.
+    pub(super) fn return_unroutable(&self, number: u16, message: &MessageRef<'_>) {
+        let code = ReplyCode::NoRoute;
+        let method = BasicReturn {
+            reply_code: code.code(),
+            reply_text: ShortBytes(code.name().as_bytes()),
+            exchange: ShortBytes(message.exchange),
+            routing_key: ShortBytes(message.routing_key),
+        };
+        let mut inner = self.shared.lock();
+        let frame_max = inner.frame_max;
+        let out = inner.out.buf();
+        encode_method(number, &Method::from(method), out);
+        encode_content(number, CLASS_BASIC, message.properties, message.body, frame_max, out);
+    }
+
+    /// Checks and routes a publish, in RabbitMQ's order.
+    fn prepare(
+        &mut self,
+        work: &mut Work<'_>,
+        number: u16,
+        message: &MessageRef<'_>,
+    ) -> Result<Prepared, Fault> {
+        let generation = self.broker.generation();
+        let routes = self.routes.get_or_insert_default();
+        let remembered = routes.get(generation, message.exchange, message.routing_key).cloned();
+        let exchange = match remembered {
+            Some(_) => None,
+            None => Some(self.check_exchange(message.exchange)?),
+        };
+        // RabbitMQ decodes properties without looking whether they are well-formed, and fails.
+        let Ok(properties) = Properties::parse(message.properties) else {
+            return Err(Failure::internal().into());
+        };
+        let reply_to = self.reply_to(number, properties)?;
+        let facts = facts(properties)?;
+        let further_keys = further_keys(properties.headers())?;
+        let (queues, is_reply) = match (remembered, exchange) {
+            (Some(queues), _) if further_keys.is_empty() => {
+                self.check_user_id(properties)?;
+                (queues, false)
+            }
+            (_, exchange) => {
+                let exchange = match exchange {
+                    Some(exchange) => exchange,
+                    None => self.check_exchange(message.exchange)?,
+                };
+                let mut keys: SmallVec<[&[u8]; 4]> = SmallVec::new();
+                keys.push(message.routing_key);
+                keys.extend(further_keys.iter().copied());
+                self.check_topics(&exchange, &keys)?;
+                self.check_user_id(properties)?;
+                self.route(work, &exchange, &keys, message, properties, generation)?
+            }
+        };
+        let image = rewritten(message, properties, reply_to);
+        if image.is_none() && !is_reply {
+            self.memo.get_or_insert_default().learn(properties, facts);
+        }
+        Ok(Prepared { facts, queues, image, is_reply })
+    }
+
+    /// Permission, existence, and that clients may publish to it.
+    fn check_exchange(&self, name: &[u8]) -> Result<Arc<ExchangeRecord>, Failure> {
+        let name = String::from_utf8_lossy(name);
+        let topology = self.broker.topology();
+        let (kind, permission) = (ResourceKind::Exchange, Permission::Write);
+        topology.check_access(&self.user, &self.vhost, kind, &name, permission)?;
+        let exchange = topology.lookup_exchange(&self.vhost, &name)?;
+        topology::State::check_not_internal(exchange)?;
+        Ok(exchange.clone())
+    }
+
+    fn check_topics(&self, exchange: &ExchangeRecord, keys: &[&[u8]]) -> Result<(), Failure> {
+        if exchange.kind.name != "topic" {
+            return Ok(());
+        }
+        let topology = self.broker.topology();
+        for key in keys {
+            topology.check_topic_access(
+                &self.user,
+                &self.vhost,
+                &exchange.name,
+                Permission::Write,
+                &String::from_utf8_lossy(key),
+                TopicVariables::default(),
+            )?;
+        }
+        Ok(())
+    }
+
+    /// A publisher may claim to be nobody else, unless it carries the tag `impersonator`.
+    fn check_user_id(&self, properties: Properties<'_>) -> Result<(), Failure> {
+        let Some(claimed) = properties.user_id() else { return Ok(()) };
+        if claimed == self.user.as_bytes() {
+            return Ok(());
+        }
+        let topology = self.broker.topology();
+        let may_impersonate = topology
+            .user(&self.user)
+            .is_some_and(|user| user.tags().iter().any(|tag| &**tag == "impersonator"));
+        if may_impersonate {
+            return Ok(());
+        }
+        Err(precondition_failed(format!(
+            "user_id property set to '{}' but authenticated user was '{}'",
+            String::from_utf8_lossy(claimed),
+            self.user
+        )))
+    }
+
+    /// The address that stands for `amq.rabbitmq.reply-to` in a request.
+    fn reply_to(&self, number: u16, properties: Properties<'_>) -> Result<Option<String>, Failure> {
+        if properties.reply_to() != Some(REPLY_TO.as_bytes()) {
+            return Ok(None);
+        }
+        let consumer = self.channels.get(number).and_then(|it| it.reply_consumer.as_ref());
+        match consumer {
+            Some(consumer) => Ok(Some(consumer.address.clone())),
+            None => Err(precondition_failed("fast reply consumer does not exist")),
+        }
+    }
+
+    /// The queues of a message; whether it went to somebody who waits for a direct reply.
+    fn route(
+        &mut self,
+        work: &mut Work<'_>,
+        exchange: &ExchangeRecord,
+        keys: &[&[u8]],
+        message: &MessageRef<'_>,
+        properties: Properties<'_>,
+        generation: u64,
+    ) -> Result<(Queues, bool), Failure> {
+        let is_default = exchange.name.is_empty();
+        if is_default && is_reply_address(message.routing_key) {
+            self.flush(work);
+            let is_taken = self.broker.reply(&mut work.turn, message.routing_key, message);
+            return Ok((Queues::new(), is_taken));
+        }
+        let mut ids: SmallVec<[QueueId; 4]> = SmallVec::new();
+        let is_fixed = {
+            let topology = self.broker.topology();
+            let Some(vhost) = topology.vhost(&self.vhost) else {
+                return Ok((Queues::new(), false));
+            };
+            let headers = || properties.headers().map(Table::decode).unwrap_or_default();
+            let chance = self.broker.chance();
+            vhost.route(&exchange.name, keys, &headers, chance, &mut ids)?;
+            keys.len() == 1 && !vhost.route_depends_on_headers(&exchange.name)
+        };
+        let queues: Queues = ids.iter().filter_map(|id| self.broker.queue(*id)).collect();
+        if is_fixed {
+            let routes = self.routes.get_or_insert_default();
+            routes.insert(generation, message.exchange, message.routing_key, queues.clone());
+        }
+        Ok((queues, false))
+    }
+}
+
+fn is_reply_address(routing_key: &[u8]) -> bool {
+    let rest = routing_key.strip_prefix(REPLY_TO.as_bytes());
+    rest.is_some_and(|rest| rest.starts_with(b"."))
+}
+
+fn facts(properties: Properties<'_>) -> Result<Facts, Failure> {
+    let ttl_ms = match properties.expiration() {
+        Some(text) => Some(expiration::parse(text).map_err(precondition_failed)?),
+        None => None,
+    };
+    Ok(Facts {
+        is_persistent: properties.delivery_mode() == Some(2),
+        priority: properties.priority().unwrap_or(0),
+        ttl_ms,
+    })
+}
+
+/// The routing keys in CC and BCC: arrays of strings, whose other elements do not count.
+fn further_keys(headers: Option<Table<'_>>) -> Result<SmallVec<[&[u8]; 2]>, Failure> {
+    let mut keys = SmallVec::new();
+    let Some(headers) = headers else { return Ok(keys) };
+    for name in ROUTING_HEADERS {
+        match headers.get(name) {
+            None => {}
+            Some(ValueRef::Array(values)) => {
+                let values = ArrayScanner::new(values).map_while(Result::ok);
+                keys.extend(values.filter_map(ValueRef::as_long_str));
+            }
+            Some(_) => {
+                let table = headers.decode();
+                let kind = table.get(name).map_or("void", FieldValue::type_name);
+                return Err(precondition_failed(format!(
+                    "invalid message: {{unacceptable_type_in_header,\"{name}\",{kind}}}"
+                )));
+            }
+        }
+    }
+    Ok(keys)
+}
+
+/// The message with the properties it is to be delivered with, if they are not those it came with:
+/// another reply address, no BCC.
+fn rewritten(
+    message: &MessageRef<'_>,
+    properties: Properties<'_>,
+    reply_to: Option<String>,
+) -> Option<Image> {
+    let has_bcc = properties.headers().is_some_and(|headers| headers.get("BCC").is_some());
+    if reply_to.is_none() && !has_bcc {
+        return None;
+    }
+    let mut changed = BasicProperties::from(properties);
+    if let Some(address) = reply_to {
+        changed.reply_to = ShortStr::new(address).ok();
+    }
+    if has_bcc {
+        changed.headers.as_mut().and_then(|headers: &mut FieldTable| headers.remove("BCC"));
+    }
+    let properties = changed.to_bytes();
+    let MessageRef { exchange, routing_key, body, .. } = *message;
+    let bytes = Bytes::from([exchange, routing_key, &properties, body].concat());
+    let lens = (exchange.len() as u8, routing_key.len() as u8, properties.len() as u32);
+    Image::from_parts(bytes, lens.0, lens.1, lens.2)
+}

@@ -1,0 +1,536 @@
+//! A connection: its stages and its frames. What happens on channels is in [`crate::channel`].
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use amqp091_codec::{
+    BasicPublish, ConnectionTuneOk, Frame, FrameError, HEARTBEAT, Method, MethodArguments,
+    MethodError, MethodId, Payload, ProtocolHeader, RawMethod, Split, split_frame,
+};
+use broker::{Broker, ConnectionEntry, Lsn, MailboxRef, Outbox, Protocol, Status, TlsFacts, Turn};
+use message::MessageRef;
+use stdx::{Signal, Timestamp};
+use topology::{ConnectionId, QueueId};
+
+use crate::assembler::{Ahead, expected_method, look_ahead};
+use crate::by_number::ByNumber;
+use crate::channel::Channel;
+use crate::channel::publish::PublishFlags;
+use crate::errors::{Failure, Fault, channel_error, unimplemented_method};
+use crate::handshake::Login;
+use crate::heartbeat::Heartbeat;
+use crate::memo::PropertiesMemo;
+use crate::pending::Pending;
+use crate::route_cache::RouteCache;
+use crate::shared::{OUTBOX_MAX, Shared};
+use crate::work::Work;
+
+/// Both ends of the socket.
+#[derive(Clone, Debug)]
+pub struct Peer {
+    /// The client's address.
+    pub peer_host: IpAddr,
+    /// The client's port.
+    pub peer_port: u16,
+    /// Our address.
+    pub host: IpAddr,
+    /// Our port.
+    pub port: u16,
+    /// TLS version and cipher suite, when encrypted.
+    pub tls: Option<Box<TlsFacts>>,
+}
+
+impl Peer {
+    /// `peer:port -> host:port`: how RabbitMQ names connections.
+    pub(crate) fn name(&self) -> String {
+        format!("{}:{} -> {}:{}", self.peer_host, self.peer_port, self.host, self.port)
+    }
+}
+
+/// How far the connection has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// Waits for the protocol header.
+    Header,
+    /// `connection.start` is sent.
+    Starting,
+    /// `connection.tune` is sent.
+    Tuning,
+    /// Tuned; waits for `connection.open`.
+    Opening,
+    Running,
+    /// The client wants to close; its exclusive queues are being deleted.
+    Closing,
+    /// A close or close-ok was sent: only the answer to it matters.
+    Closed,
+    /// Something is wrong and is not answered, or not at once: no more input until the deadline.
+    Silent,
+    /// Nothing is left to do.
+    Gone(Status),
+}
+
+/// What the client said it can do, as far as it matters.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Capabilities {
+    pub(crate) authentication_failure_close: bool,
+    pub(crate) consumer_cancel_notify: bool,
+    pub(crate) connection_blocked: bool,
+}
+
+/// A client's connection. See [`Protocol`] for how it is driven.
+pub struct Connection {
+    pub(crate) broker: Arc<Broker>,
+    pub(crate) shared: Arc<Shared>,
+    /// The instant of the call being handled.
+    pub(crate) now: Timestamp,
+    pub(crate) stage: Stage,
+    pub(crate) id: ConnectionId,
+    pub(crate) peer: Box<Peer>,
+    /// What is known from the handshake, until the connection is open.
+    pub(crate) login: Option<Box<Login>>,
+    /// The name the client gave the connection.
+    pub(crate) given_name: Option<Box<str>>,
+    pub(crate) user: Arc<str>,
+    pub(crate) vhost: Arc<str>,
+    pub(crate) entry: Option<Arc<ConnectionEntry>>,
+    pub(crate) capabilities: Capabilities,
+    pub(crate) tuned: ConnectionTuneOk,
+    pub(crate) channels: ByNumber<Box<Channel>>,
+    pub(crate) routes: Option<Box<RouteCache>>,
+    pub(crate) memo: Option<Box<PropertiesMemo>>,
+    pub(crate) heartbeat: Heartbeat,
+    /// When the stage ends by itself.
+    pub(crate) deadline: Option<Timestamp>,
+    pub(crate) connected_at: Timestamp,
+    /// The control-plane command that input waits for.
+    pub(crate) pending: Option<Box<Pending>>,
+    pub(crate) next_token: u64,
+    pub(crate) exclusive_queues: Vec<QueueId>,
+    /// Newest journal position of our publishes.
+    pub(crate) published: Lsn,
+    /// Newest journal position of our settlements.
+    pub(crate) settled: Lsn,
+    /// Newest position we asked to be woken for.
+    pub(crate) notified: Lsn,
+    /// Output waits until this is durable.
+    pub(crate) hold_until: Lsn,
+    /// An alarm is on and the client published since.
+    pub(crate) is_blocked: bool,
+    /// The client was told.
+    pub(crate) has_sent_blocked: bool,
+    /// Input waits for the journal.
+    pub(crate) is_in_flow: bool,
+    /// Some channel is in confirm mode.
+    pub(crate) has_confirms: bool,
+    wanted: usize,
+}
+
+impl Connection {
+    /// A connection whose socket was accepted at `now`.
+    pub fn new(broker: Arc<Broker>, peer: Peer, now: Timestamp) -> Self {
+        let config = broker.config();
+        let tuned = ConnectionTuneOk {
+            channel_max: config.channel_max,
+            frame_max: config.initial_frame_max,
+            heartbeat: 0,
+        };
+        let handshake_timeout_ms = config.handshake_timeout_ms;
+        let nobody: Arc<str> = Arc::default();
+        Self {
+            shared: Arc::new(Shared::new(tuned.frame_max)),
+            now,
+            stage: Stage::Header,
+            id: ConnectionId(broker.next_id()),
+            peer: Box::new(peer),
+            login: None,
+            given_name: None,
+            user: nobody.clone(),
+            vhost: nobody,
+            entry: None,
+            capabilities: Capabilities::default(),
+            tuned,
+            channels: ByNumber::default(),
+            routes: None,
+            memo: None,
+            heartbeat: Heartbeat::default(),
+            deadline: Some(now.plus_ms(handshake_timeout_ms)),
+            connected_at: now,
+            pending: None,
+            next_token: 1,
+            exclusive_queues: Vec::new(),
+            published: Lsn(0),
+            settled: Lsn(0),
+            notified: Lsn(0),
+            hold_until: Lsn(0),
+            is_blocked: false,
+            has_sent_blocked: false,
+            is_in_flow: false,
+            has_confirms: false,
+            wanted: 0,
+            broker,
+        }
+    }
+
+    pub(crate) fn mailbox(&self) -> MailboxRef {
+        self.shared.clone()
+    }
+
+    pub(crate) fn begin(&mut self, now: Timestamp) -> Turn {
+        self.now = now;
+        self.broker.begin(now)
+    }
+
+    /// One frame, or as many of a run as can be handled at once. Returns how many bytes it took,
+    /// 0 when more are needed.
+    fn step<'i>(&mut self, work: &mut Work<'i>, input: &'i [u8]) -> usize {
+        match self.stage {
+            Stage::Header => return self.handle_header(input),
+            Stage::Silent | Stage::Gone(_) => return input.len(),
+            Stage::Starting
+            | Stage::Tuning
+            | Stage::Opening
+            | Stage::Running
+            | Stage::Closing
+            | Stage::Closed => {}
+        }
+        let frame = match split_frame(input, self.tuned.frame_max) {
+            Ok(Split::Frame(frame)) => frame,
+            Ok(Split::NeedMore(missing)) => {
+                self.wanted = input.len() + missing;
+                return 0;
+            }
+            Err(error) => {
+                self.lose_sync(work, error);
+                return input.len();
+            }
+        };
+        if frame.channel == 0 {
+            self.handle_frame0(work, &frame);
+            return frame.wire_len();
+        }
+        match self.stage {
+            Stage::Running => {}
+            Stage::Closing | Stage::Closed => return frame.wire_len(),
+            _ => {
+                self.fail(work, frame.channel, frame.unexpected().into());
+                return frame.wire_len();
+            }
+        }
+        match self.handle_channel_frame(work, &frame, input) {
+            Ok(taken) => taken,
+            Err(fault) => {
+                self.fail(work, frame.channel, fault);
+                frame.wire_len()
+            }
+        }
+    }
+
+    /// A frame on channel 0, the connection itself.
+    fn handle_frame0(&mut self, work: &mut Work<'_>, frame: &Frame<'_>) {
+        let is_stopping = matches!(self.stage, Stage::Closing | Stage::Closed);
+        let raw = match frame.parse() {
+            Ok(Payload::Method(raw)) => raw,
+            Ok(Payload::Heartbeat) => return,
+            Err(FrameError::UnknownMethod { .. }) => return self.fail(work, 0, Fault::Drop),
+            _ if is_stopping => return,
+            Ok(Payload::Header(_) | Payload::Body(_)) => {
+                return self.fail(work, 0, frame.unexpected().into());
+            }
+            Err(error) => return self.fail(work, 0, error.into()),
+        };
+        let method = match raw.decode() {
+            Ok(method) => method,
+            Err(_) if is_stopping => return,
+            // RabbitMQ's reader does not expect this of the methods on channel 0 and takes it for
+            // a fault of its own.
+            Err(MethodError::CannotDecode { .. } | MethodError::MalformedUtf8 { .. }) => {
+                return self.fail(work, 0, Failure::internal().into());
+            }
+            Err(error) => return self.fail(work, 0, error.into()),
+        };
+        if let Err(failure) = self.handle_method0(work, &method) {
+            self.fail(work, 0, failure.of(method.ids()).into());
+        }
+    }
+
+    fn handle_method0(&mut self, work: &mut Work<'_>, method: &Method<'_>) -> Result<(), Failure> {
+        match (self.stage, method) {
+            (Stage::Starting, Method::ConnectionStartOk(start)) => self.handle_start_ok(start),
+            (Stage::Tuning, Method::ConnectionTuneOk(tune)) => self.handle_tune_ok(*tune),
+            (Stage::Opening, Method::ConnectionOpen(open)) => self.handle_open(open),
+            (Stage::Running, Method::ConnectionClose(_)) => {
+                self.handle_close(work);
+                Ok(())
+            }
+            (Stage::Running, Method::ConnectionUpdateSecret(update)) => {
+                self.handle_update_secret(work, update)
+            }
+            (Stage::Closing, Method::ConnectionClose(_)) => Ok(()),
+            (Stage::Closed, Method::ConnectionClose(_)) => {
+                self.shared.send(0, amqp091_codec::ConnectionCloseOk {});
+                Ok(())
+            }
+            (Stage::Closed, Method::ConnectionCloseOk(_)) => {
+                self.stage = Stage::Gone(Status::Draining);
+                Ok(())
+            }
+            (Stage::Closing | Stage::Closed, _) => Ok(()),
+            _ => Err(self.unexpected_method()),
+        }
+    }
+
+    fn unexpected_method(&self) -> Failure {
+        let state = match self.stage {
+            Stage::Header | Stage::Starting => "starting",
+            Stage::Tuning => "tuning",
+            Stage::Opening => "opening",
+            Stage::Running => "running",
+            Stage::Closing => "closing",
+            Stage::Closed | Stage::Silent | Stage::Gone(_) => "closed",
+        };
+        channel_error(format!("unexpected method in connection state {state}"))
+    }
+
+    /// A frame on a channel of a running connection. `input` starts with it.
+    fn handle_channel_frame<'i>(
+        &mut self,
+        work: &mut Work<'i>,
+        frame: &Frame<'i>,
+        input: &'i [u8],
+    ) -> Result<usize, Fault> {
+        let number = frame.channel;
+        if frame.kind == amqp091_codec::FrameKind::Method as u8
+            && let Some(raw) = RawMethod::split(frame.payload)
+            && self.channels.get(number).is_some_and(|it| it.is_open() && it.assembly.is_idle())
+        {
+            if raw.id == BasicPublish::ID {
+                if let Some(taken) = self.publish_in_place(work, frame, raw, input)? {
+                    return Ok(taken);
+                }
+            } else if is_settlement(raw.id) {
+                return self.settle_run(work, input);
+            }
+        }
+        self.handle_parsed(work, frame)?;
+        Ok(frame.wire_len())
+    }
+
+    /// A publish whose content follows at once is not copied before it reaches its queue. `None`
+    /// when it has to be assembled; 0 when its last bytes are missing.
+    fn publish_in_place<'i>(
+        &mut self,
+        work: &mut Work<'i>,
+        frame: &Frame<'i>,
+        raw: RawMethod<'i>,
+        input: &'i [u8],
+    ) -> Result<Option<usize>, Fault> {
+        let publish = BasicPublish::decode(raw.arguments)?;
+        let rest = &input[frame.wire_len()..];
+        match look_ahead(rest, frame.channel, self.tuned.frame_max) {
+            Ahead::Pieces => Ok(None),
+            Ahead::Missing(missing) => {
+                self.wanted = input.len() + missing;
+                Ok(Some(0))
+            }
+            Ahead::Complete(header, body, len) => {
+                let message = MessageRef {
+                    exchange: publish.exchange.as_bytes(),
+                    routing_key: publish.routing_key.as_bytes(),
+                    properties: header.properties,
+                    body,
+                    image: None,
+                };
+                let flags =
+                    PublishFlags { mandatory: publish.mandatory, immediate: publish.immediate };
+                let taken = frame.wire_len() + len;
+                if let Err(fault) = self.publish(work, frame.channel, flags, message) {
+                    // The content is consumed with its method, whatever becomes of it.
+                    self.fail(work, frame.channel, blame(fault, BasicPublish::ID));
+                }
+                Ok(Some(taken))
+            }
+        }
+    }
+
+    /// Any frame on a channel, one at a time.
+    fn handle_parsed(&mut self, work: &mut Work<'_>, frame: &Frame<'_>) -> Result<(), Fault> {
+        let number = frame.channel;
+        let payload = frame.parse()?;
+        if let Payload::Heartbeat = payload {
+            return Err(frame.unexpected().into());
+        }
+        if self.channels.get(number).is_none() {
+            self.create_channel(number)?;
+        }
+        let max_message_size = self.broker.config().max_message_size;
+        let Some(channel) = self.channels.get_mut(number) else { return Ok(()) };
+        if !channel.assembly.is_idle() {
+            let kept_max = if channel.is_open() { max_message_size } else { 0 };
+            let Some(assembled) = channel.assembly.take(&payload, kept_max)? else {
+                return Ok(());
+            };
+            let id = assembled.method.id;
+            return self.handle_content(work, number, assembled).map_err(|it| blame(it, id));
+        }
+        let Payload::Method(raw) = payload else { return Err(expected_method().into()) };
+        let method = raw.decode()?;
+        if method.has_content() {
+            channel.assembly.begin(&method);
+            return Ok(());
+        }
+        self.dispatch(work, number, &method).map_err(|it| blame(it, method.ids()))
+    }
+
+    /// A complete message that came in pieces.
+    fn handle_content(
+        &mut self,
+        work: &mut Work<'_>,
+        number: u16,
+        assembled: crate::assembler::Assembled,
+    ) -> Result<(), Fault> {
+        let Some(channel) = self.channels.get(number) else { return Ok(()) };
+        if channel.is_closing() {
+            return Ok(());
+        }
+        channel.check_open()?;
+        if assembled.method.id != BasicPublish::ID {
+            return Err(unimplemented_method().into());
+        }
+        self.publish_assembled(work, number, assembled)
+    }
+
+    pub(crate) fn is_paused(&self) -> bool {
+        let is_held = self.hold_until.0 != 0 && OUTBOX_MAX <= self.shared.lock().out.len();
+        self.pending.is_some() || self.is_blocked || self.is_in_flow || is_held
+    }
+}
+
+/// Blames a method for a failure that blames none yet.
+pub(crate) fn blame(fault: Fault, method: MethodId) -> Fault {
+    match fault {
+        Fault::Failure(failure) => Fault::Failure(failure.of(method)),
+        Fault::Drop => Fault::Drop,
+    }
+}
+
+fn is_settlement(id: MethodId) -> bool {
+    use amqp091_codec::{BasicAck, BasicNack, BasicReject};
+    id == BasicAck::ID || id == BasicNack::ID || id == BasicReject::ID
+}
+
+impl Protocol for Connection {
+    fn handle_bytes(&mut self, now: Timestamp, input: &[u8]) -> usize {
+        let turn = self.begin(now);
+        let mut work = Work::new(turn);
+        self.heartbeat.received();
+        self.wanted = 0;
+        let mut taken = 0;
+        while taken < input.len() && self.status() == Status::Open {
+            match self.step(&mut work, &input[taken..]) {
+                0 => break,
+                len => taken += len,
+            }
+        }
+        self.end_turn(work);
+        taken
+    }
+
+    fn handle_wake(&mut self, now: Timestamp) {
+        let turn = self.begin(now);
+        let mut work = Work::new(turn);
+        self.handle_events(&mut work);
+        self.end_turn(work);
+    }
+
+    fn handle_timeout(&mut self, now: Timestamp) {
+        let turn = self.begin(now);
+        let work = Work::new(turn);
+        if self.deadline.is_some_and(|at| at <= now) {
+            self.deadline = None;
+            self.handle_deadline();
+        }
+        let is_deaf = self.is_paused();
+        let beat = self.heartbeat.handle_timeout(now, is_deaf);
+        if beat.is_missed && self.stage == Stage::Running {
+            self.log_missed_heartbeats();
+            self.stage = Stage::Gone(Status::Aborted);
+        }
+        if beat.is_due {
+            let mut inner = self.shared.lock();
+            inner.out.buf().extend_from_slice(&HEARTBEAT);
+        }
+        self.end_turn(work);
+    }
+
+    fn poll_timeout(&self) -> Option<Timestamp> {
+        match (self.deadline, self.heartbeat.poll_timeout()) {
+            (Some(deadline), Some(beat)) => Some(deadline.min(beat)),
+            (deadline, beat) => deadline.or(beat),
+        }
+    }
+
+    fn handle_disconnect(&mut self, now: Timestamp) {
+        let turn = self.begin(now);
+        let mut work = Work::new(turn);
+        self.disconnect(&mut work);
+        self.end_turn(work);
+    }
+
+    fn take_output(&mut self, now: Timestamp, out: &mut Outbox) {
+        if self.hold_until.0 != 0 {
+            if self.broker.durable() < self.hold_until {
+                return;
+            }
+            self.hold_until = Lsn(0);
+        }
+        let parked = {
+            let mut inner = self.shared.lock();
+            // An empty outbox is swapped only for the memory it brings back.
+            let is_empty = inner.out.is_empty();
+            if !is_empty || inner.out.buf().capacity() < out.buf().capacity() {
+                std::mem::swap(&mut inner.out, out);
+            }
+            std::mem::take(&mut inner.parked)
+        };
+        if !out.is_empty() {
+            self.heartbeat.sent();
+            if let Some(entry) = &self.entry {
+                use std::sync::atomic::Ordering::Relaxed;
+                entry.sent_bytes.fetch_add(out.len() as u64, Relaxed);
+                entry.sent_packets.fetch_add(1, Relaxed);
+            }
+        }
+        if !parked.is_empty() {
+            let turn = self.begin(now);
+            let mut work = Work::new(turn);
+            self.resume_parked(&mut work, &parked);
+            self.end_turn(work);
+        }
+    }
+
+    fn status(&self) -> Status {
+        match self.stage {
+            Stage::Gone(status) => status,
+            Stage::Silent => Status::Paused,
+            _ if self.is_paused() => Status::Paused,
+            _ => Status::Open,
+        }
+    }
+
+    fn wanted_bytes(&self) -> usize {
+        self.wanted
+    }
+
+    fn signal(&self) -> Arc<Signal> {
+        self.shared.signal.clone()
+    }
+}
+
+impl Connection {
+    /// Takes the protocol header.
+    fn handle_header(&mut self, input: &[u8]) -> usize {
+        let Some(header) = ProtocolHeader::parse(input) else { return 0 };
+        self.accept_header(header);
+        ProtocolHeader::LEN
+    }
+}

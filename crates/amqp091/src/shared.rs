@@ -1,0 +1,325 @@
+//! The half of a connection that queues reach: its output, its subscriptions, what it has not
+//! settled. One lock, a leaf: nothing is called out of it.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use amqp091_codec::{
+    BasicConsumeOk, BasicDeliver, Method, ShortBytes, SplicePiece, encode_deliver,
+    encode_deliver_around, encode_method,
+};
+use broker::{
+    Batch, ChannelEntry, ConsumerId, ConsumerKey, Delivery, Event, Intake, Mailbox, Outbox,
+    QueueRef, Ticket,
+};
+use bytes::Bytes;
+use message::MessageRef;
+use parking_lot::{Mutex, MutexGuard};
+use stdx::Signal;
+
+use crate::by_number::ByNumber;
+use crate::unacked::{Delivered, Unacked};
+
+/// Unwritten output above which consumers wait, in bytes.
+pub(crate) const OUTBOX_MAX: usize = 256 * 1024;
+/// Bodies from here on are sent from where they are instead of being copied, in bytes.
+const SHARED_BODY_MIN: usize = 4096;
+
+/// What the connection's task and the queues share.
+pub(crate) struct Shared {
+    inner: Mutex<Inner>,
+    pub(crate) signal: Arc<Signal>,
+}
+
+/// See [`Shared`].
+#[derive(Default)]
+pub(crate) struct Inner {
+    pub(crate) out: Outbox,
+    pub(crate) events: Vec<Event>,
+    pub(crate) channels: ByNumber<Box<Side>>,
+    /// Consumers that wait for the outbox to be written.
+    pub(crate) parked: Vec<ConsumerKey>,
+    pub(crate) frame_max: u32,
+    /// The connection takes no more turns.
+    pub(crate) is_gone: bool,
+}
+
+/// The delivering side of a channel.
+pub(crate) struct Side {
+    /// For listings.
+    pub(crate) entry: Arc<ChannelEntry>,
+    next_tag: u64,
+    pub(crate) unacked: Unacked<Ticket>,
+    pub(crate) slots: Vec<Slot>,
+    /// Most unsettled deliveries to consumers, 0 for no limit.
+    pub(crate) prefetch_max: u32,
+    /// Unsettled deliveries to consumers (not by `basic.get`) that count for `prefetch_max`.
+    pub(crate) prefetched: u32,
+    /// Consumers that wait for the channel's prefetch.
+    pub(crate) parked: Vec<u32>,
+}
+
+/// A consumer, or where `basic.get` took messages from.
+pub(crate) struct Slot {
+    /// `None` for the consumer of direct replies, which has no queue, and for a free slot.
+    pub(crate) queue: Option<QueueRef>,
+    /// `None` for `basic.get`.
+    pub(crate) consumer: Option<ConsumerId>,
+    pub(crate) tag: Arc<str>,
+    /// `basic.consume-ok` is to be sent before the first delivery.
+    pub(crate) owes_consume_ok: bool,
+    pub(crate) no_ack: bool,
+    /// Takes deliveries; otherwise it only remembers what is unsettled.
+    pub(crate) is_live: bool,
+    pub(crate) unacked: u32,
+}
+
+impl Slot {
+    fn is_free(&self) -> bool {
+        !self.is_live && self.unacked == 0
+    }
+}
+
+impl Side {
+    pub(crate) fn new(entry: Arc<ChannelEntry>) -> Self {
+        Self {
+            entry,
+            next_tag: 0,
+            unacked: Unacked::default(),
+            slots: Vec::new(),
+            prefetch_max: 0,
+            prefetched: 0,
+            parked: Vec::new(),
+        }
+    }
+
+    /// Takes a slot; the first free one, so that numbers stay small.
+    pub(crate) fn add_slot(&mut self, slot: Slot) -> u32 {
+        let free = self.slots.iter().position(Slot::is_free);
+        let idx = free.unwrap_or(self.slots.len());
+        match self.slots.get_mut(idx) {
+            Some(place) => *place = slot,
+            None => self.slots.push(slot),
+        }
+        idx as u32
+    }
+
+    /// The slot that remembers what `basic.get` took from `queue`.
+    pub(crate) fn get_slot(&mut self, queue: &QueueRef) -> u32 {
+        let is_of_queue = |slot: &Slot| {
+            slot.consumer.is_none()
+                && slot.queue.as_ref().is_some_and(|it| Arc::ptr_eq(it, queue))
+                && !slot.is_live
+        };
+        if let Some(idx) = self.slots.iter().position(is_of_queue) {
+            return idx as u32;
+        }
+        self.add_slot(Slot {
+            queue: Some(queue.clone()),
+            consumer: None,
+            tag: Arc::from(""),
+            owes_consume_ok: false,
+            no_ack: false,
+            is_live: false,
+            unacked: 0,
+        })
+    }
+
+    /// The next delivery tag.
+    pub(crate) fn assign_tag(&mut self) -> u64 {
+        self.next_tag += 1;
+        self.next_tag
+    }
+
+    /// Notes a delivery that has to be settled.
+    pub(crate) fn hold(&mut self, tag: u64, slot: u32, ticket: Ticket) {
+        self.unacked.push(tag, Delivered { slot, ticket });
+        let of_slot = &mut self.slots[slot as usize];
+        of_slot.unacked += 1;
+        self.prefetched += u32::from(of_slot.consumer.is_some());
+        self.show_unacked();
+    }
+
+    pub(crate) fn show_unacked(&self) {
+        let unacked = u32::try_from(self.unacked.len()).unwrap_or(u32::MAX);
+        self.entry.unacked.store(unacked, Ordering::Relaxed);
+    }
+
+    /// The queue and consumer of a slot.
+    pub(crate) fn source(&self, slot: u32) -> Option<(QueueRef, Option<ConsumerId>)> {
+        let slot = self.slots.get(slot as usize)?;
+        Some((slot.queue.clone()?, slot.consumer))
+    }
+
+    /// Forgets a delivery of this slot that is being settled.
+    pub(crate) fn release(&mut self, slot: u32) {
+        let of_slot = &mut self.slots[slot as usize];
+        of_slot.unacked -= 1;
+        self.prefetched -= u32::from(of_slot.consumer.is_some());
+        if of_slot.is_free() {
+            of_slot.queue = None;
+        }
+        self.show_unacked();
+    }
+
+    /// The slot takes no more deliveries; returns its queue and consumer.
+    pub(crate) fn retire(&mut self, slot: u32) -> Option<(QueueRef, Option<ConsumerId>)> {
+        let source = self.source(slot);
+        if let Some(of_slot) = self.slots.get_mut(slot as usize) {
+            of_slot.is_live = false;
+            if of_slot.is_free() {
+                of_slot.queue = None;
+            }
+        }
+        self.parked.retain(|it| *it != slot);
+        source
+    }
+
+    /// Consumers that the channel's prefetch held back and need not hold back any more.
+    pub(crate) fn take_unparked(&mut self) -> Vec<u32> {
+        if self.parked.is_empty() || self.is_at_prefetch() {
+            return Vec::new();
+        }
+        std::mem::take(&mut self.parked)
+    }
+
+    fn is_at_prefetch(&self) -> bool {
+        self.prefetch_max != 0 && self.prefetch_max <= self.prefetched
+    }
+}
+
+impl Shared {
+    pub(crate) fn new(frame_max: u32) -> Self {
+        let inner = Inner { frame_max, ..Inner::default() };
+        Self { inner: Mutex::new(inner), signal: Arc::default() }
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock()
+    }
+
+    /// Appends a method.
+    pub(crate) fn send<'a>(&self, channel: u16, method: impl Into<Method<'a>>) {
+        self.lock().send(channel, method);
+    }
+}
+
+impl Inner {
+    /// Appends a method.
+    pub(crate) fn send<'a>(&mut self, channel: u16, method: impl Into<Method<'a>>) {
+        encode_method(channel, &method.into(), self.out.buf());
+    }
+
+    /// Appends a delivery, or leaves its body where it is if that pays.
+    fn put_delivery(
+        out: &mut Outbox,
+        frame_max: u32,
+        channel: u16,
+        deliver: &BasicDeliver<'_>,
+        message: &MessageRef<'_>,
+    ) {
+        let shared = match message.body.len() {
+            SHARED_BODY_MIN.. => message.shared_body(),
+            _ => None,
+        };
+        let MessageRef { properties, body, .. } = *message;
+        match shared {
+            None => encode_deliver(channel, deliver, properties, body, frame_max, out.buf()),
+            Some(body) => splice_delivery(out, frame_max, channel, deliver, properties, body),
+        }
+    }
+}
+
+fn splice_delivery(
+    out: &mut Outbox,
+    frame_max: u32,
+    channel: u16,
+    deliver: &BasicDeliver<'_>,
+    properties: &[u8],
+    body: Bytes,
+) {
+    let mut framing = Vec::new();
+    let splice =
+        encode_deliver_around(channel, deliver, properties, body.len(), frame_max, &mut framing);
+    for piece in splice.pieces() {
+        match piece {
+            SplicePiece::Framing(range) => out.buf().extend_from_slice(&framing[range]),
+            SplicePiece::Body(range) => out.push_shared(body.slice(range)),
+        }
+    }
+}
+
+impl Mailbox for Shared {
+    fn deliver(&self, key: ConsumerKey, _queue: &QueueRef, batch: &Batch<'_>) -> Intake {
+        let mut inner = self.lock();
+        let Inner { out, channels, parked, frame_max, .. } = &mut *inner;
+        let nothing = Intake { taken: 0, is_full: true };
+        let Some(side) = channels.get_mut(key.channel) else { return nothing };
+        let Some(slot) = side.slots.get_mut(key.slot as usize) else { return nothing };
+        if !slot.is_live {
+            return nothing;
+        }
+        if std::mem::take(&mut slot.owes_consume_ok) {
+            let method = BasicConsumeOk { consumer_tag: &slot.tag };
+            encode_method(key.channel, &method.into(), out.buf());
+        }
+        let (tag, no_ack) = (slot.tag.clone(), slot.no_ack);
+        let mut taken = 0;
+        for Delivery { message, is_redelivered, ticket } in batch.iter() {
+            if OUTBOX_MAX <= out.len() {
+                parked.push(key);
+                return Intake { taken, is_full: true };
+            }
+            if !no_ack && side.is_at_prefetch() {
+                side.parked.push(key.slot);
+                return Intake { taken, is_full: true };
+            }
+            let delivery_tag = side.assign_tag();
+            let deliver = BasicDeliver {
+                consumer_tag: ShortBytes(tag.as_bytes()),
+                delivery_tag,
+                redelivered: is_redelivered,
+                exchange: ShortBytes(message.exchange),
+                routing_key: ShortBytes(message.routing_key),
+            };
+            Inner::put_delivery(out, *frame_max, key.channel, &deliver, &message);
+            if !no_ack {
+                side.hold(delivery_tag, key.slot, ticket);
+            }
+            taken += 1;
+        }
+        Intake { taken, is_full: false }
+    }
+
+    fn deliver_reply(&self, key: ConsumerKey, message: &MessageRef<'_>) -> bool {
+        let mut inner = self.lock();
+        let Inner { out, channels, frame_max, .. } = &mut *inner;
+        let Some(side) = channels.get_mut(key.channel) else { return false };
+        let Some(slot) = side.slots.get_mut(key.slot as usize) else { return false };
+        if !slot.is_live || OUTBOX_MAX <= out.len() {
+            return false;
+        }
+        if std::mem::take(&mut slot.owes_consume_ok) {
+            let method = BasicConsumeOk { consumer_tag: &slot.tag };
+            encode_method(key.channel, &method.into(), out.buf());
+        }
+        let tag = slot.tag.clone();
+        let deliver = BasicDeliver {
+            consumer_tag: ShortBytes(tag.as_bytes()),
+            delivery_tag: side.assign_tag(),
+            redelivered: false,
+            exchange: ShortBytes(message.exchange),
+            routing_key: ShortBytes(message.routing_key),
+        };
+        Inner::put_delivery(out, *frame_max, key.channel, &deliver, message);
+        true
+    }
+
+    fn post(&self, event: Event) {
+        self.lock().events.push(event);
+    }
+
+    fn wake(&self) {
+        self.signal.raise();
+    }
+}

@@ -1,0 +1,180 @@
+//! The end of a turn, and what happens between turns: publishes and settlements reach their queues,
+//! confirms go out, input is paused and resumed.
+
+use amqp091_codec::{
+    BasicAck, BasicNack, ConnectionBlocked, ConnectionUnblocked, Method, encode_ack, encode_method,
+};
+use broker::{ConnectionState, ConsumerKey, Lsn};
+use smallvec::SmallVec;
+
+use crate::connection::{Connection, Stage};
+use crate::work::{Bucket, Group, Origin, Work};
+
+impl Connection {
+    /// Hands what was collected to its queues: publishes first, so that a message forwarded and
+    /// then acknowledged is in one place at least.
+    pub(crate) fn flush(&mut self, work: &mut Work<'_>) {
+        let Work { turn, publishes, settlements, resumed } = work;
+        for bucket in std::mem::take(&mut publishes.buckets) {
+            let Bucket { queues, messages, origins } = bucket;
+            let mut lsn = Lsn(0);
+            let mut rejected: SmallVec<[u32; 8]> = SmallVec::new();
+            for queue in &queues {
+                let published = self.broker.publish(turn, queue, &messages);
+                lsn = lsn.max(published.lsn);
+                rejected.extend_from_slice(&published.rejected);
+            }
+            self.published = self.published.max(lsn);
+            self.decide(&origins, lsn, &rejected);
+        }
+        for group in std::mem::take(&mut settlements.groups) {
+            let Group { queue, consumer, how, tickets, .. } = group;
+            let lsn = self.broker.settle(turn, &queue, consumer, &tickets, how);
+            self.settled = self.settled.max(lsn);
+        }
+        for (queue, consumer) in std::mem::take(resumed) {
+            self.broker.resume(turn, &queue, consumer);
+        }
+    }
+
+    /// Notes what became of publishes: where their confirms wait, or that a queue refused them.
+    pub(crate) fn decide(&mut self, origins: &[Origin], lsn: Lsn, rejected: &[u32]) {
+        if !self.has_confirms {
+            return;
+        }
+        for origins in origins.chunk_by(|a, b| a.channel == b.channel) {
+            let Some(channel) = self.channels.get_mut(origins[0].channel) else { continue };
+            let Some(confirms) = &mut channel.confirms else { continue };
+            for origin in origins {
+                confirms.resolve(origin.tag, lsn);
+            }
+        }
+        for &idx in rejected {
+            let Some(origin) = origins.get(idx as usize) else { continue };
+            let channel = self.channels.get_mut(origin.channel);
+            if let Some(confirms) = channel.and_then(|it| it.confirms.as_mut()) {
+                confirms.refuse(origin.tag);
+            }
+        }
+    }
+
+    /// Ends a turn: everything reaches its queue, confirms go out, mailboxes wake.
+    pub(crate) fn end_turn(&mut self, mut work: Work<'_>) {
+        self.flush(&mut work);
+        self.send_confirms();
+        self.broker.finish(work.turn);
+        self.throttle();
+    }
+
+    /// Confirms what is durable.
+    pub(crate) fn send_confirms(&mut self) {
+        if !self.has_confirms {
+            return;
+        }
+        let durable = self.broker.durable();
+        let mut inner = self.shared.lock();
+        for (number, channel) in self.channels.iter_mut() {
+            let Some(confirms) = &mut channel.confirms else { continue };
+            if confirms.len() == 0 {
+                continue;
+            }
+            confirms.advance(durable, |verdict| {
+                let (delivery_tag, multiple) = (verdict.tag, verdict.is_multiple);
+                let out = inner.out.buf();
+                if verdict.is_ack {
+                    encode_ack(number, &BasicAck { delivery_tag, multiple }, out);
+                } else {
+                    let nack = BasicNack { delivery_tag, multiple, requeue: false };
+                    encode_method(number, &Method::from(nack), out);
+                }
+            });
+            let unconfirmed = u32::try_from(confirms.len()).unwrap_or(u32::MAX);
+            channel.entry.unconfirmed.store(unconfirmed, std::sync::atomic::Ordering::Relaxed);
+        }
+    }
+
+    /// Decides whether input waits: for the journal, or for an alarm to end. Both resolve without
+    /// this connection being read.
+    fn throttle(&mut self) {
+        let durable = self.broker.durable();
+        if self.stage == Stage::Running {
+            let backlog_max = self.broker.config().journal_backlog_max;
+            let was_in_flow = self.is_in_flow;
+            self.is_in_flow =
+                durable < self.published && backlog_max < self.broker.journal_backlog();
+            if was_in_flow != self.is_in_flow {
+                self.show_state();
+            }
+        }
+        let has_waiting = self.has_confirms || self.is_in_flow;
+        let awaited = if has_waiting { self.published } else { Lsn(0) }.max(self.hold_until);
+        if durable < awaited && self.notified < awaited {
+            self.notified = awaited;
+            self.broker.notify_durable(awaited, self.mailbox());
+        }
+    }
+
+    /// The client published. Under an alarm nothing more is read from it until the alarm ends.
+    pub(crate) fn note_publish(&mut self) {
+        let alarms = self.broker.alarms();
+        if !alarms.any() || self.is_blocked {
+            return;
+        }
+        self.is_blocked = true;
+        if self.capabilities.connection_blocked {
+            self.has_sent_blocked = true;
+            self.shared.send(0, ConnectionBlocked { reason: alarms.reason() });
+        }
+        self.show_state();
+    }
+
+    /// Alarms came or went.
+    pub(crate) fn handle_alarms(&mut self) {
+        if !self.broker.alarms().any() {
+            self.is_blocked = false;
+            if std::mem::take(&mut self.has_sent_blocked) && self.stage == Stage::Running {
+                self.shared.send(0, ConnectionUnblocked {});
+            }
+        }
+        self.show_state();
+    }
+
+    fn show_state(&self) {
+        let Some(entry) = &self.entry else { return };
+        if self.stage == Stage::Running {
+            entry.set_state(match () {
+                () if self.is_blocked => ConnectionState::Blocked,
+                () if self.broker.alarms().any() => ConnectionState::Blocking,
+                () if self.is_in_flow => ConnectionState::Flow,
+                () => ConnectionState::Running,
+            });
+        }
+    }
+
+    /// Lets consumers go on that waited for the outbox to be written.
+    pub(crate) fn resume_parked(&mut self, work: &mut Work<'_>, parked: &[ConsumerKey]) {
+        let resumed: Vec<_> = {
+            let inner = self.shared.lock();
+            let source = |key: &ConsumerKey| {
+                let slot = inner.channels.get(key.channel)?.slots.get(key.slot as usize)?;
+                slot.is_live.then(|| slot.queue.clone().zip(slot.consumer)).flatten()
+            };
+            parked.iter().filter_map(source).collect()
+        };
+        work.resumed.extend(resumed);
+    }
+
+    /// Answers a synchronous method. The answer waits until the connection's earlier settlements
+    /// survive a crash: whoever saw it will not see a message again that it acknowledged before.
+    pub(crate) fn reply<'a>(&mut self, channel: u16, method: impl Into<Method<'a>>) {
+        self.shared.send(channel, method);
+        self.hold_for(self.settled);
+    }
+
+    /// Output waits until `lsn` is durable.
+    pub(crate) fn hold_for(&mut self, lsn: Lsn) {
+        if self.broker.durable() < lsn {
+            self.hold_until = self.hold_until.max(lsn);
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! What one turn collects before it touches a queue: publishes and settlements, by queue.
+
+use std::sync::Arc;
+
+use broker::{ConsumerId, QueueRef, Settle, Ticket, Turn};
+use message::Incoming;
+use smallvec::SmallVec;
+
+/// Most queues that publishes and settlements are collected for at a time.
+const BUCKETS_MAX: usize = 32;
+
+/// The queues of a route.
+pub(crate) type Queues = SmallVec<[QueueRef; 1]>;
+
+/// A turn of one connection. Messages are borrowed from the input.
+pub(crate) struct Work<'i> {
+    pub(crate) turn: Turn,
+    pub(crate) publishes: Publishes<'i>,
+    pub(crate) settlements: Settlements,
+    /// Consumers that waited for their channel's prefetch.
+    pub(crate) resumed: Vec<(QueueRef, ConsumerId)>,
+}
+
+impl Work<'_> {
+    pub(crate) fn new(turn: Turn) -> Self {
+        Self {
+            turn,
+            publishes: Publishes::default(),
+            settlements: Settlements::default(),
+            resumed: Vec::new(),
+        }
+    }
+}
+
+/// Whom to tell what became of a publish.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Origin {
+    pub(crate) channel: u16,
+    /// 0 when nobody waits for a confirm.
+    pub(crate) tag: u64,
+}
+
+/// Publishes that go to the same queues.
+#[derive(Default)]
+pub(crate) struct Bucket<'i> {
+    pub(crate) queues: Queues,
+    pub(crate) messages: Vec<Incoming<'i>>,
+    /// One for each message.
+    pub(crate) origins: Vec<Origin>,
+}
+
+/// Publishes of a turn that are not in their queues yet.
+///
+/// The order of publishes to one queue is kept: either all buckets have one queue each, or there is
+/// just one bucket.
+#[derive(Default)]
+pub(crate) struct Publishes<'i> {
+    pub(crate) buckets: SmallVec<[Bucket<'i>; 1]>,
+    last: usize,
+}
+
+impl<'i> Publishes<'i> {
+    /// Adds a publish; false when those collected have to reach their queues first.
+    pub(crate) fn add(
+        &mut self,
+        queues: &[QueueRef],
+        message: Incoming<'i>,
+        origin: Origin,
+    ) -> bool {
+        let Some(bucket) = self.bucket(queues) else { return false };
+        bucket.messages.push(message);
+        bucket.origins.push(origin);
+        true
+    }
+
+    fn bucket(&mut self, queues: &[QueueRef]) -> Option<&mut Bucket<'i>> {
+        let are_same = |bucket: &Bucket<'i>| {
+            bucket.queues.len() == queues.len()
+                && bucket.queues.iter().zip(queues).all(|(a, b)| Arc::ptr_eq(a, b))
+        };
+        if self.buckets.get(self.last).is_some_and(are_same) {
+            return self.buckets.get_mut(self.last);
+        }
+        if let Some(idx) = self.buckets.iter().position(are_same) {
+            self.last = idx;
+            return self.buckets.get_mut(idx);
+        }
+        let may_share = |it: &Bucket<'i>| it.queues.len() != 1 || queues.len() != 1;
+        if self.buckets.iter().any(may_share) || BUCKETS_MAX <= self.buckets.len() {
+            return None;
+        }
+        self.last = self.buckets.len();
+        self.buckets.push(Bucket { queues: queues.into(), ..Bucket::default() });
+        self.buckets.last_mut()
+    }
+}
+
+/// Settlements of one consumer's deliveries.
+pub(crate) struct Group {
+    channel: u16,
+    slot: u32,
+    pub(crate) how: Settle,
+    pub(crate) queue: QueueRef,
+    pub(crate) consumer: Option<ConsumerId>,
+    pub(crate) tickets: Vec<Ticket>,
+}
+
+/// Settlements of a turn that have not reached their queues yet, in their order.
+#[derive(Default)]
+pub(crate) struct Settlements {
+    pub(crate) groups: Vec<Group>,
+}
+
+impl Settlements {
+    /// Adds a delivery of `slot` on `channel`; `source` tells the slot's queue and consumer.
+    pub(crate) fn add(
+        &mut self,
+        channel: u16,
+        slot: u32,
+        how: Settle,
+        ticket: Ticket,
+        source: impl FnOnce() -> Option<(QueueRef, Option<ConsumerId>)>,
+    ) {
+        let is_same =
+            |group: &Group| group.channel == channel && group.slot == slot && group.how == how;
+        if let Some(group) = self.groups.iter_mut().rev().find(|group| is_same(group)) {
+            group.tickets.push(ticket);
+            return;
+        }
+        let Some((queue, consumer)) = source() else { return };
+        self.groups.push(Group { channel, slot, how, queue, consumer, tickets: vec![ticket] });
+    }
+}
