@@ -26,6 +26,8 @@ mod queue;
 mod refusal;
 mod state;
 mod stored;
+#[cfg(test)]
+mod testing;
 mod user;
 mod vhost;
 

@@ -130,3 +130,6 @@ impl State {
         Arc::clone(&self.last_arguments)
     }
 }
+
+#[cfg(test)]
+mod tests;

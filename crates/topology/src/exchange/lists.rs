@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::Binding;
+use super::Found;
+use crate::{Binding, Destination, QueueId};
 
 /// The end of a list.
 const NONE: u32 = u32::MAX;
@@ -11,7 +12,10 @@ const NONE: u32 = u32::MAX;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ListId(u32);
 
-/// Singly linked lists in one vector: 16 bytes per binding.
+/// Stands where a binding leads to an exchange: no log is that long.
+const NO_QUEUE: QueueId = QueueId(u64::MAX);
+
+/// Singly linked lists in one vector: 24 bytes per binding.
 #[derive(Debug, Default)]
 pub(super) struct BindingLists {
     slots: Vec<Slot>,
@@ -22,6 +26,8 @@ pub(super) struct BindingLists {
 struct Slot {
     /// None in a free slot.
     binding: Option<Arc<Binding>>,
+    /// The queue it leads to: spares a route the way through the binding to the queue's record.
+    queue: QueueId,
     next: u32,
 }
 
@@ -71,6 +77,19 @@ impl BindingLists {
         })
     }
 
+    /// Adds the destinations of a list.
+    pub(super) fn collect(&self, list: ListId, found: &mut Found<'_>) {
+        let mut current = list.0;
+        while let Some(slot) = self.slots.get(current as usize) {
+            if slot.queue != NO_QUEUE {
+                found.queues.push(slot.queue);
+            } else if let Some(binding) = &slot.binding {
+                found.add(&binding.destination);
+            }
+            current = slot.next;
+        }
+    }
+
     /// The first binding of a list.
     pub(super) fn first(&self, list: ListId) -> &Arc<Binding> {
         self.slots[list.0 as usize].binding.as_ref().expect("a list is never empty")
@@ -82,7 +101,11 @@ impl BindingLists {
     }
 
     fn slot(&mut self, binding: Arc<Binding>, next: u32) -> u32 {
-        let slot = Slot { binding: Some(binding), next };
+        let queue = match &binding.destination {
+            Destination::Queue(queue) => queue.id,
+            Destination::Exchange(_) => NO_QUEUE,
+        };
+        let slot = Slot { binding: Some(binding), queue, next };
         if let Some(idx) = self.free {
             let next_free = self.slots[idx as usize].next;
             self.free = (next_free != NONE).then_some(next_free);
@@ -95,7 +118,8 @@ impl BindingLists {
     }
 
     fn release(&mut self, idx: u32) {
-        self.slots[idx as usize] = Slot { binding: None, next: self.free.unwrap_or(NONE) };
+        let next = self.free.unwrap_or(NONE);
+        self.slots[idx as usize] = Slot { binding: None, queue: NO_QUEUE, next };
         self.free = Some(idx);
     }
 }

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hash, Hasher};
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::lists::{BindingLists, ListId};
 use super::{DependsOn, ExchangeType, Found, NewBinding, Routed, Routes};
 use crate::{Binding, Refusal};
@@ -34,15 +36,38 @@ struct Topic {
     free_nodes: Vec<NodeId>,
     lists: BindingLists,
     hashers: [ahash::RandomState; 2],
+    star: WordHash,
+    hash: WordHash,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct NodeId(u32);
 
+/// A word, hashed with two keys.
+#[derive(Clone, Copy, Debug)]
+struct WordHash([u64; 2]);
+
 /// 96 bits of keyed hashes of a node and a word. They stand for the word itself: a million edges
 /// have two alike once in 10^17 exchanges.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Edge([u32; 3]);
+
+impl Edge {
+    fn new(node: NodeId, WordHash([a, b]): WordHash) -> Self {
+        // Odd constants of the golden ratio and of the square root of 3: they only have to differ.
+        let (a, b) = (mix(a, node, 0x9e37_79b9_7f4a_7c15), mix(b, node, 0xbb67_ae85_84ca_a73b));
+        #[expect(clippy::cast_possible_truncation, reason = "parts of a hash")]
+        Self([(a >> 32) as u32, a as u32, b as u32])
+    }
+}
+
+/// Both halves of a long product, so that every bit of the operands tells.
+#[expect(clippy::cast_possible_truncation, reason = "halves of a product")]
+fn mix(word: u64, node: NodeId, constant: u64) -> u64 {
+    let node = u64::from(node.0).wrapping_add(1).wrapping_mul(constant);
+    let product = u128::from(word ^ node) * u128::from(constant);
+    (product >> 64) as u64 ^ product as u64
+}
 
 impl Hash for Edge {
     fn hash<H: Hasher>(&self, state: &mut H) {
@@ -55,8 +80,12 @@ impl Hash for Edge {
 #[derive(Clone, Copy, Debug)]
 enum Target {
     Node(NodeId),
-    List(ListId),
+    /// To bindings with one key. Whether the path spells all of it: then nothing is left to compare.
+    List(ListId, Whole),
 }
+
+/// Whether a path spells a whole key.
+type Whole = bool;
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Node {
@@ -68,14 +97,21 @@ struct Node {
     has_hash: bool,
 }
 
+fn word_hash([a, b]: &[ahash::RandomState; 2], word: &[u8]) -> WordHash {
+    WordHash([a.hash_one(word), b.hash_one(word)])
+}
+
 impl Default for Topic {
     fn default() -> Self {
+        let hashers = [ahash::RandomState::new(), ahash::RandomState::new()];
         Self {
+            star: word_hash(&hashers, b"*"),
+            hash: word_hash(&hashers, b"#"),
+            hashers,
             edges: HashMap::default(),
             nodes: vec![Node::default()],
             free_nodes: Vec::new(),
             lists: BindingLists::default(),
-            hashers: [ahash::RandomState::new(), ahash::RandomState::new()],
         }
     }
 }
@@ -95,10 +131,11 @@ impl Routes for Topic {
             match self.edges.get(&edge).copied() {
                 None => {
                     let list = self.lists.start(Arc::clone(binding));
-                    self.insert_edge(node, word, edge, Target::List(list));
+                    let target = Target::List(list, words.is_at_end());
+                    self.insert_edge(node, word, edge, target);
                     return;
                 }
-                Some(Target::List(list)) => {
+                Some(Target::List(list, _)) => {
                     if self.lists.first(list).key == binding.key {
                         self.lists.push(list, Arc::clone(binding));
                         return;
@@ -121,10 +158,10 @@ impl Routes for Topic {
                     path.push((node, word, edge));
                     node = next;
                 }
-                Some(Target::List(list)) => {
+                Some(Target::List(list, whole)) => {
                     match self.lists.remove(list, binding) {
                         Some(list) => {
-                            self.edges.insert(edge, Target::List(list));
+                            self.edges.insert(edge, Target::List(list, whole));
                         }
                         None => {
                             self.remove_edge(node, word, edge);
@@ -142,7 +179,8 @@ impl Routes for Topic {
 
     fn route(&self, routed: &Routed<'_>, found: &mut Found<'_>) {
         for key in routed.routing_keys {
-            let words: smallvec::SmallVec<[&[u8]; 16]> = Words::of(key).collect();
+            let words = Words::of(key).map(|word| (word, word_hash(&self.hashers, word)));
+            let words: SmallVec<[_; 16]> = words.collect();
             Matching { topic: self, words: &words, found }.visit(ROOT, 0);
         }
     }
@@ -154,10 +192,7 @@ impl Routes for Topic {
 
 impl Topic {
     fn edge(&self, node: NodeId, word: &[u8]) -> Edge {
-        let [a, b] = &self.hashers;
-        let (a, b) = (a.hash_one((node.0, word)), b.hash_one((node.0, word)));
-        #[expect(clippy::cast_possible_truncation, reason = "halves of a hash")]
-        Edge([(a >> 32) as u32, a as u32, b as u32])
+        Edge::new(node, word_hash(&self.hashers, word))
     }
 
     fn insert_edge(&mut self, node: NodeId, word: &[u8], edge: Edge, target: Target) {
@@ -195,11 +230,12 @@ impl Topic {
         let node = self.new_node();
         self.edges.insert(edge, Target::Node(node));
         let first = Arc::clone(self.lists.first(list));
-        match Words::of(first.key.as_bytes()).nth(depth) {
+        let mut words = Words::of(first.key.as_bytes());
+        match words.nth(depth) {
             None => self.nodes[node.0 as usize].end = Some(list),
             Some(word) => {
                 let below = self.edge(node, word);
-                self.insert_edge(node, word, below, Target::List(list));
+                self.insert_edge(node, word, below, Target::List(list, words.is_at_end()));
             }
         }
         node
@@ -229,7 +265,7 @@ impl Topic {
 /// One walk through the trie.
 struct Matching<'a, 'b> {
     topic: &'a Topic,
-    words: &'a [&'a [u8]],
+    words: &'a [(&'a [u8], WordHash)],
     found: &'a mut Found<'b>,
 }
 
@@ -245,12 +281,12 @@ impl Matching<'_, '_> {
         if edges == 0 {
             return;
         }
-        if let Some(word) = self.words.get(idx) {
+        if let Some((word, hash)) = self.words.get(idx) {
             if !matches!(*word, b"*" | b"#") {
-                self.follow(node, word, idx + 1);
+                self.follow(node, *hash, idx + 1);
             }
             if has_star {
-                self.follow(node, b"*", idx + 1);
+                self.follow(node, self.topic.star, idx + 1);
             }
         }
         if has_hash {
@@ -258,19 +294,25 @@ impl Matching<'_, '_> {
         }
     }
 
-    fn follow(&mut self, node: NodeId, word: &[u8], idx: usize) {
-        match self.topic.edges.get(&self.topic.edge(node, word)) {
+    fn follow(&mut self, node: NodeId, word: WordHash, idx: usize) {
+        match self.topic.edges.get(&Edge::new(node, word)) {
             None => {}
-            Some(Target::List(list)) => self.collect(*list),
+            Some(Target::List(list, true)) => {
+                if idx == self.words.len() {
+                    self.collect(*list);
+                }
+            }
+            Some(Target::List(list, false)) => self.collect_matching(*list),
             Some(Target::Node(node)) => self.visit(*node, idx),
         }
     }
 
     /// `#` may stand for any number of the words that are left.
     fn follow_hash(&mut self, node: NodeId, idx: usize) {
-        match self.topic.edges.get(&self.topic.edge(node, b"#")) {
+        match self.topic.edges.get(&Edge::new(node, self.topic.hash)) {
             None => {}
-            Some(Target::List(list)) => self.collect(*list),
+            Some(Target::List(list, true)) => self.collect(*list),
+            Some(Target::List(list, false)) => self.collect_matching(*list),
             Some(Target::Node(node)) => {
                 for idx in idx..=self.words.len() {
                     self.visit(*node, idx);
@@ -280,35 +322,28 @@ impl Matching<'_, '_> {
     }
 
     fn collect(&mut self, list: ListId) {
-        let mut bindings = self.topic.lists.iter(list).peekable();
-        let Some(first) = bindings.peek() else { return };
-        if !matches(first.key.as_bytes(), self.words) {
-            return;
-        }
-        for binding in bindings {
-            self.found.add(&binding.destination);
+        self.topic.lists.collect(list, self.found);
+    }
+
+    fn collect_matching(&mut self, list: ListId) {
+        let key = &self.topic.lists.first(list).key;
+        if matches(Words::of(key.as_bytes()), self.words) {
+            self.collect(list);
         }
     }
 }
 
 /// Whether a whole binding key matches the words of a routing key.
-fn matches(key: &[u8], words: &[&[u8]]) -> bool {
-    matches_words(Words::of(key), words)
-}
-
-fn matches_words(mut pattern: Words<'_>, mut words: &[&[u8]]) -> bool {
+fn matches(mut pattern: Words<'_>, mut words: &[(&[u8], WordHash)]) -> bool {
     loop {
         match pattern.next() {
             None => return words.is_empty(),
             Some(b"#") => {
-                if pattern.is_at_end() {
-                    return true;
-                }
-                return (0..=words.len())
-                    .any(|skip| matches_words(pattern.clone(), &words[skip..]));
+                return pattern.is_at_end()
+                    || (0..=words.len()).any(|skip| matches(pattern.clone(), &words[skip..]));
             }
             Some(word) => match words.split_first() {
-                Some((first, rest)) if word == b"*" || word == *first => words = rest,
+                Some(((first, _), rest)) if word == b"*" || word == *first => words = rest,
                 _ => return false,
             },
         }

@@ -312,3 +312,6 @@ fn check_max_age(value: &FieldValue, _: &FieldTable) -> Result<(), String> {
     }
     Err("invalid_max_age".to_owned())
 }
+
+#[cfg(test)]
+mod tests;

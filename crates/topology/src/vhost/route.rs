@@ -106,3 +106,6 @@ impl Vhost {
         false
     }
 }
+
+#[cfg(test)]
+mod tests;
