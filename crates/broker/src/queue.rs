@@ -353,14 +353,16 @@ impl Queue {
         // Taken or not, the record is still there: it is what the ticket names.
         self.messages.update_flags(ticket, UNACKED, 0);
         let Some(found) = self.messages.taken(ticket) else { return };
-        let is_journaled = self.journal.as_ref().is_some_and(|journal| journal.holds(header));
+        // Even what was published in this very turn is journaled first: its publisher may get a
+        // confirm before the copy is safe.
+        let is_kept = header.is(PERSISTENT);
         fx.dead_letters.push(DeadLetter {
             image: found.message().to_image(),
             reason,
             history: history_of(header),
-            ticket: is_journaled.then_some(ticket),
+            ticket: is_kept.then_some(ticket),
         });
-        if !is_journaled {
+        if !is_kept {
             return self.finish(ticket, header, fx);
         }
         self.persistent -= 1;

@@ -23,6 +23,8 @@ pub struct Consumer {
     pub mailbox: MailboxRef,
     /// The name its connection knows it by.
     pub key: ConsumerKey,
+    /// Node-wide id of its channel, for listings.
+    pub channel: u64,
     /// The consumer tag, for listings.
     pub tag: Arc<str>,
     /// Deliveries count as acknowledged at once; the prefetch count does not apply.

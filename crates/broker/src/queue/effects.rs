@@ -8,7 +8,7 @@ use super::level::CHUNK_MAX;
 /// Buffers kept for reuse per [`Effects`]: 512 KB.
 const POOLED_BUFFERS_MAX: usize = 8;
 /// Below this a fresh allocation is taken, so that a nearly empty queue does not sit on 64 KB.
-const POOLED_FROM: usize = 4096;
+const POOLED_FROM: usize = CHUNK_MAX / 16;
 
 /// What a turn on a queue wants done, besides the deliveries themselves.
 ///

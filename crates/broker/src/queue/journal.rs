@@ -30,17 +30,22 @@ pub(super) const CLOSED: u8 = 4;
 
 /// With nothing left to keep, the log is cleared once this much was written to it: not on every
 /// drain, for a queue that swings between none and one message would clear all the time.
-const CLEAR_BYTES: u64 = 64 * 1024;
-const CLEAR_ENTRIES: u64 = 1000;
+const CLEAR_BYTES: u64 = small_in_tests(64 * 1024, 2048);
+const CLEAR_ENTRIES: u64 = small_in_tests(1000, 16);
 /// A dead prefix is reported when it is at least this long.
-const COMPACT_BYTES: u64 = 256 * 1024;
-const COMPACT_ENTRIES: u64 = 64;
+const COMPACT_BYTES: u64 = small_in_tests(256 * 1024, 512);
+const COMPACT_ENTRIES: u64 = small_in_tests(64, 4);
 /// Dead bytes the log may hold before live messages are written again behind them.
-const GARBAGE_BYTES_MAX: u64 = 4 * 1024 * 1024;
+const GARBAGE_BYTES_MAX: u64 = small_in_tests(4 * 1024 * 1024, 1024);
 const GARBAGE_PER_LIVE_BYTE_MAX: u64 = 4;
 /// How much one turn writes again, and looks at, at most.
-const SWEEP_BYTES_MAX: usize = 256 * 1024;
-const SWEEP_RECORDS_MAX: usize = 8192;
+const SWEEP_BYTES_MAX: usize = small_in_tests(256 * 1024, 256) as usize;
+const SWEEP_RECORDS_MAX: usize = small_in_tests(8192, 16) as usize;
+
+/// Tests reach the limits with a few operations.
+const fn small_in_tests(usual: u64, in_tests: u64) -> u64 {
+    if cfg!(test) { in_tests } else { usual }
+}
 
 /// Positions `first..end`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,18 +84,18 @@ struct Sweep {
 
 #[derive(Debug)]
 pub(super) struct Journal {
-    pub(super) next_index: u64,
+    next_index: u64,
     /// Number of the first of `entries`: no older one holds anything live.
-    pub(super) base_index: u64,
+    base_index: u64,
     /// Every entry from `base_index` up to `next_index`.
-    pub(super) entries: VecDeque<EntryUse>,
+    entries: VecDeque<EntryUse>,
     /// Live records in the log, and their bytes.
     pub(super) live: u64,
     pub(super) live_bytes: u64,
     /// Bytes of `entries`.
-    pub(super) log_bytes: u64,
+    log_bytes: u64,
     /// Messages below this seq were offered to the log; those that are persistent lie in it.
-    pub(super) journaled_below: u64,
+    journaled_below: u64,
     pub(super) mark: Mark,
     pub(super) mark_index: u64,
     /// Settled since the last entry.
@@ -121,6 +126,23 @@ impl Journal {
             compacted_bytes: 0,
             sweep: None,
         }
+    }
+
+    /// The journal of a log with these entries. Who finds live records in it counts them.
+    pub(super) fn restored(base_index: u64, entries: VecDeque<EntryUse>, next_seq: u64) -> Self {
+        let bytes = entries.iter().map(|entry| u64::from(entry.bytes)).sum();
+        Self {
+            next_index: base_index + entries.len() as u64,
+            log_bytes: bytes,
+            written_bytes: bytes,
+            written_entries: entries.len() as u64,
+            entries,
+            ..Self::new(base_index, next_seq)
+        }
+    }
+
+    pub(super) fn log_bytes(&self) -> u64 {
+        self.log_bytes
     }
 
     /// The log holds this record.

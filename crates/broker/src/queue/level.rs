@@ -13,12 +13,13 @@ use message::MessageRef;
 use super::effects::BufferPool;
 use super::record::{self, DEAD, Header, SHARED, SHARED_BODY_MIN, SHARED_MESSAGE_MIN};
 
-/// Capacity of a full-grown chunk. A queue's first chunks are smaller.
-pub(super) const CHUNK_MAX: usize = 64 * 1024;
-const CHUNK_MIN: usize = 1024;
+/// Capacity of a full-grown chunk. A queue's first chunks are smaller. (All are small in tests, so
+/// that a few messages fill several.)
+pub(super) const CHUNK_MAX: usize = if cfg!(test) { 1024 } else { 64 * 1024 };
+const CHUNK_MIN: usize = if cfg!(test) { 128 } else { 1024 };
 /// A drained queue keeps its last chunk up to this capacity, so that one message now and then
 /// does not cost an allocation each.
-const CHUNK_KEPT_MAX: usize = 4096;
+const CHUNK_KEPT_MAX: usize = if cfg!(test) { 256 } else { 4096 };
 
 /// Where a record starts. Chunk numbers wrap around.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -136,7 +137,7 @@ impl Level {
             chunk.bytes.extend_from_slice(message.properties);
             chunk.bytes.extend_from_slice(message.body);
         }
-        chunk.live += 1;
+        chunk.live += u32::from(has_room);
         self.tail_ready += 1;
     }
 
@@ -145,7 +146,9 @@ impl Level {
         let capacity = expected.next_power_of_two().max(previous * 2).clamp(CHUNK_MIN, CHUNK_MAX);
         // An emptied last chunk is only freed once it is not the last any more.
         let emptied = self.chunks.back().is_some_and(|c| c.live == 0).then(|| self.end().chunk);
-        self.chunks.push_back(Chunk { bytes: pool.take(capacity.max(len)), ..Chunk::default() });
+        let bytes = pool.take(capacity.max(len));
+        // Counts the record that is about to be appended: an empty chunk would be freed at once.
+        self.chunks.push_back(Chunk { bytes, live: 1, ..Chunk::default() });
         if let Some(chunk) = emptied {
             self.release(chunk, pool);
         }
@@ -208,7 +211,7 @@ impl Level {
         let (place, header) = (found.place, found.header);
         self.cursor = after(place, &header);
         self.tail_ready -= 1;
-        self.taken_below = header.seq + 1;
+        self.taken_below = self.taken_below.max(header.seq + 1);
         Some((place, header))
     }
 

@@ -20,6 +20,8 @@ use super::{Queue, varint};
 const ARENA_BYTES: usize = 1 << 20;
 /// Entries that may be missing between two. More means that the numbers are not right.
 const GAP_MAX: u64 = 1 << 24;
+/// A seq shares a `u64` with the level in tickets; what is far from that was never written.
+const SEQ_END: u64 = 1 << 55;
 
 /// What is wrong with an entry of a journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -114,6 +116,11 @@ impl Recovery {
             self.settle(*range);
         }
         if let Some(mark) = parsed.mark {
+            if let Mark::Closed(levels) = &mark {
+                // Transient messages had seqs, too: new ones must not look as if taken.
+                let taken_below = levels.iter().map(|&(_, taken_below)| taken_below).max();
+                self.next_seq = self.next_seq.max(taken_below.unwrap_or(0));
+            }
             self.mark = mark;
             self.mark_index = index;
         }
@@ -224,11 +231,10 @@ impl Recovery {
         if self.entries.is_empty() {
             return queue;
         }
-        let mut journal = Journal::new(self.base_index, self.next_seq);
-        journal.next_index = self.base_index + self.entries.len() as u64;
-        journal.log_bytes = self.entries.iter().map(|entry| u64::from(entry.bytes)).sum();
+        let entries = std::mem::take(&mut self.entries);
+        let mut journal = Journal::restored(self.base_index, entries, self.next_seq);
         self.set_taken_below(&mut queue.messages);
-        let expected = (journal.log_bytes as usize).min(CHUNK_MAX);
+        let expected = (journal.log_bytes() as usize).min(CHUNK_MAX);
         let mut pool = BufferPool::default();
         for staged in self.take_staged() {
             let mut header = self.header(staged);
@@ -256,7 +262,6 @@ impl Recovery {
                 level.taken_below = self.next_seq;
             }
         }
-        journal.entries = self.entries;
         (journal.mark, journal.mark_index) = (self.mark, self.mark_index);
         queue.journal = Some(Box::new(journal));
         queue
@@ -325,8 +330,7 @@ fn parse_records<'a>(
         let header = Header::read(records, 0).ok_or(Damaged::Truncated)?;
         let len = header.len_in_journal();
         let raw = records.split_off(..len).ok_or(Damaged::Truncated)?;
-        // The seq shares a u64 with the level in tickets.
-        if header.seq == 0 || 1 << 56 <= header.seq {
+        if header.seq == 0 || SEQ_END <= header.seq {
             return Err(Damaged::OutOfRange);
         }
         out.push((header, raw));
@@ -342,7 +346,7 @@ fn parse_settled(bytes: &mut &[u8], out: &mut Vec<SeqRange>) -> Result<(), Damag
         let more = varint::read(bytes).ok_or(Damaged::Truncated)?;
         let first = previous.checked_add_signed(step).ok_or(Damaged::OutOfRange)?;
         let end = first.checked_add(more).and_then(|last| last.checked_add(1));
-        let end = end.filter(|&end| end <= 1 << 56).ok_or(Damaged::OutOfRange)?;
+        let end = end.filter(|&end| end <= SEQ_END).ok_or(Damaged::OutOfRange)?;
         out.push(SeqRange { first, end });
         previous = end;
     }
@@ -355,6 +359,9 @@ fn parse_closed(bytes: &mut &[u8]) -> Result<Mark, Damaged> {
     for _ in 0..count {
         let level = *bytes.split_off_first().ok_or(Damaged::Truncated)?;
         let taken_below = varint::read(bytes).ok_or(Damaged::Truncated)?;
+        if SEQ_END < taken_below {
+            return Err(Damaged::OutOfRange);
+        }
         levels.push((level, taken_below));
     }
     Ok(Mark::Closed(levels))

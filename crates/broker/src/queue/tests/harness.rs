@@ -1,0 +1,293 @@
+//! Drives a queue as the hub does, with a log in memory.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use field_table::FieldTable;
+use message::{Incoming, MessageRef};
+use stdx::Timestamp;
+use topology::{QueueId, QueueKind, QueueRecord, QueueSettings};
+
+use crate::QueueRef;
+use crate::mailbox::{ConsumerKey, Event, Intake, Mailbox, MailboxRef};
+use crate::queue::{
+    Batch, ConsumeRefusal, Consumer, ConsumerId, DeadLetter, Effects, Queue, Settle, Ticket,
+};
+
+struct NoMailbox;
+
+impl Mailbox for NoMailbox {
+    fn deliver_reply(&self, _key: ConsumerKey, _message: &message::MessageRef<'_>) -> bool {
+        false
+    }
+
+    fn deliver(&self, _: ConsumerKey, _: &QueueRef, _: &Batch<'_>) -> Intake {
+        Intake { taken: 0, is_full: true }
+    }
+    fn post(&self, _: Event) {}
+    fn wake(&self) {}
+}
+
+/// What was done to the log, in order.
+#[derive(Clone, Debug)]
+pub(super) enum LogStep {
+    Append(u64, Vec<u8>),
+    Compact(u64),
+    Clear,
+}
+
+/// What came out of a queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Seen {
+    Delivered { to: u64, body: Vec<u8>, is_redelivered: bool, is_no_ack: bool },
+    Got { body: Vec<u8>, is_redelivered: bool, remaining: u64 },
+    GotNothing,
+    Rejected(u32),
+    Dead { body: Vec<u8>, reason: &'static str, has_failed: bool },
+    Unused,
+    Expired,
+}
+
+/// One message for the test to publish.
+#[derive(Clone, Debug)]
+pub(super) struct Outgoing {
+    pub(super) body: Vec<u8>,
+    pub(super) priority: u8,
+    pub(super) ttl_ms: Option<u64>,
+    pub(super) is_persistent: bool,
+}
+
+pub(super) struct Harness {
+    pub(super) queue: Queue,
+    pub(super) now: Timestamp,
+    pub(super) log: Vec<LogStep>,
+    pub(super) seen: Vec<Seen>,
+    /// Unsettled deliveries in order: consumer (0 for `get`), body, ticket.
+    pub(super) unacked: Vec<(u64, Vec<u8>, Ticket)>,
+    /// How many more messages a consumer's mailbox takes.
+    pub(super) room: BTreeMap<u64, usize>,
+    /// Dead letters whose tickets the queue still waits for.
+    pub(super) limbo: Vec<Ticket>,
+    record: Arc<QueueRecord>,
+    fx: Effects,
+}
+
+pub(super) fn record(
+    settings: QueueSettings,
+    durable: bool,
+    auto_delete: bool,
+) -> Arc<QueueRecord> {
+    Arc::new(QueueRecord {
+        id: QueueId(1),
+        vhost: "/".into(),
+        name: "q".into(),
+        kind: QueueKind::Classic,
+        durable,
+        auto_delete,
+        owner: None,
+        arguments: Arc::new(FieldTable::default()),
+        settings,
+    })
+}
+
+impl Harness {
+    pub(super) fn new(record: Arc<QueueRecord>) -> Self {
+        let now = Timestamp(1_000_000);
+        Self {
+            queue: Queue::new(record.clone(), now),
+            now,
+            log: Vec::new(),
+            seen: Vec::new(),
+            unacked: Vec::new(),
+            room: BTreeMap::new(),
+            limbo: Vec::new(),
+            record,
+            fx: Effects::default(),
+        }
+    }
+
+    pub(super) fn publish(&mut self, batch: &[Outgoing]) {
+        let incoming: Vec<Incoming<'_>> = batch
+            .iter()
+            .map(|it| Incoming {
+                message: MessageRef {
+                    exchange: b"",
+                    routing_key: b"q",
+                    properties: &[0, 0],
+                    body: &it.body,
+                    image: None,
+                },
+                is_persistent: it.is_persistent,
+                priority: it.priority,
+                ttl_ms: it.ttl_ms,
+                history: Default::default(),
+            })
+            .collect();
+        self.queue.publish(self.now, &incoming, &mut self.fx);
+        self.end_turn();
+    }
+
+    pub(super) fn consume(&mut self, consumer: Consumer) -> Result<(), ConsumeRefusal> {
+        let result = self.queue.add_consumer(self.now, consumer, &mut self.fx);
+        self.end_turn();
+        result
+    }
+
+    pub(super) fn cancel(&mut self, id: u64) {
+        self.queue.remove_consumer(self.now, ConsumerId(id), &mut self.fx);
+        self.room.remove(&id);
+        self.end_turn();
+    }
+
+    /// Settles the given unacked deliveries of one consumer, by their place in `unacked`.
+    pub(super) fn settle(&mut self, mut at: Vec<usize>, how: Settle) {
+        at.sort_unstable();
+        let Some(&first) = at.first() else { return };
+        let id = self.unacked[first].0;
+        let tickets: Vec<Ticket> = at.iter().map(|&at| self.unacked[at].2).collect();
+        for at in at.into_iter().rev() {
+            self.unacked.remove(at);
+        }
+        let consumer = (id != 0).then_some(ConsumerId(id));
+        self.queue.settle(self.now, consumer, &tickets, how, &mut self.fx);
+        self.end_turn();
+    }
+
+    pub(super) fn get(&mut self, is_no_ack: bool) {
+        let seen = match self.queue.get(self.now, is_no_ack, &mut self.fx) {
+            None => Seen::GotNothing,
+            Some(got) => {
+                let body = got.delivery.message.body.to_vec();
+                if !is_no_ack {
+                    self.unacked.push((0, body.clone(), got.delivery.ticket));
+                }
+                let is_redelivered = got.delivery.is_redelivered;
+                Seen::Got { body, is_redelivered, remaining: got.remaining }
+            }
+        };
+        self.seen.push(seen);
+        self.end_turn();
+    }
+
+    pub(super) fn resume(&mut self, id: u64, room: usize) {
+        self.room.insert(id, room);
+        self.queue.resume(ConsumerId(id));
+        self.end_turn();
+    }
+
+    pub(super) fn tick(&mut self, ms: u64) {
+        self.now = self.now.plus_ms(ms);
+        if self.queue.poll_timeout().is_some_and(|at| at <= self.now) {
+            self.queue.handle_timeout(self.now, &mut self.fx);
+        }
+        self.end_turn();
+    }
+
+    pub(super) fn purge(&mut self) -> u64 {
+        let purged = self.queue.purge(self.now, &mut self.fx);
+        self.end_turn();
+        purged
+    }
+
+    /// The copies of dead letters are published.
+    pub(super) fn forget(&mut self) {
+        let tickets = std::mem::take(&mut self.limbo);
+        self.queue.forget(&tickets, &mut self.fx);
+        self.end_turn();
+    }
+
+    fn end_turn(&mut self) {
+        while let Some(batch) = self.queue.next_batch(self.now, &mut self.fx) {
+            let id = batch.consumer_id().0;
+            let room = self.room.entry(id).or_insert(usize::MAX);
+            let taken = batch.len().min(*room);
+            *room = room.saturating_sub(taken);
+            let is_full = *room == 0;
+            for delivery in batch.iter().take(taken) {
+                let body = delivery.message.body.to_vec();
+                if !batch.is_no_ack() {
+                    self.unacked.push((id, body.clone(), delivery.ticket));
+                }
+                let (is_redelivered, is_no_ack) = (delivery.is_redelivered, batch.is_no_ack());
+                self.seen.push(Seen::Delivered { to: id, body, is_redelivered, is_no_ack });
+            }
+            self.queue.commit_batch(self.now, taken, is_full, &mut self.fx);
+        }
+        self.queue.take_journal(&mut self.fx);
+        self.carry_out();
+    }
+
+    fn carry_out(&mut self) {
+        let fx = &mut self.fx;
+        if !fx.journal.is_empty() {
+            self.log.push(LogStep::Append(fx.journal_index, fx.journal.clone()));
+        }
+        self.log.extend(fx.compact_to.map(LogStep::Compact));
+        if fx.clear_journal {
+            assert!(fx.journal.is_empty());
+            self.log.push(LogStep::Clear);
+        }
+        self.seen.extend(fx.rejected.iter().map(|&index| Seen::Rejected(index)));
+        for DeadLetter { image, reason, history, ticket } in &fx.dead_letters {
+            let body = image.as_ref().body.to_vec();
+            let (reason, has_failed) = (reason.as_str(), history.has_failed);
+            self.seen.push(Seen::Dead { body, reason, has_failed });
+            self.limbo.extend(*ticket);
+        }
+        self.seen.extend(fx.is_unused.then_some(Seen::Unused));
+        self.seen.extend(fx.is_expired.then_some(Seen::Expired));
+        fx.clear();
+    }
+
+    /// Stops in order and starts again.
+    pub(super) fn restart_clean(&mut self) {
+        self.queue.seal(&mut self.fx);
+        self.carry_out();
+        self.recover(self.log.len(), true);
+    }
+
+    /// Starts again from the first `kept` steps of the log.
+    pub(super) fn recover(&mut self, kept: usize, is_clean: bool) {
+        self.log.truncate(kept);
+        let mut recovery = Queue::recover(self.record.clone(), self.now);
+        for (index, entry) in entries(&self.log) {
+            recovery.entry(index, &entry).expect("an entry that was written");
+        }
+        self.queue = recovery.finish(is_clean);
+        self.unacked.clear();
+        self.limbo.clear();
+        self.room.clear();
+        self.end_turn();
+    }
+}
+
+/// The entries that a log holds after these steps.
+pub(super) fn entries(log: &[LogStep]) -> BTreeMap<u64, Vec<u8>> {
+    let mut entries = BTreeMap::new();
+    for step in log {
+        match step {
+            LogStep::Append(index, entry) => {
+                entries.insert(*index, entry.clone());
+            }
+            LogStep::Compact(to) => entries = entries.split_off(to),
+            LogStep::Clear => entries.clear(),
+        }
+    }
+    entries
+}
+
+pub(super) fn consumer(id: u64) -> Consumer {
+    let mailbox: MailboxRef = Arc::new(NoMailbox);
+    Consumer {
+        id: ConsumerId(id),
+        mailbox,
+        key: ConsumerKey { channel: 1, slot: id as u32 },
+        channel: 1,
+        tag: format!("c{id}").into(),
+        is_no_ack: false,
+        prefetch: 0,
+        priority: 0,
+        is_exclusive: false,
+        arguments: FieldTable::default(),
+    }
+}
