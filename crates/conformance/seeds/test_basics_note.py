@@ -35,8 +35,13 @@ def test_hello_world_in_either_order():
 def test_tasks_go_to_the_workers_in_turn():
     declare = "channel.queue_declare(queue='hello')"
     worker = ["-c", CONNECT, "-c", declare, "1/acknowledge.py", "-c", SERVE]
-    with together(*worker) as one, together(*worker) as two:
+    with together(*worker) as one:
         one.expect("Waiting")
+        give_tasks(one, worker)
+
+
+def give_tasks(one, worker):
+    with together(*worker) as two:
         two.expect("Waiting")
         publish = "channel.basic_publish(exchange='', routing_key='hello', body=message)\nconnection.close()"
         words = ["First", "Second", "Third", "Fourth", "Fifth"]
