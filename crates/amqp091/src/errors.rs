@@ -26,10 +26,10 @@ impl Failure {
         Self { code, text: code.name().to_owned(), method: MethodId::NONE }
     }
 
-    /// Blames a method, unless one is blamed already.
+    /// Blames a method, unless one is blamed already or RabbitMQ fell over its own feet.
     #[must_use]
     pub(crate) fn of(mut self, method: MethodId) -> Self {
-        if self.method == MethodId::NONE {
+        if self.method == MethodId::NONE && self.text != self.code.name() {
             self.method = method;
         }
         self

@@ -18,6 +18,8 @@ pub(crate) struct Heartbeat {
     interval_ms: u64,
     next_send: Timestamp,
     next_look: Timestamp,
+    /// RabbitMQ sends the first heartbeat whatever else it sent.
+    is_first: bool,
     has_sent: bool,
     has_received: bool,
     looks_in_vain: u8,
@@ -31,6 +33,7 @@ impl Heartbeat {
             interval_ms,
             next_send: now.plus_ms(interval_ms / 2),
             next_look: now.plus_ms(interval_ms),
+            is_first: true,
             has_sent: false,
             // The frames that negotiated the heartbeat count as traffic of the first interval.
             has_received: true,
@@ -60,7 +63,8 @@ impl Heartbeat {
             return beat;
         }
         if self.next_send <= now {
-            beat.is_due = !self.has_sent;
+            beat.is_due = self.is_first || !self.has_sent;
+            self.is_first = false;
             self.has_sent = false;
             self.next_send = now.plus_ms(self.interval_ms / 2);
         }

@@ -29,4 +29,7 @@ mod turn;
 mod unacked;
 mod work;
 
+#[cfg(test)]
+mod tests;
+
 pub use connection::{Connection, Peer};

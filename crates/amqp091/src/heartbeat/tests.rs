@@ -22,9 +22,10 @@ fn a_silent_client_is_dropped_after_three_intervals_as_by_rabbitmq() {
 #[test]
 fn traffic_counts_as_a_heartbeat() {
     let mut heartbeat = Heartbeat::start(Timestamp(0), 2);
+    assert!(heartbeat.handle_timeout(Timestamp(1000), false).is_due);
     heartbeat.sent();
-    assert_eq!(heartbeat.handle_timeout(Timestamp(1000), false), Beat::default());
-    assert!(heartbeat.handle_timeout(Timestamp(2000), false).is_due);
+    assert_eq!(heartbeat.handle_timeout(Timestamp(2000), false), Beat::default());
+    assert!(heartbeat.handle_timeout(Timestamp(3000), false).is_due);
     heartbeat.received();
     let (missed_at, _) = until_missed(&mut heartbeat);
     assert_eq!(missed_at, 8000);

@@ -1,0 +1,6 @@
+//! Transcripts: what a client sends, what it is told. The broker is real, the journal is in memory.
+
+mod basics;
+mod errors;
+mod kit;
+mod pacing;

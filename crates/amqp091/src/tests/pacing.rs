@@ -1,0 +1,145 @@
+//! Time, durability and alarms: what waits for what.
+
+use amqp091_codec::{BasicProperties, ConnectionOpen};
+use broker::Alarms;
+use expect_test::expect;
+use field_table::FieldTable;
+
+use super::kit::{Client, broker, slow_broker};
+
+fn persistent() -> BasicProperties {
+    BasicProperties { delivery_mode: Some(2), ..BasicProperties::default() }
+}
+
+#[test]
+fn confirms_wait_for_the_journal() {
+    let (broker, journal) = slow_broker();
+    let mut client = Client::open(&broker);
+    client.declare_with("q", FieldTable::new());
+    client.select_confirms();
+    client.publish_with("", "q", &persistent(), false, "a");
+    client.publish("", "nowhere", "waits for those before it");
+    expect![""].assert_eq(&client.said());
+    journal.sync();
+    expect![[r#"
+        1: basic.ack delivery_tag: 2, multiple: true
+    "#]]
+    .assert_eq(&client.said());
+}
+
+#[test]
+fn answers_wait_for_earlier_settlements() {
+    let (broker, journal) = slow_broker();
+    let mut client = Client::open(&broker);
+    client.declare_with("q", FieldTable::new());
+    client.publish_with("", "q", &persistent(), false, "a");
+    client.get("q", false);
+    journal.sync();
+    client.said();
+    client.ack(1, false);
+    client.declare_with("q", FieldTable::new());
+    expect![""].assert_eq(&client.said());
+    journal.sync();
+    expect![[r#"
+        1: queue.declare_ok queue: "q", message_count: 0, consumer_count: 0
+    "#]]
+    .assert_eq(&client.said());
+}
+
+#[test]
+fn alarms_stop_publishers_and_nobody_else() {
+    let broker = broker();
+    let mut publisher = Client::open(&broker);
+    let mut consumer = Client::open(&broker);
+    consumer.declare("q");
+    consumer.consume("q", "c", true);
+    broker.set_alarm(Alarms::MEMORY, true);
+    consumer.said();
+    publisher.publish("", "q", "one");
+    publisher.publish("", "q", "two");
+    expect![[r#"
+        0: connection.blocked reason: "low on memory"
+        (paused)
+    "#]]
+    .assert_eq(&publisher.said());
+    expect![[r#"
+        1: deliver c #1 "" "q"
+           -
+           "one"
+    "#]]
+    .assert_eq(&consumer.said());
+    broker.set_alarm(Alarms::DISK, true);
+    broker.set_alarm(Alarms::MEMORY, false);
+    expect![[r#"
+        (paused)
+    "#]]
+    .assert_eq(&publisher.said());
+    broker.set_alarm(Alarms::DISK, false);
+    expect![[r#"
+        0: connection.unblocked
+    "#]]
+    .assert_eq(&publisher.said());
+    expect![[r#"
+        1: deliver c #2 "" "q"
+           -
+           "two"
+    "#]]
+    .assert_eq(&consumer.said());
+}
+
+#[test]
+fn a_handshake_has_ten_seconds() {
+    let broker = broker();
+    let mut client = Client::connect(&broker);
+    client.header();
+    client.said();
+    client.wait(9_999);
+    expect![""].assert_eq(&client.said());
+    client.wait(1);
+    expect![[r#"
+        (dropped)
+    "#]]
+    .assert_eq(&client.said());
+}
+
+#[test]
+fn silent_clients_are_dropped() {
+    let broker = broker();
+    let mut client = Client::connect(&broker);
+    client.header();
+    client.login("guest", "guest");
+    client.tune(1);
+    client.send(0, ConnectionOpen { virtual_host: "/", ..ConnectionOpen::default() });
+    client.said();
+    client.wait(2_999);
+    expect![[r#"
+        heartbeat
+        heartbeat
+        heartbeat
+        heartbeat
+        heartbeat
+    "#]]
+    .assert_eq(&client.said());
+    client.wait(1);
+    expect![[r#"
+        (dropped)
+    "#]]
+    .assert_eq(&client.said());
+}
+
+#[test]
+fn a_slow_reader_holds_no_more_than_an_outbox() {
+    let broker = broker();
+    let mut publisher = Client::open(&broker);
+    publisher.declare("q");
+    let body = "x".repeat(3_000);
+    for _ in 0..400 {
+        publisher.publish("", "q", &body);
+    }
+    let mut consumer = Client::open(&broker);
+    consumer.consume("q", "c", true);
+    let held = consumer.connection.shared.lock().out.len();
+    assert!((256 * 1024..320 * 1024).contains(&held), "{held}");
+    let delivered = consumer.said().matches("deliver c").count();
+    assert_eq!(delivered, 400);
+}
