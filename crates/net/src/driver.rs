@@ -39,6 +39,7 @@ where
         protocol,
         signal,
         carry: Vec::new(),
+        is_stalled: false,
         out: Outbox::default(),
         timer: None,
     };
@@ -52,6 +53,9 @@ struct Driver<S> {
     signal: Arc<Signal>,
     /// The front of a frame whose rest has not arrived.
     carry: Vec<u8>,
+    /// The protocol paused before it had taken all of `carry`: present it again when it goes on,
+    /// since nothing more may ever arrive.
+    is_stalled: bool,
     /// Taken from the protocol, not yet written.
     out: Outbox,
     timer: Option<(Timestamp, Pin<Box<Sleep>>)>,
@@ -103,6 +107,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                     Poll::Pending => Step::Idle,
                     Poll::Ready(_) => Step::Ended,
                 };
+            }
+            Status::Open if self.is_stalled => {
+                self.present_again(now);
+                has_progress = true;
             }
             Status::Open if self.out.len() < UNWRITTEN_MAX => match self.read(now, ctx) {
                 Ok(true) => has_progress = true,
@@ -185,7 +193,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         } else {
             READ_BUFFER_LEN
         };
-        let Self { socket, protocol, carry, .. } = self;
+        let Self { socket, protocol, carry, is_stalled, .. } = self;
         with_buffer(len, |buffer| {
             buffer[..carry.len()].copy_from_slice(carry);
             let mut space = ReadBuf::new(&mut buffer[carry.len()..]);
@@ -201,9 +209,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             let input = &buffer[..carry.len() + read];
             let consumed = protocol.handle_bytes(now, input);
             keep_rest(carry, &input[consumed..]);
+            *is_stalled = is_stalled_at(protocol.status(), carry);
             Ok(true)
         })
     }
+
+    /// A turn over bytes that were read before the protocol paused.
+    fn present_again(&mut self, now: Timestamp) {
+        let input = std::mem::take(&mut self.carry);
+        let consumed = self.protocol.handle_bytes(now, &input);
+        keep_rest(&mut self.carry, &input[consumed..]);
+        self.is_stalled = is_stalled_at(self.protocol.status(), &self.carry);
+    }
+}
+
+fn is_stalled_at(status: Status, carry: &[u8]) -> bool {
+    status == Status::Paused && !carry.is_empty()
 }
 
 /// Keeps what was not consumed; an empty rest holds no memory.
