@@ -187,11 +187,50 @@ fn latency(setup: &Setup) {
     setup.wal.remove(GroupId(6));
 }
 
+/// A restart with records of many groups in the log: what a kill leaves.
+fn replay(dir: &Path, groups: u64, record: usize, bytes: usize) {
+    let setup = open(dir);
+    let signal = Arc::new(Signal::default());
+    let record = vec![7; record];
+    let rounds = (bytes / record.len()) as u64 / groups;
+    let mut lsn = Lsn(0);
+    for round in 0..rounds {
+        for group in 1..=groups {
+            lsn = setup.wal.append(GroupId(group), round + 1, &record);
+        }
+        drain_to(&setup.wal, &signal, lsn, PENDING_BYTES_MAX);
+    }
+    drain_to(&setup.wal, &signal, lsn, 0);
+    setup.wal.close();
+    setup.writer.join().expect("it does not panic").expect("the device holds");
+    drop((setup.wal, setup.log));
+
+    let setup = open(dir);
+    let before = resident_kib();
+    let start = Instant::now();
+    let mut records = 0_u64;
+    setup.wal.replay_all(&mut |_, _, _| records += 1).expect("it is whole");
+    println!(
+        "replay of {records} records of {groups} groups, {} MB: {:.0?}, {} KiB more resident",
+        bytes / 1_000_000,
+        start.elapsed(),
+        resident_kib().saturating_sub(before)
+    );
+    assert_eq!(records, rounds * groups);
+    setup.wal.close();
+    setup.writer.join().expect("it does not panic").expect("the device holds");
+    drop((setup.wal, setup.log));
+    fs::remove_dir_all(dir).expect("it is ours");
+}
+
 fn main() {
     let dir = std::env::args().nth(1).map_or_else(
         || std::env::temp_dir().join(format!("wal-bench-{}", std::process::id())),
         PathBuf::from,
     );
+    for groups in [1, 100, 2000] {
+        replay(&dir, groups, 100, 300_000_000);
+    }
     let setup = open(&dir);
     latency(&setup);
     append_cost(&setup, 30);

@@ -60,8 +60,9 @@ impl EngineLog {
         let Some(path) = dir.to_str() else {
             return Err(failed("the path is not UTF-8".to_owned()));
         };
-        files::reserve_leftovers(dir)
+        let reserved_limit = files::reserve_leftovers(dir)
             .and_then(|()| tail::cut_torn(dir))
+            .and_then(|()| files::reserved_limit(dir, options.file_bytes))
             .map_err(|error| failed(error.to_string()))?;
         let health = Arc::new(Health::default());
         let config = Config {
@@ -73,7 +74,8 @@ impl EngineLog {
             target_file_size: ReadableSize(options.file_bytes),
             purge_threshold: ReadableSize(options.purge_bytes),
             enable_log_recycle: true,
-            prefill_for_recycle: false,
+            prefill_for_recycle: reserved_limit > 0,
+            prefill_limit: (reserved_limit > 0).then_some(ReadableSize(reserved_limit)),
             ..Config::default()
         };
         let disk = Arc::new(Disk::new(Arc::clone(&health)));

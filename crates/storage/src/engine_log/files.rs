@@ -36,6 +36,14 @@ pub(super) fn list(dir: &Path, suffix: &str) -> io::Result<Vec<(u64, PathBuf)>> 
     Ok(files)
 }
 
+/// Bytes to tell the engine that it may prepare files for, when it shall keep those already in
+/// reserve and make no new ones: it compares their number with one and a half times this limit,
+/// and removes what is beyond (here at most one file).
+pub(super) fn reserved_limit(dir: &Path, file_bytes: u64) -> io::Result<u64> {
+    let reserved = list(dir, RESERVED)?.len() as u64;
+    Ok((2 * reserved + 1) / 3 * file_bytes)
+}
+
 /// Reserves the files that were kept for reuse when the process was killed.
 ///
 /// The engine renames them when it is closed. Otherwise it skips them at the next start, since

@@ -247,15 +247,17 @@ fn files_kept_for_reuse_are_found_again_after_a_kill() {
     }
     let killed = TempDir::new().unwrap();
     copy_dir(dir.path(), killed.path());
-    let files = |dir: &Path| super::files::list(dir, super::files::APPENDED).unwrap().len();
-    let before = files(killed.path());
+    let count = |suffix| super::files::list(killed.path(), suffix).unwrap().len();
+    let before = count(".raftlog");
     let log = open_small(killed.path());
-    assert!(files(killed.path()) < before);
+    let reserved = count(".raftlog.reserved");
+    assert!(reserved > 0 && count(".raftlog") + reserved + 1 >= before);
     assert_eq!(indexes(&log, A), [index]);
     // Written over what is left in reused files.
     for more in index + 1..=index + 30 {
         append(&log, A, more, &[more as u8; 8 << 10]);
     }
+    assert!(count(".raftlog.reserved") < reserved);
     let killed_again = TempDir::new().unwrap();
     copy_dir(killed.path(), killed_again.path());
     let log = open_small(killed_again.path());
@@ -263,6 +265,13 @@ fn files_kept_for_reuse_are_found_again_after_a_kill() {
         assert_eq!(bytes, vec![index as u8; 8 << 10]);
     }
     assert_eq!(log.span(A), Some((index, index + 30)));
+    batch.compact(A, index + 30);
+    log.write(&mut batch, Flush::Sync).unwrap();
+    log.purge().unwrap();
+    drop(log);
+    // Closed in order, they are kept as well.
+    drop(open_small(killed_again.path()));
+    assert!(!super::files::list(killed_again.path(), ".raftlog.reserved").unwrap().is_empty());
 }
 
 #[test]
@@ -311,10 +320,9 @@ fn the_log_on_disk_answers_like_the_one_in_memory() {
                     log = open_small(dir.path());
                 }
                 _ => {
-                    let mut next = span.map_or(1 + draw(9), |(_, last)| last + 1);
-                    for _ in 0..1 + draw(4) {
-                        batch.append(group, next, vec![step as u8; draw(6000) as usize]);
-                        next += 1;
+                    let next = span.map_or(1 + draw(9), |(_, last)| last + 1);
+                    for index in next..=next + draw(4) {
+                        batch.append(group, index, vec![step as u8; draw(6000) as usize]);
                     }
                 }
             }

@@ -1,5 +1,6 @@
 //! Where each group's records are in the log: the writer's side of the write-ahead log.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 
 use super::chunk::Header;
@@ -96,11 +97,13 @@ impl Groups {
 
     /// The group as the writer knows it, read from the log or made new.
     pub(super) fn get(&mut self, log: &dyn Log, group: GroupId) -> Result<&mut Group, Error> {
-        if !self.known.contains_key(&group) {
-            let found = replay::replay(log, group, &mut |_, _| {})?;
-            self.known.insert(group, found.unwrap_or_default());
+        match self.known.entry(group) {
+            Entry::Occupied(known) => Ok(known.into_mut()),
+            Entry::Vacant(unknown) => {
+                let found = replay::replay(log, group, &mut |_, _| {})?;
+                Ok(unknown.insert(found.unwrap_or_default()))
+            }
         }
-        Ok(self.known.get_mut(&group).expect("it was inserted above"))
     }
 
     /// Begins the group anew.
