@@ -60,6 +60,7 @@ impl EngineLog {
         let Some(path) = dir.to_str() else {
             return Err(failed("the path is not UTF-8".to_owned()));
         };
+        let is_new = !dir.exists();
         let reserved_limit = files::reserve_leftovers(dir)
             .and_then(|()| tail::cut_torn(dir))
             .and_then(|()| files::reserved_limit(dir, options.file_bytes))
@@ -83,6 +84,9 @@ impl EngineLog {
         let engine = catch_unwind(AssertUnwindSafe(|| Engine::open_with_file_system(config, disk)))
             .map_err(|_| failed("the files contradict each other".to_owned()))?
             .map_err(|error| failed(error.to_string()))?;
+        if is_new {
+            files::sync_names(dir).map_err(|error| failed(error.to_string()))?;
+        }
         Ok(Self { engine, health, spare: Mutex::default() })
     }
 

@@ -128,13 +128,17 @@ impl Wal {
     /// Lets the group forget its records below `keep_from`. Takes effect with the next append that
     /// becomes durable; until then a restart may replay them again.
     pub fn compact(&self, group: GroupId, keep_from: u64) {
-        self.front.lock().current.compact(group, keep_from);
+        let mut front = self.front.lock();
+        front.current.compact(group, keep_from);
+        self.wake_if_due(front);
     }
 
     /// Drops the group; its number may be used again from any index. Takes effect with the next
     /// append that becomes durable: after a restart, drop what nobody knows.
     pub fn remove(&self, group: GroupId) {
-        self.front.lock().current.remove(group);
+        let mut front = self.front.lock();
+        front.current.remove(group);
+        self.wake_if_due(front);
     }
 
     /// The position up to which everything is durable.
@@ -229,7 +233,8 @@ impl Wal {
         Ok(())
     }
 
-    /// Frees files, see [`Log::purge`]. Returns the groups that hold back most: page their records
+    /// Frees files, see [`Log::purge`]; costs next to nothing while there is little to free, so call
+    /// it about once a second from a thread that may wait. Returns the groups that hold back most: page their records
     /// out and compact them.
     ///
     /// # Errors
@@ -241,6 +246,12 @@ impl Wal {
             .filter_map(GroupId::to_wal)
             .filter(|&group| group != groups::OWN_GROUP)
             .collect())
+    }
+
+    fn wake_if_due(&self, front: parking_lot::MutexGuard<'_, Front>) {
+        if front.current.is_due() {
+            self.wake(front);
+        }
     }
 
     /// Wakes the writer if it is parked, after the lock is released.
@@ -265,9 +276,6 @@ impl Front {
 
     /// Whether the writer has something to write, sync or tell.
     fn has_work(&self) -> bool {
-        !self.full.is_empty()
-            || self.current.last().is_some()
-            || !self.waiters.is_empty()
-            || self.closed
+        !self.full.is_empty() || self.current.is_due() || !self.waiters.is_empty() || self.closed
     }
 }

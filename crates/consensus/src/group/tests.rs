@@ -59,6 +59,20 @@ fn a_group_of_one_leads_at_once_and_commits_what_is_proposed() {
 }
 
 #[test]
+fn time_does_not_unseat_a_leader_that_is_alone() {
+    let log = Arc::new(MemoryLog::new());
+    let mut group = open(Arc::clone(&log));
+    poll(&mut group);
+    let syncs = log.syncs();
+    for _ in 0..1000 {
+        group.tick();
+        assert_eq!(poll_with_messages(&mut group), (Vec::new(), Vec::new()));
+    }
+    assert!(group.is_leader());
+    assert_eq!((group.term(), log.syncs()), (1, syncs));
+}
+
+#[test]
 fn a_restart_hands_out_the_same_again() {
     let log = Arc::new(MemoryLog::new());
     let mut group = open(Arc::clone(&log));

@@ -1,5 +1,6 @@
 //! The engine's files as a directory listing.
 
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -34,6 +35,14 @@ pub(super) fn list(dir: &Path, suffix: &str) -> io::Result<Vec<(u64, PathBuf)>> 
     }
     files.sort_unstable();
     Ok(files)
+}
+
+/// Makes a new directory and the files in it survive a power cut: the engine syncs their contents
+/// and the names of later files, not the first ones.
+pub(super) fn sync_names(dir: &Path) -> io::Result<()> {
+    File::open(dir)?.sync_all()?;
+    let parent = dir.parent().filter(|parent| !parent.as_os_str().is_empty());
+    File::open(parent.unwrap_or(Path::new(".")))?.sync_all()
 }
 
 /// Bytes to tell the engine that it may prepare files for, when it shall keep those already in

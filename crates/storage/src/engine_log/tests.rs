@@ -275,6 +275,22 @@ fn files_kept_for_reuse_are_found_again_after_a_kill() {
 }
 
 #[test]
+fn after_a_failed_sync_nothing_is_taken_for_safe() {
+    let dir = TempDir::new().unwrap();
+    let log = open(dir.path());
+    append(&log, A, 1, b"safe");
+    // What the disk does when fdatasync fails; the engine itself sees a success.
+    log.health.fail("fdatasync: gone".to_owned());
+    let mut batch = Batch::default();
+    batch.append(A, 2, b"lost".to_vec());
+    let gone = Error::Io("fdatasync: gone".to_owned());
+    assert_eq!(log.write(&mut batch, Flush::Sync), Err(gone.clone()));
+    assert_eq!(log.purge(), Err(gone));
+    drop(log);
+    assert_eq!(indexes(&open(dir.path()), A), [1]);
+}
+
+#[test]
 fn a_directory_belongs_to_one_log_at_a_time() {
     let dir = TempDir::new().unwrap();
     let _log = open(dir.path());

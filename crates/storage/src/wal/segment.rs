@@ -11,6 +11,9 @@ pub(super) const SEGMENT_BYTES: usize = 256 << 10;
 /// Bytes of the length in front of each record.
 pub(super) const RECORD_HEADER_LEN: usize = 4;
 
+/// Compactions and removals that are held back until a record comes along.
+const LONE_STEPS_MAX: usize = 1024;
+
 /// A step of a segment, in the order of the calls.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Step {
@@ -79,6 +82,11 @@ impl Segment {
 
     pub(super) fn is_empty(&self) -> bool {
         self.steps.is_empty()
+    }
+
+    /// Whether it is time to write it: compactions and removals wait for company.
+    pub(super) fn is_due(&self) -> bool {
+        self.last.is_some() || self.steps.len() >= LONE_STEPS_MAX
     }
 
     /// The position of the last record.

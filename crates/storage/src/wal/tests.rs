@@ -298,6 +298,24 @@ fn a_waiter_for_the_past_is_told_at_once() {
     running.close().unwrap();
 }
 
+#[test]
+fn removals_without_a_record_are_written_after_a_while() {
+    let log = Arc::new(MemoryLog::new());
+    let running = Running::over(&log);
+    let groups = 1..=2000;
+    for group in groups.clone() {
+        running.wal.append(GroupId(group), 1, b"one");
+    }
+    running.sync();
+    for group in groups {
+        running.wal.remove(GroupId(group));
+    }
+    running.sync();
+    running.close().unwrap();
+    let wal = Wal::open(log, Durability::Fsync).unwrap();
+    assert_eq!(wal.groups(), []);
+}
+
 /// Random appends, compactions and removals over restarts, replayed both ways.
 #[test]
 fn replays_agree_with_a_model() {
