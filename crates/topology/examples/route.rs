@@ -18,7 +18,10 @@ const ROUTES: usize = 1_000_000;
 /// The best slice counts: what else the machine does only adds to it.
 const ROUTES_PER_SLICE: usize = 20_000;
 
-const SHAPES: [(&str, fn(usize) -> String); 3] = [
+/// What the keys look like, and the key of the binding with a number.
+type Shape = (&'static str, fn(usize) -> String);
+
+const SHAPES: [Shape; 3] = [
     ("three words, 1 % with *, 0.1 % with #", mixed),
     ("device.<n>.temperature", |n| format!("device.{n}.temperature")),
     ("a key of its own in a flat space", |n| format!("k{n}")),

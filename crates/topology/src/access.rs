@@ -1,5 +1,6 @@
 //! Who may do what.
 
+use crate::check::Authority;
 use crate::pattern::Pattern;
 use crate::refusal::Named;
 use crate::{Refusal, State};
@@ -141,6 +142,21 @@ impl State {
             Some(key) => self.check_topic_access(user, vhost, name, permission, key, variables),
             None => self.check_access(user, vhost, kind, name, permission),
         }
+    }
+
+    /// What a passive declaration needs: any permission on the object. Refuses in the words of the
+    /// last one asked for, `configure`.
+    pub fn authorize_passive(
+        vhost: &str,
+        kind: ResourceKind,
+        name: &str,
+        authority: &mut Authority<'_>,
+    ) -> Result<(), Refusal> {
+        let mut ask =
+            |permission| authority(&Access { vhost, kind, name, permission, topic: None });
+        ask(Permission::Read)
+            .or_else(|_| ask(Permission::Write))
+            .or_else(|_| ask(Permission::Configure))
     }
 
     /// Refuses (530) a vhost that does not exist or that `user` has no permissions in.

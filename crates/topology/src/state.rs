@@ -37,7 +37,7 @@ pub struct State {
     vhosts: BTreeMap<Arc<str>, Vhost>,
     users: BTreeMap<Arc<str>, User>,
     queues: HashSet<ById, ahash::RandomState>,
-    generation: u64,
+    applied_index: u64,
     /// The arguments of the queue declared last. Most queues have the same.
     last_arguments: Arc<FieldTable>,
 }
@@ -77,9 +77,9 @@ impl State {
         self.vhosts.is_empty() && self.users.is_empty()
     }
 
-    /// Grows with every applied command that changed anything.
-    pub fn generation(&self) -> u64 {
-        self.generation
+    /// Where in the log the command stands that was applied last, refused ones included; 0 at first.
+    pub fn applied_index(&self) -> u64 {
+        self.applied_index
     }
 
     /// The name given to the cluster.

@@ -58,6 +58,11 @@ impl Transcript {
         self.index = other.index;
     }
 
+    /// Lets the next command have the number of the last one of `other`.
+    pub(crate) fn continue_before(&mut self, other: &Self) {
+        self.index = other.index - 1;
+    }
+
     fn ask(&mut self, words: &[&str]) -> Result<String, Refusal> {
         match *words {
             ["route", exchange, key, ref headers @ ..] => self.route(exchange, key, headers),
@@ -81,6 +86,13 @@ impl Transcript {
                 self.state.check_topic_access(user, "v", exchange, permission, key, variables)?;
                 Ok("allowed".to_owned())
             }
+            ["passive", user, name] => {
+                let variables = TopicVariables::default();
+                State::authorize_passive("v", ResourceKind::Queue, name, &mut |access| {
+                    self.state.check(user, access, variables)
+                })?;
+                Ok("allowed".to_owned())
+            }
             ["vhost-access", user, vhost] => {
                 self.state.check_vhost_access(user, vhost)?;
                 Ok("allowed".to_owned())
@@ -99,11 +111,11 @@ impl Transcript {
                 else {
                     unreachable!("is a declare-queue")
                 };
-                let mut asked = String::new();
+                let mut asked = "asked for:".to_owned();
                 self.state.authorize_declare_queue(&declare, &mut |access| {
                     let _ = write!(
                         asked,
-                        "{} {:?} {}; ",
+                        " {} {:?} {};",
                         access.permission.name(),
                         access.kind,
                         access.name

@@ -3,7 +3,7 @@
 mod route;
 
 use std::borrow::Borrow;
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
@@ -46,7 +46,7 @@ pub struct Vhost {
     pub(crate) default_queue_type: Option<QueueKind>,
     pub(crate) limits: VhostLimits,
     queues: HashSet<ByName, ahash::RandomState>,
-    exchanges: BTreeMap<Arc<str>, Exchange>,
+    exchanges: HashMap<Arc<str>, Exchange, ahash::RandomState>,
     bindings: BTreeSet<ByDestination>,
     generation: u64,
 }
@@ -131,8 +131,8 @@ pub(crate) struct Cascade {
 }
 
 impl Vhost {
-    /// A vhost with the predeclared exchanges and nothing else.
-    pub(crate) fn new(name: &str) -> Self {
+    /// A vhost with the predeclared exchanges and nothing else, made by the command at `index`.
+    pub(crate) fn new(name: &str, index: u64) -> Self {
         let name: Arc<str> = name.into();
         let mut vhost = Self {
             name: Arc::clone(&name),
@@ -141,9 +141,11 @@ impl Vhost {
             default_queue_type: None,
             limits: VhostLimits::default(),
             queues: HashSet::default(),
-            exchanges: BTreeMap::new(),
+            exchanges: HashMap::default(),
             bindings: BTreeSet::new(),
-            generation: 0,
+            // No command makes or deletes that many objects on average: larger than any generation
+            // that an earlier vhost of this name, or this one before a restart, had.
+            generation: index << 8,
         };
         for (exchange, kind, internal) in PREDECLARED {
             let kind =
@@ -188,7 +190,7 @@ impl Vhost {
     }
 
     /// Grows with every change of exchanges, queues and bindings: a route found at one generation
-    /// is right as long as it stays.
+    /// is right as long as it stays. Not seen before when a deleted vhost is made again.
     pub fn generation(&self) -> u64 {
         self.generation
     }
@@ -222,7 +224,9 @@ impl Vhost {
 
     /// The exchanges in the order of their names.
     pub fn exchanges(&self) -> impl Iterator<Item = &Arc<ExchangeRecord>> {
-        self.exchanges.values().map(|exchange| &exchange.record)
+        let mut exchanges: Vec<_> = self.exchanges.values().map(|it| &it.record).collect();
+        exchanges.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        exchanges.into_iter()
     }
 
     /// All bindings as `list_bindings` has them: first the implicit ones of the default exchange,

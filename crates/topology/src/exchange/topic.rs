@@ -297,11 +297,8 @@ impl Matching<'_, '_> {
     fn follow(&mut self, node: NodeId, word: WordHash, idx: usize) {
         match self.topic.edges.get(&Edge::new(node, word)) {
             None => {}
-            Some(Target::List(list, true)) => {
-                if idx == self.words.len() {
-                    self.collect(*list);
-                }
-            }
+            Some(Target::List(list, true)) if idx == self.words.len() => self.collect(*list),
+            Some(Target::List(_, true)) => {}
             Some(Target::List(list, false)) => self.collect_matching(*list),
             Some(Target::Node(node)) => self.visit(*node, idx),
         }

@@ -19,14 +19,11 @@ impl State {
     /// Applies the command that stands at `index` of the log; appends to `events` what the data plane
     /// has to do. A refused command changes nothing.
     pub fn apply(&mut self, index: u64, command: &Command, events: &mut Vec<Event>) -> Applied {
-        let outcome = self.dispatch(index, command, events);
-        if outcome.is_ok() {
-            self.generation += 1;
-        }
-        outcome
+        self.applied_index = index;
+        self.dispatch(command, events)
     }
 
-    fn dispatch(&mut self, index: u64, command: &Command, events: &mut Vec<Event>) -> Applied {
+    fn dispatch(&mut self, command: &Command, events: &mut Vec<Event>) -> Applied {
         match command {
             Command::AddVhost(command) => self.add_vhost(command, events),
             Command::DeleteVhost(name) => self.delete_vhost(name, events),
@@ -67,7 +64,7 @@ impl State {
             }
             Command::DeclareExchange(command) => self.declare_exchange(command, events),
             Command::DeleteExchange(command) => self.delete_exchange(command, events),
-            Command::DeclareQueue(command) => self.declare_queue(index, command, events),
+            Command::DeclareQueue(command) => self.declare_queue(command, events),
             Command::DeleteQueues(ids) => Ok(self.delete_queues(ids, events)),
             Command::Bind(spec) => self.bind(spec),
             Command::Unbind(spec) => self.unbind(spec, events),
@@ -119,7 +116,7 @@ impl State {
         if self.vhosts.contains_key(command.name.as_str()) {
             return Ok(Outcome::VhostAdded { created: false });
         }
-        let mut vhost = Vhost::new(&command.name);
+        let mut vhost = Vhost::new(&command.name, self.applied_index);
         vhost.description.clone_from(&command.description);
         vhost.tags.clone_from(&command.tags);
         vhost.default_queue_type = default_queue_type(command)?;
@@ -280,23 +277,19 @@ impl State {
         Ok(Outcome::Done)
     }
 
-    fn declare_queue(
-        &mut self,
-        index: u64,
-        command: &DeclareQueue,
-        events: &mut Vec<Event>,
-    ) -> Applied {
+    fn declare_queue(&mut self, command: &DeclareQueue, events: &mut Vec<Event>) -> Applied {
         let (kind, properties, arguments) = match self.check_queue(command, None)? {
             Checked::Existing(queue) => {
                 return Ok(Outcome::QueueDeclared { queue, created: false });
             }
             Checked::New { kind, properties, arguments } => (kind, properties, arguments),
         };
+        let id = QueueId(self.applied_index);
         let settings = QueueSettings::effective(&arguments);
         let arguments = self.share(arguments);
         let vhost = self.vhost_mut(&command.vhost)?;
         let queue = Arc::new(QueueRecord {
-            id: QueueId(index),
+            id,
             vhost: Arc::clone(&vhost.name),
             name: command.name.as_str().into(),
             kind,

@@ -17,6 +17,7 @@ impl State {
     /// it.
     pub fn snapshot(&self) -> Vec<u8> {
         to_bytes(&StoredState {
+            applied_index: self.applied_index,
             cluster_name: self.cluster_name().map(str::to_owned),
             vhosts: self.vhosts().map(store_vhost).collect(),
             users: self.users().map(store_user).collect(),
@@ -26,8 +27,11 @@ impl State {
     /// The state that [`snapshot`](Self::snapshot) wrote, with default rules.
     pub fn restore(bytes: &[u8]) -> Result<Self, StoredError> {
         let stored: StoredState = from_bytes(bytes)?;
-        let mut state =
-            Self { cluster_name: stored.cluster_name.map(Into::into), ..Self::default() };
+        let mut state = Self {
+            applied_index: stored.applied_index,
+            cluster_name: stored.cluster_name.map(Into::into),
+            ..Self::default()
+        };
         for vhost in stored.vhosts {
             state.restore_vhost(vhost)?;
         }

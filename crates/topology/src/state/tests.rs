@@ -149,11 +149,11 @@ fn types_that_are_to_come_are_refused_last() {
             authorize declare-queue '' durable x-queue-type=quorum
               PreconditionFailed: Cannot declare a server-named queue for type rabbit_quorum_queue
             authorize declare-queue '' durable
-  
+              asked for:
             authorize declare-queue amq.z
               AccessRefused: queue name 'amq.z' contains reserved prefix 'amq.*'
             authorize declare-queue q x-dead-letter-exchange=dlx
-              configure Queue q; read Queue q; write Exchange dlx; 
+              asked for: configure Queue q; read Queue q; write Exchange dlx;
             declare-queue ''
               NotFound: no queue '' in vhost 'v'
             delete-vhost v
@@ -402,6 +402,9 @@ fn users_have_permissions() {
          access u queue reconf configure
          access u queue c write
          access u exchange c read
+         passive u c
+         permit u v ^conf ^conf ^conf
+         passive u c
          permit u v '' ^amq\\.default$ '(?<!secret)$'
          access u exchange '' write
          access u exchange '' configure
@@ -452,6 +455,12 @@ fn users_have_permissions() {
               AccessRefused: write access to queue 'c' in vhost 'v' refused for user 'u'
             access u exchange c read
               allowed
+            passive u c
+              allowed
+            permit u v ^conf ^conf ^conf
+              done | PermissionsChanged u v
+            passive u c
+              AccessRefused: configure access to queue 'c' in vhost 'v' refused for user 'u'
             permit u v '' ^amq\.default$ '(?<!secret)$'
               done | PermissionsChanged u v
             access u exchange '' write
@@ -680,6 +689,23 @@ fn a_snapshot_is_the_state() {
 }
 
 #[test]
+fn a_vhost_made_again_has_generations_of_its_own() {
+    let mut transcript = Transcript::new();
+    let generation =
+        |transcript: &Transcript| transcript.state.vhost("v").expect("is there").generation();
+    let mut last = generation(&transcript);
+    for line in ["declare-queue q", "delete-vhost v\nadd-vhost v", "declare-queue q"] {
+        transcript.run(line);
+        let next = generation(&transcript);
+        assert!(last < next, "{line}");
+        last = next;
+    }
+    let restored = State::restore(&transcript.state.snapshot()).expect("was just written");
+    assert_eq!(restored.applied_index(), transcript.state.applied_index());
+    assert!(last < restored.vhost("v").expect("is there").generation());
+}
+
+#[test]
 fn damaged_bytes_are_errors() {
     let mut transcript = Transcript::new();
     transcript.run(FULL);
@@ -750,6 +776,7 @@ proptest! {
         transcript.run("delete-queue q\ndelete-queue r\ndelete-queue s");
         transcript.run("delete-exchange x\ndelete-exchange y\ndelete-exchange z");
         let mut fresh = Transcript::new();
+        fresh.continue_before(&transcript);
         fresh.run("restart");
         prop_assert_eq!(transcript.state.snapshot(), fresh.state.snapshot());
     }

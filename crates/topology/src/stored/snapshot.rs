@@ -17,6 +17,8 @@ pub(crate) struct StoredState {
     pub(crate) vhosts: Vec<StoredVhost>,
     #[n(2)]
     pub(crate) users: Vec<StoredUser>,
+    #[n(3)]
+    pub(crate) applied_index: u64,
 }
 
 /// Shaped after the commands that make what it holds.
