@@ -29,6 +29,10 @@ pub(crate) struct Terminal<'a> {
     pub(crate) stderr: &'a mut dyn Write,
     /// Whether someone sits there, whose password must not be shown.
     pub(crate) is_interactive: bool,
+    /// The node's name when `-n` does not say.
+    pub(crate) node: String,
+    /// Where the node is when `--data-dir` does not say.
+    pub(crate) data_dir: PathBuf,
 }
 
 /// Options that concern the tool and not the command.
@@ -77,7 +81,7 @@ fn run(tool: Tool, words: &[String], terminal: &mut Terminal<'_>) -> Result<(), 
     if parsed.options.get("help").is_some_and(|help| help == "true") {
         return Err(Failure::plain(exit::OK, usage::of(command, tool)));
     }
-    let settings = Settings::from(&parsed, command)?;
+    let settings = Settings::from(&parsed, command, terminal)?;
     let mut request = Request {
         command: command.name.to_owned(),
         node: parsed.options.get("node").cloned(),
@@ -92,20 +96,88 @@ fn run(tool: Tool, words: &[String], terminal: &mut Terminal<'_>) -> Result<(), 
         options: parsed.options,
     };
     (command.prepare)(&mut request).map_err(|wrong| misuse(&wrong))?;
-    if !settings.is_quiet && !settings.format.is_machine_readable() {
-        for line in (command.banner)(&request, &settings.node) {
-            print(terminal.stdout, &line)?;
-        }
+    let node = match command.run {
+        Run::OnNode(_) if !settings.is_dry_run => reach(command, &request, &settings),
+        _ => Ok(Reached::NotNeeded),
+    };
+    if node.is_ok() || command.has_early_banner {
+        show_banner(command, &request, &settings, terminal)?;
     }
+    let node = node?;
     if settings.is_dry_run {
         return Ok(());
     }
     ask_password(command, &mut request, terminal)?;
-    carry_out(tool, command, &request, &settings, terminal)
+    let result = match (command.run, node) {
+        (Run::Here(run), _) => here(run, tool, &request, &settings, terminal),
+        (_, Reached::Node(stream)) => on_node(command, stream, &request, &settings, terminal),
+        (_, Reached::Down(text)) => Ok(Output::Text(text)),
+        (Run::OnNode(_), Reached::NotNeeded) => Ok(Output::Nothing),
+    };
+    match result {
+        Ok(output) => {
+            settings.format.output(&output, terminal.stdout).map_err(closed)?;
+            terminal.stdout.flush().map_err(closed)
+        }
+        Err(Failure { exit, json: Some(json), .. }) if settings.format == Format::Json => {
+            Err(Failure::plain(exit, json.to_string()))
+        }
+        Err(failure) => Err(failure),
+    }
+}
+
+/// What came of connecting to the node.
+enum Reached {
+    Node(UnixStream),
+    /// It is down, and that is as well; what to say.
+    Down(String),
+    /// The command needs none.
+    NotNeeded,
+}
+
+fn reach(command: &Command, request: &Request, settings: &Settings) -> Result<Reached, Failure> {
+    let timeout = request.timeout_ms.map(Duration::from_millis);
+    let stream = match timeout.filter(|_| command.awaits_start) {
+        Some(timeout) => await_node(&settings.data_dir, Instant::now() + timeout, &|| true)
+            .map_err(|_| late(request, settings))?,
+        None => match socket::connect(&settings.data_dir) {
+            Ok(stream) => stream,
+            Err(_) if request.has("idempotent") => {
+                let text = format!("Node {} is no longer running", settings.node);
+                return Ok(Reached::Down(text));
+            }
+            Err(error) => return Err(unreachable(settings, &error)),
+        },
+    };
+    stream.set_read_timeout(timeout.filter(|t| !t.is_zero())).map_err(closed)?;
+    Ok(Reached::Node(stream))
+}
+
+fn late(request: &Request, settings: &Settings) -> Failure {
+    timed_out(&request.command, &settings.node, request.timeout_ms.unwrap_or(0))
+}
+
+fn show_banner(
+    command: &Command,
+    request: &Request,
+    settings: &Settings,
+    terminal: &mut Terminal<'_>,
+) -> Result<(), Failure> {
+    if settings.is_quiet || settings.format.is_machine_readable() {
+        return Ok(());
+    }
+    for line in (command.banner)(request, &settings.node) {
+        print(terminal.stdout, &line)?;
+    }
+    Ok(())
 }
 
 impl Settings {
-    fn from(parsed: &args::Words, command: &Command) -> Result<Self, Failure> {
+    fn from(
+        parsed: &args::Words,
+        command: &Command,
+        terminal: &Terminal<'_>,
+    ) -> Result<Self, Failure> {
         let option = |name: &str| parsed.options.get(name).map(String::as_str);
         let is = |name: &str| option(name) == Some("true");
         let format = match option("formatter") {
@@ -116,8 +188,8 @@ impl Settings {
             })?,
         };
         Ok(Self {
-            data_dir: option("data-dir").map_or_else(config::default_data_dir, PathBuf::from),
-            node: option("node").map_or_else(config::default_node_name, str::to_owned),
+            data_dir: option("data-dir").map_or_else(|| terminal.data_dir.clone(), PathBuf::from),
+            node: option("node").unwrap_or(&terminal.node).to_owned(),
             is_quiet: is("quiet") || is("silent"),
             has_header: !is("silent") && option("table-headers") != Some("false"),
             is_dry_run: is("dry-run"),
@@ -192,67 +264,32 @@ fn ask_password(
     }
 }
 
-fn carry_out(
+fn here(
+    run: fn(&Local<'_>) -> Result<Output, Failure>,
     tool: Tool,
-    command: &Command,
-    request: &Request,
-    settings: &Settings,
-    terminal: &mut Terminal<'_>,
-) -> Result<(), Failure> {
-    let result = match command.run {
-        Run::Here(run) => {
-            let stdout = RefCell::new(&mut *terminal.stdout);
-            let progress = |line: &str| {
-                let mut to = stdout.borrow_mut();
-                if !settings.is_quiet {
-                    // When nobody reads, the wait still goes on.
-                    let _ = writeln!(to, "{line}").and_then(|()| to.flush());
-                }
-            };
-            run(&Local {
-                tool,
-                request,
-                node: &settings.node,
-                data_dir: &settings.data_dir,
-                progress: &progress,
-            })
-        }
-        Run::OnNode(_) => on_node(command, request, settings, terminal),
-    };
-    match result {
-        Ok(output) => {
-            settings.format.output(&output, terminal.stdout).map_err(closed)?;
-            terminal.stdout.flush().map_err(closed)
-        }
-        Err(Failure { exit, json: Some(json), .. }) if settings.format == Format::Json => {
-            Err(Failure::plain(exit, json.to_string()))
-        }
-        Err(failure) => Err(failure),
-    }
-}
-
-fn on_node(
-    command: &Command,
     request: &Request,
     settings: &Settings,
     terminal: &mut Terminal<'_>,
 ) -> Result<Output, Failure> {
-    let timeout = request.timeout_ms.map(Duration::from_millis);
-    let late = || timed_out(command.name, &settings.node, request.timeout_ms.unwrap_or(0));
-    let connected = match timeout.filter(|_| command.awaits_start) {
-        Some(timeout) => await_node(&settings.data_dir, Instant::now() + timeout, &|| true)
-            .map_err(|_| late())
-            .map(Some),
-        None => Ok(socket::connect(&settings.data_dir).ok()),
-    };
-    let Some(mut stream) = connected? else {
-        if request.has("idempotent") {
-            let text = format!("Node {} is no longer running", settings.node);
-            return Ok(Output::Text(text));
+    let stdout = RefCell::new(&mut *terminal.stdout);
+    let progress = |line: &str| {
+        let mut to = stdout.borrow_mut();
+        if !settings.is_quiet {
+            // When nobody reads, the wait still goes on.
+            let _ = writeln!(to, "{line}").and_then(|()| to.flush());
         }
-        return Err(unreachable(settings));
     };
-    stream.set_read_timeout(timeout).map_err(closed)?;
+    let (node, data_dir) = (settings.node.as_str(), settings.data_dir.as_path());
+    run(&Local { tool, request, node, data_dir, progress: &progress })
+}
+
+fn on_node(
+    command: &Command,
+    mut stream: UnixStream,
+    request: &Request,
+    settings: &Settings,
+    terminal: &mut Terminal<'_>,
+) -> Result<Output, Failure> {
     let mut rows: Option<Rows<'_>> = None;
     let mut waiting: Option<&mut dyn Write> = Some(terminal.stdout);
     let output = converse(&mut stream, request, &mut |frame| {
@@ -275,7 +312,7 @@ fn on_node(
         Ok(())
     });
     let output = match output {
-        Err(failure) if failure.exit == exit::TEMPFAIL => return Err(late()),
+        Err(failure) if failure.exit == exit::TEMPFAIL => return Err(late(request, settings)),
         output => output,
     };
     if let Some(rows) = rows {
@@ -284,7 +321,7 @@ fn on_node(
     if output.is_ok() && command.awaits_end && !is_off(request, "wait") {
         // The end of the process ends the connection.
         match stream.read_to_end(&mut Vec::new()) {
-            Err(error) if is_timeout(&error) => return Err(late()),
+            Err(error) if is_timeout(&error) => return Err(late(request, settings)),
             _ => {}
         }
     }
@@ -352,12 +389,8 @@ pub(crate) fn timed_out(command: &str, node: &str, timeout_ms: u64) -> Failure {
 }
 
 /// Begins as RabbitMQ's text does, for those who look for it.
-fn unreachable(settings: &Settings) -> Failure {
+fn unreachable(settings: &Settings, reason: &io::Error) -> Failure {
     let socket = settings.data_dir.join(socket::SOCKET_NAME);
-    let reason = match socket::connect(&settings.data_dir) {
-        Err(error) => error.to_string(),
-        Ok(_) => "it came up just now".to_owned(),
-    };
     Failure::plain(
         exit::UNAVAILABLE,
         format!(

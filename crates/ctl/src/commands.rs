@@ -144,6 +144,9 @@ pub(crate) struct Command {
     pub(crate) prepare: fn(&mut Request) -> Result<(), Misuse>,
     /// Lines before the answer, for people; the node's name is the second argument.
     pub(crate) banner: fn(&Request, &str) -> Vec<String>,
+    /// Whether the banner is printed even when the node is down; otherwise it comes once there is
+    /// a connection.
+    pub(crate) has_early_banner: bool,
     /// Which argument is a password that is asked for when missing.
     pub(crate) password: Option<usize>,
     /// Whether the tool stays until the node's process is gone.
@@ -185,6 +188,7 @@ impl Command {
         format: Format::Table,
         prepare: |request| count(request, 0, 0),
         banner: |_, _| Vec::new(),
+        has_early_banner: false,
         password: None,
         awaits_end: false,
         awaits_start: false,

@@ -51,6 +51,8 @@ pub fn main(tool: &str, args: Vec<OsString>) -> ExitCode {
         stdout: &mut BufWriter::new(io::stdout()),
         stderr: &mut io::stderr(),
         is_interactive: client::is_terminal(),
+        node: config::default_node_name(),
+        data_dir: config::default_data_dir(),
     };
     ExitCode::from(client::main(commands::Tool::from_name(tool), &words, &mut terminal))
 }

@@ -11,6 +11,7 @@ pub(super) const COMMAND: Command = Command {
     usage: "[--timeout <timeout>]",
     about: "Exits with an error unless the node has started",
     banner: |_, node| vec![format!("Checking if RabbitMQ is running on node {node} ...")],
+    has_early_banner: true,
     run: Run::OnNode(|operator, _, _| match operator.run_state() {
         RunState::Running => Ok(Output::Text(sentence(operator))),
         RunState::Booting | RunState::Stopping => Err(check_failed(sentence(operator))),

@@ -14,6 +14,7 @@ pub(super) const COMMAND: Command = Command {
     usage: "[--timeout <timeout>]",
     about: "Tells whether the node has started; exits with 0 either way",
     banner: |_, node| vec![format!("Asking node {node} for its status ...")],
+    has_early_banner: true,
     run: Run::OnNode(|operator, _, _| {
         let text = sentence(operator);
         let value = json!({

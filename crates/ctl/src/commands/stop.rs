@@ -18,6 +18,7 @@ pub(super) const COMMAND: Command = Command {
         }]
     },
     awaits_end: true,
+    has_early_banner: true,
     run: Run::OnNode(|operator, _, _| {
         operator.stop();
         Ok(Output::Nothing)
