@@ -99,3 +99,6 @@ impl fmt::Debug for Pattern {
         self.source.fmt(f)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,163 @@
+//! What is stored comes back, or is an error.
+
+use expect_test::expect;
+use proptest::prelude::*;
+
+use crate::testing::Transcript;
+use crate::{Command, QueueRecord, State, StoredError};
+
+#[test]
+fn equal_arguments_are_kept_once() {
+    let mut transcript = Transcript::new();
+    transcript.run("declare-queue a durable\ndeclare-queue b durable");
+    let vhost = transcript.state.vhost("v").expect("is there");
+    let arguments = ["a", "b"].map(|name| &vhost.queue(name).expect("was declared").arguments);
+    assert!(std::sync::Arc::ptr_eq(arguments[0], arguments[1]));
+    let size = size_of::<QueueRecord>();
+    assert!(size <= 200, "a queue's record takes {size} bytes");
+}
+
+/// Enough of everything to be worth a snapshot.
+const FULL: &str = "
+    add-vhost w stream
+    limit-vhost w 5 -1
+    add-user u
+    tag-user u administrator monitoring
+    limit-user u 3 4
+    permit u v .* ^a '(?=b)'
+    declare-exchange t topic durable
+    declare-exchange ae fanout auto-delete alternate-exchange=t
+    permit-topic u t ^{client_id} .*
+    declare-queue q durable x-message-ttl=5 x-dead-letter-exchange=t
+    declare-queue e owner:7
+    declare-queue amq.gen-1 server-named auto-delete owner:8
+    bind t q a.*.#
+    bind t exchange:ae #
+    bind ae e '' x=1
+    cluster-name rabbit@here";
+
+#[test]
+fn a_snapshot_is_the_state() {
+    let mut transcript = Transcript::new();
+    transcript.run(FULL);
+    let bytes = transcript.state.snapshot();
+    let restored = State::restore(&bytes).expect("was just written");
+    assert_eq!(restored.snapshot(), bytes);
+    let script = "route t a.b.c\nlookup q 1\nlookup e 7\naccess u queue ab write";
+    let mut continued = Transcript::new();
+    continued.state = restored;
+    continued.run(script);
+    expect![[r#"
+        route t a.b.c
+          q e
+        lookup q 1
+          found
+        lookup e 7
+          found
+        access u queue ab write
+          allowed
+    "#]]
+    .assert_eq(continued.output());
+}
+
+#[test]
+fn a_vhost_made_again_has_generations_of_its_own() {
+    let mut transcript = Transcript::new();
+    let generation =
+        |transcript: &Transcript| transcript.state.vhost("v").expect("is there").generation();
+    let mut last = generation(&transcript);
+    for line in ["declare-queue q", "delete-vhost v\nadd-vhost v", "declare-queue q"] {
+        transcript.run(line);
+        let next = generation(&transcript);
+        assert!(last < next, "{line}");
+        last = next;
+    }
+    let restored = State::restore(&transcript.state.snapshot()).expect("was just written");
+    assert_eq!(restored.applied_index(), transcript.state.applied_index());
+    assert!(last < restored.vhost("v").expect("is there").generation());
+}
+
+#[test]
+fn damaged_bytes_are_errors() {
+    let mut transcript = Transcript::new();
+    transcript.run(FULL);
+    let bytes = transcript.state.snapshot();
+    for len in 0..bytes.len() {
+        assert!(State::restore(&bytes[..len]).is_err(), "cut to {len} bytes");
+    }
+    for idx in 0..bytes.len() {
+        for bit in 0..8 {
+            let mut damaged = bytes.clone();
+            damaged[idx] ^= 1 << bit;
+            // Any answer will do, as long as it is one.
+            let _ = State::restore(&damaged);
+        }
+    }
+    assert_eq!(State::restore(&[]).err(), Some(StoredError::Empty));
+    assert_eq!(State::restore(&[9]).err(), Some(StoredError::UnknownVersion(9)));
+    let mut longer = bytes;
+    longer.push(0);
+    let error = State::restore(&longer).expect_err("one byte too many");
+    expect!["stored bytes are damaged: bytes follow the end"].assert_eq(&error.to_string());
+}
+
+fn line() -> impl Strategy<Value = String> {
+    let queue = "[q-s]";
+    let exchange = r"(x|y|z|amq\.topic)";
+    prop_oneof![
+        (queue, "(|durable|auto-delete|owner:1)", "(|x-max-length=[1-3])")
+            .prop_map(|(name, how, arguments)| format!("declare-queue {name} {how} {arguments}")),
+        ("[xyz]", "(direct|fanout|topic|headers)", "(|durable)", "(|auto-delete)").prop_map(
+            |(name, kind, durable, auto)| format!(
+                "declare-exchange {name} {kind} {durable} {auto}"
+            )
+        ),
+        (exchange, queue, "[ab.*#]{0,4}").prop_map(|(x, q, key)| format!("bind {x} {q} '{key}'")),
+        (exchange, "[xyz]", "[ab]").prop_map(|(x, y, key)| format!("bind {x} exchange:{y} {key}")),
+        (exchange, queue, "[ab.*#]{0,4}").prop_map(|(x, q, key)| format!("unbind {x} {q} '{key}'")),
+        queue.prop_map(|name| format!("delete-queue {name}")),
+        "[xyz]".prop_map(|name| format!("delete-exchange {name}")),
+        Just("restart".to_owned()),
+    ]
+}
+
+proptest! {
+    /// Whatever happened, a restored state goes on like the one it was taken from.
+    #[test]
+    fn a_restored_state_goes_on_alike(
+        past in prop::collection::vec(line(), 0..40),
+        future in prop::collection::vec(line(), 0..20),
+    ) {
+        let mut one = Transcript::new();
+        one.run(&past.join("\n"));
+        let mut other = Transcript::new();
+        other.state = State::restore(&one.state.snapshot()).expect("was just written");
+        other.continue_after(&one);
+        one.run(&future.join("\n"));
+        other.run(&future.join("\n"));
+        prop_assert_eq!(one.output().lines().rev().take(2 * future.len()).collect::<Vec<_>>(),
+            other.output().lines().rev().take(2 * future.len()).collect::<Vec<_>>());
+        prop_assert_eq!(one.state.snapshot(), other.state.snapshot());
+    }
+
+    /// A queue that is gone leaves nothing behind.
+    #[test]
+    fn what_is_deleted_leaves_nothing(past in prop::collection::vec(line(), 0..60)) {
+        let mut transcript = Transcript::new();
+        transcript.run(&past.join("\n"));
+        transcript.run("delete-queue q\ndelete-queue r\ndelete-queue s");
+        transcript.run("delete-exchange x\ndelete-exchange y\ndelete-exchange z");
+        let mut fresh = Transcript::new();
+        fresh.continue_before(&transcript);
+        fresh.run("restart");
+        prop_assert_eq!(transcript.state.snapshot(), fresh.state.snapshot());
+    }
+
+    #[test]
+    fn damaged_commands_are_errors(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
+        let mut versioned = vec![1];
+        versioned.extend(&bytes);
+        let _ = Command::decode(&versioned);
+        let _ = State::restore(&versioned);
+    }
+}
