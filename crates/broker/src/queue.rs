@@ -35,7 +35,7 @@ use journal::{Journal, Mark};
 use level::{Place, is_shared};
 use messages::Messages;
 use record::{
-    DEAD_LETTERED, FAILED, HEADER_LEN, Header, KEY_ONLY, PERSISTENT, REDELIVERED, UNACKED,
+    DEAD, DEAD_LETTERED, FAILED, HEADER_LEN, Header, KEY_ONLY, PERSISTENT, REDELIVERED, UNACKED,
 };
 
 use crate::dead_letter::properties;
@@ -423,15 +423,42 @@ impl Queue {
         let is_single_active = self.is_single_active();
         let Some((consumer, _)) = self.consumers.next(is_single_active) else { return };
         let is_no_ack = consumer.is_no_ack;
-        for _ in 0..taken {
-            let Some((ticket, header)) = self.take_head() else { break };
-            if is_no_ack {
-                self.finish(ticket, &header, fx);
-            } else {
-                self.hand_over(ticket, &header);
+        let mut left = taken;
+        while 0 < left {
+            match self.take_run(left, is_no_ack, fx) {
+                0 => break,
+                count => left -= count,
             }
         }
         self.consumers.commit(taken as u32, is_full || taken < planned, is_single_active);
+    }
+
+    /// Hands over up to `max` messages that lie behind each other; returns how many.
+    fn take_run(&mut self, max: usize, is_no_ack: bool, fx: &mut Effects) -> usize {
+        let journal = &mut self.journal;
+        let (mut bytes, mut persistent, mut persistent_bytes) = (0, 0, 0);
+        let flag = if is_no_ack { DEAD } else { UNACKED };
+        let taken = self.messages.take_run(max, flag, &mut fx.pool, |header| {
+            bytes += u64::from(header.body_len);
+            if is_no_ack && header.is(PERSISTENT) {
+                persistent += 1;
+                persistent_bytes += u64::from(header.body_len);
+                if let Some(journal) = journal
+                    && journal.holds(header)
+                {
+                    journal.settle(header);
+                }
+            }
+        });
+        self.ready -= taken as u64;
+        self.ready_bytes -= bytes;
+        self.persistent -= persistent;
+        self.persistent_bytes -= persistent_bytes;
+        if !is_no_ack {
+            self.unacked += taken as u64;
+            self.unacked_bytes += bytes;
+        }
+        taken
     }
 
     fn hand_over(&mut self, ticket: Ticket, header: &Header) {

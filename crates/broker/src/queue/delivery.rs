@@ -26,6 +26,7 @@ impl<'a> Batch<'a> {
     }
 
     /// The deliveries, in order.
+    #[inline]
     pub fn iter(&self) -> impl Iterator<Item = Delivery<'a>> + use<'a> {
         self.ready.clone().take(self.len).map(Delivery::new)
     }
@@ -68,6 +69,7 @@ pub struct Delivery<'a> {
 }
 
 impl<'a> Delivery<'a> {
+    #[inline]
     pub(super) fn new(found: Found<'a>) -> Self {
         let header = &found.header;
         Self {

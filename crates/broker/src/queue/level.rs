@@ -39,6 +39,7 @@ pub(super) struct Chunk {
 
 impl Chunk {
     /// The message of the record at `offset`, whose header is `header`.
+    #[inline]
     pub(super) fn message(&self, header: &Header, offset: u32) -> MessageRef<'_> {
         let at = offset as usize + record::HEADER_LEN;
         if !header.is(SHARED) {
@@ -46,6 +47,22 @@ impl Chunk {
         }
         let image = &self.images[self.image_index(offset)];
         MessageRef { image: Some(image), ..header.split(image) }
+    }
+
+    /// The record at `place`, which is in this chunk; `None` at its end.
+    #[inline]
+    pub(super) fn record(&self, place: Place) -> Option<Found<'_>> {
+        let header = Header::read(&self.bytes, place.offset as usize)?;
+        Some(Found { place, header, chunk: self })
+    }
+
+    /// Marks the record at `offset` as ended, and lets go of what it shares.
+    fn end(&mut self, offset: u32, header: &Header) {
+        record::update_flags(&mut self.bytes, offset as usize, DEAD, 0);
+        if header.is(SHARED) {
+            let index = self.image_index(offset);
+            self.images[index] = Bytes::new();
+        }
     }
 
     fn image_index(&self, offset: u32) -> usize {
@@ -64,6 +81,7 @@ pub(super) struct Found<'a> {
 }
 
 impl<'a> Found<'a> {
+    #[inline]
     pub(super) fn message(&self) -> MessageRef<'a> {
         self.chunk.message(&self.header, self.place.offset)
     }
@@ -187,8 +205,7 @@ impl Level {
     /// The record that starts at `place`.
     pub(super) fn record_at(&self, place: Place) -> Option<Found<'_>> {
         let chunk = self.chunks.get(place.chunk.wrapping_sub(self.first_chunk) as usize)?;
-        let header = Header::read(&chunk.bytes, place.offset as usize)?;
-        Some(Found { place, header, chunk })
+        chunk.record(place)
     }
 
     /// The next message to deliver.
@@ -213,6 +230,52 @@ impl Level {
         self.tail_ready -= 1;
         self.taken_below = self.taken_below.max(header.seq + 1);
         Some((place, header))
+    }
+
+    /// See [`super::messages::Messages::take_run`].
+    pub(super) fn take_run(
+        &mut self,
+        max: usize,
+        flag: u8,
+        pool: &mut BufferPool,
+        mut each: impl FnMut(&Header),
+    ) -> usize {
+        let max = max.min(self.tail_ready as usize);
+        if max == 0 || !self.returned.is_empty() {
+            let Some((place, header)) = self.take_head() else { return 0 };
+            each(&header);
+            match flag {
+                DEAD => self.kill(place, &header, pool),
+                flag => self.update_flags(place, flag, 0),
+            }
+            return 1;
+        }
+        let mut place = self.normalise(self.cursor);
+        let Some(chunk) = self.chunk_mut(place.chunk) else { return 0 };
+        let (mut taken, mut last_seq) = (0, 0);
+        while taken < max
+            && let Some(header) = Header::read(&chunk.bytes, place.offset as usize)
+        {
+            each(&header);
+            match flag {
+                DEAD => chunk.end(place.offset, &header),
+                flag => record::update_flags(&mut chunk.bytes, place.offset as usize, flag, 0),
+            }
+            last_seq = header.seq;
+            place = after(place, &header);
+            taken += 1;
+        }
+        if flag == DEAD {
+            chunk.live -= taken as u32;
+        }
+        let is_emptied = chunk.live == 0;
+        self.cursor = place;
+        self.tail_ready -= taken as u64;
+        self.taken_below = self.taken_below.max(last_seq + 1);
+        if is_emptied {
+            self.release(place.chunk, pool);
+        }
+        taken
     }
 
     /// Makes a taken message ready again, at its old place in the order.
@@ -250,11 +313,7 @@ impl Level {
     /// Ends a record that is not ready: its bytes go when its chunk does.
     pub(super) fn kill(&mut self, place: Place, header: &Header, pool: &mut BufferPool) {
         let Some(chunk) = self.chunk_mut(place.chunk) else { return };
-        record::update_flags(&mut chunk.bytes, place.offset as usize, DEAD, 0);
-        if header.is(SHARED) {
-            let index = chunk.image_index(place.offset);
-            chunk.images[index] = Bytes::new();
-        }
+        chunk.end(place.offset, header);
         chunk.live -= 1;
         if chunk.live == 0 {
             self.release(place.chunk, pool);

@@ -6,7 +6,7 @@ use message::MessageRef;
 
 use super::Ticket;
 use super::effects::BufferPool;
-use super::level::{Found, Level, Place, after};
+use super::level::{Chunk, Found, Level, Place, after};
 use super::record::{DEAD, Header, UNACKED};
 
 #[derive(Debug, Default)]
@@ -80,6 +80,21 @@ impl Messages {
         Some((Ticket::new(header.seq, level, place), header))
     }
 
+    /// Takes up to `max` messages out of the ready ones that lie behind each other, marks them
+    /// with `flag` and shows each. With [`DEAD`] they end here. Returns how many: at least one if
+    /// any is ready.
+    pub(super) fn take_run(
+        &mut self,
+        max: usize,
+        flag: u8,
+        pool: &mut BufferPool,
+        each: impl FnMut(&Header),
+    ) -> usize {
+        self.settle_top();
+        let top = self.top;
+        self.level_mut(top).map_or(0, |level| level.take_run(max, flag, pool, each))
+    }
+
     fn settle_top(&mut self) {
         while 0 < self.top && self.level(self.top).is_none_or(|level| level.ready() == 0) {
             self.top -= 1;
@@ -127,8 +142,11 @@ impl Messages {
 #[derive(Clone, Debug)]
 pub(super) struct ReadyWalk<'a> {
     messages: &'a Messages,
-    at: Option<(&'a Level, u8)>,
+    level: &'a Level,
+    number: u8,
     returned: btree_map::Values<'a, u64, Place>,
+    /// The chunk that the tail was found in last, and where it goes on.
+    chunk: Option<&'a Chunk>,
     cursor: Place,
     tail_left: u64,
 }
@@ -137,31 +155,44 @@ impl<'a> ReadyWalk<'a> {
     fn new(messages: &'a Messages, top: u8) -> Self {
         let level = messages.level(top).unwrap_or(&messages.base);
         let (cursor, tail_left) = level.tail();
-        let at = Some((level, top));
-        Self { messages, at, returned: level.returned().values(), cursor, tail_left }
+        let returned = level.returned().values();
+        Self { messages, level, number: top, returned, chunk: None, cursor, tail_left }
+    }
+
+    /// The next message, when it does not lie in the same chunk as the one before.
+    #[cold]
+    fn find_next(&mut self) -> Option<Found<'a>> {
+        loop {
+            if let Some(&place) = self.returned.next() {
+                return self.level.record_at(place);
+            }
+            if 0 < self.tail_left {
+                let found = self.level.record_from(self.cursor)?;
+                self.tail_left -= 1;
+                self.cursor = after(found.place, &found.header);
+                self.chunk = Some(found.chunk);
+                return Some(found);
+            }
+            if self.number == 0 {
+                return None;
+            }
+            *self = Self::new(self.messages, self.number - 1);
+        }
     }
 }
 
 impl<'a> Iterator for ReadyWalk<'a> {
     type Item = Found<'a>;
 
+    #[inline]
     fn next(&mut self) -> Option<Found<'a>> {
-        loop {
-            let (level, number) = self.at?;
-            if let Some(&place) = self.returned.next() {
-                return level.record_at(place);
-            }
-            if 0 < self.tail_left {
-                let found = level.record_from(self.cursor)?;
-                self.tail_left -= 1;
-                self.cursor = after(found.place, &found.header);
-                return Some(found);
-            }
-            if number == 0 {
-                self.at = None;
-            } else {
-                *self = Self::new(self.messages, number - 1);
-            }
-        }
+        // The returned ones come first: once there is a chunk, they are through.
+        let Some(chunk) = self.chunk.filter(|_| 0 < self.tail_left) else {
+            return self.find_next();
+        };
+        let Some(found) = chunk.record(self.cursor) else { return self.find_next() };
+        self.tail_left -= 1;
+        self.cursor = after(found.place, &found.header);
+        Some(found)
     }
 }

@@ -59,6 +59,7 @@ impl Header {
     }
 
     /// Length of exchange, routing key, properties and body together.
+    #[inline]
     pub(super) fn parts_len(&self) -> usize {
         self.exchange_len as usize
             + self.routing_key_len as usize
@@ -67,6 +68,7 @@ impl Header {
     }
 
     /// Bytes the record takes in its chunk.
+    #[inline]
     pub(super) fn len_in_chunk(&self) -> usize {
         HEADER_LEN + if self.is(SHARED) { 4 } else { self.parts_len() }
     }
@@ -76,6 +78,7 @@ impl Header {
         HEADER_LEN + self.parts_len()
     }
 
+    #[inline]
     pub(super) fn encode(&self) -> [u8; HEADER_LEN] {
         let mut bytes = [0; HEADER_LEN];
         bytes[0..8].copy_from_slice(&self.seq.to_le_bytes());
@@ -91,6 +94,7 @@ impl Header {
     }
 
     /// Reads the header at `offset`; `None` when it does not fit.
+    #[inline]
     pub(super) fn read(bytes: &[u8], offset: usize) -> Option<Self> {
         let b: &[u8; HEADER_LEN] = bytes.get(offset..)?.first_chunk()?;
         let u64_at = |at: usize| {
@@ -113,6 +117,7 @@ impl Header {
     }
 
     /// Splits `parts` into the message they are. `parts` is exactly as long as the header says.
+    #[inline]
     pub(super) fn split<'a>(&self, parts: &'a [u8]) -> MessageRef<'a> {
         let (exchange, rest) = parts.split_at(self.exchange_len as usize);
         let (routing_key, rest) = rest.split_at(self.routing_key_len as usize);

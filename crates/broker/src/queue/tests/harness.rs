@@ -17,7 +17,7 @@ use crate::queue::{
 struct NoMailbox;
 
 impl Mailbox for NoMailbox {
-    fn deliver_reply(&self, _key: ConsumerKey, _message: &message::MessageRef<'_>) -> bool {
+    fn deliver_reply(&self, _key: ConsumerKey, _: &MessageRef<'_>) -> bool {
         false
     }
 
