@@ -57,7 +57,8 @@ pub trait Waiter: Send + Sync {
 ///
 /// Groups are the caller's numbers below [`GroupId::MAX`], from 1. Each holds records with
 /// contiguous indexes that the caller chooses. Append, compaction and removal take effect in the
-/// order of their calls. Nothing in this type blocks on the device except [`Wal::run`],
+/// order of their calls, and what a crash leaves is a prefix of that order, across groups: who
+/// moves a record from one group to another need not wait in between. Nothing in this type blocks on the device except [`Wal::run`],
 /// [`Wal::replay`] and [`Wal::purge`].
 pub struct Wal {
     log: Arc<dyn Log>,

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use protobuf::Message as _;
 use raft::eraftpb::Message;
 use storage::{Batch, EngineLog, EngineOptions, Flush, GroupId, Log, MemoryLog};
 use tempfile::TempDir;
@@ -261,4 +262,86 @@ fn the_write_ahead_log_and_groups_do_not_share_a_log_group() {
     wal.run().unwrap();
     drop(group);
     assert_eq!(open(log).snapshot(), Ok(Some((2, b"state".to_vec()))));
+}
+
+/// Three members whose messages are carried by hand.
+struct Cluster {
+    members: Vec<Group<Arc<MemoryLog>>>,
+    out: Vec<Vec<String>>,
+    cut_off: Option<u64>,
+}
+
+impl Cluster {
+    fn new() -> Self {
+        let conf = raft::eraftpb::ConfState { voters: vec![1, 2, 3], ..Default::default() };
+        let members = (1..=3).map(|id| {
+            let log = Arc::new(MemoryLog::new());
+            let mut batch = Batch::default();
+            batch.put(META.unshared(), b"conf", conf.write_to_bytes().unwrap());
+            log.write(&mut batch, Flush::Sync).unwrap();
+            Group::open(log, META, NodeId(id)).unwrap()
+        });
+        Self { members: members.collect(), out: vec![Vec::new(); 3], cut_off: None }
+    }
+
+    /// Carries messages until nobody has any.
+    fn settle(&mut self) {
+        loop {
+            let mut sent = Vec::new();
+            for (member, out) in self.members.iter_mut().zip(&mut self.out) {
+                let (committed, messages) = poll_with_messages(member);
+                out.extend(committed);
+                sent.extend(messages);
+            }
+            if sent.is_empty() {
+                return;
+            }
+            for message in sent {
+                if self.cut_off.is_none_or(|id| id != message.from && id != message.to) {
+                    // A message that comes too late is refused and does no harm.
+                    let _ = self.members[message.to as usize - 1].step(message);
+                }
+            }
+        }
+    }
+
+    fn tick(&mut self, ticks: usize) {
+        for _ in 0..ticks {
+            self.members.iter_mut().for_each(Group::tick);
+            self.settle();
+        }
+    }
+}
+
+#[test]
+fn members_agree_and_one_that_was_away_gets_the_snapshot() {
+    let mut cluster = Cluster::new();
+    assert!(cluster.members.iter().all(|member| !member.is_leader()));
+    assert_eq!(cluster.members[0].propose(Vec::new(), b"x".to_vec()), Err(Error::NotLeader));
+    // The lowest id has the shortest timeout.
+    cluster.tick(12);
+    assert!(cluster.members[0].is_leader());
+    propose(&mut cluster.members[0], "a");
+    cluster.settle();
+    assert!(cluster.out.iter().all(|out| *out == ["2 ctx a"]), "{:?}", cluster.out);
+
+    cluster.cut_off = Some(3);
+    for _ in 0..2000 {
+        propose(&mut cluster.members[0], "b");
+    }
+    cluster.settle();
+    assert_eq!(cluster.out[1].len(), 2001);
+    let applied = cluster.members[0].applied();
+    cluster.members[0].save_snapshot(applied, b"everything").unwrap();
+
+    cluster.cut_off = None;
+    cluster.tick(30);
+    assert_eq!(cluster.out[2], ["2 ctx a".to_owned(), format!("{applied} = everything")]);
+    let leader = cluster.members.iter().position(Group::is_leader).unwrap();
+    propose(&mut cluster.members[leader], "c");
+    cluster.settle();
+    let last = cluster.out[2].last().unwrap().clone();
+    assert!(
+        last.ends_with(" ctx c") && cluster.out.iter().all(|out| out.ends_with(&[last.clone()]))
+    );
 }
