@@ -1,5 +1,7 @@
 //! How channels and connections end: errors, close methods, the socket's end.
 
+use std::sync::atomic::Ordering::Relaxed;
+
 use amqp091_codec::{
     ChannelClose, ConnectionClose, ConnectionCloseOk, FrameError, MethodId, ReplyCode,
 };
@@ -210,6 +212,12 @@ impl Connection {
             inner.parked.retain(|key| key.channel != number);
             let Some(side) = inner.channels.get_mut(number) else { return };
             let entry = side.entry.clone();
+            for counter in [&entry.unacked, &entry.consumers, &entry.unconfirmed] {
+                counter.store(0, Relaxed);
+            }
+            for counter in [&entry.uncommitted, &entry.acks_uncommitted] {
+                counter.store(0, Relaxed);
+            }
             let mut side = std::mem::replace(side, Box::new(Side::new(entry)));
             side.unacked.put_back(taken_back.into_iter().map(|it| (it.tag, it.delivered)));
             side

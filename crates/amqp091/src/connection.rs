@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use amqp091_codec::{
     BasicPublish, ConnectionTuneOk, Frame, FrameError, HEARTBEAT, Method, MethodArguments,
@@ -431,6 +432,10 @@ impl Protocol for Connection {
                 len => taken += len,
             }
         }
+        if let Some(entry) = &self.entry {
+            entry.received_bytes.fetch_add(taken as u64, Relaxed);
+            entry.received_packets.fetch_add(1, Relaxed);
+        }
         self.end_turn(work);
         taken
     }
@@ -495,7 +500,6 @@ impl Protocol for Connection {
         if !out.is_empty() {
             self.heartbeat.sent();
             if let Some(entry) = &self.entry {
-                use std::sync::atomic::Ordering::Relaxed;
                 entry.sent_bytes.fetch_add(out.len() as u64, Relaxed);
                 entry.sent_packets.fetch_add(1, Relaxed);
             }

@@ -5,7 +5,7 @@ use amqp091_codec::{
     MethodId, QueueBindOk, QueueDeleteOk, QueueUnbindOk,
 };
 use broker::{Broker, Event};
-use topology::{Command, ConnectionId, Outcome, Refusal};
+use topology::{Command, ConnectionId, Outcome, QueueId, Refusal};
 
 use crate::connection::Connection;
 use crate::errors::{Failure, Fault};
@@ -109,6 +109,15 @@ impl Connection {
         }
     }
 
+    /// Notes an exclusive queue, and forgets those that are gone by now and then.
+    fn own(&mut self, queue: QueueId) {
+        if self.exclusive_queues.len() == self.exclusive_queues.capacity() {
+            let broker = &self.broker;
+            self.exclusive_queues.retain(|id| broker.queue(*id).is_some());
+        }
+        self.exclusive_queues.push(queue);
+    }
+
     fn conclude(&mut self, work: &mut Work<'_>, channel: u16, then: Then, outcome: Outcome) {
         match then {
             Then::Nothing => {}
@@ -121,7 +130,7 @@ impl Connection {
             Then::QueueDeclared { nowait } => {
                 if let Outcome::QueueDeclared { queue, created } = outcome {
                     if created && queue.owner == Some(self.id) {
-                        self.exclusive_queues.push(queue.id);
+                        self.own(queue.id);
                     }
                     self.finish_declare_queue(work, channel, &queue, nowait);
                 }

@@ -22,8 +22,11 @@ use crate::unacked::{Delivered, Unacked};
 
 /// Unwritten output above which consumers wait, in bytes.
 pub(crate) const OUTBOX_MAX: usize = 256 * 1024;
+/// Unwritten output above which direct replies are refused, in bytes. They have no queue to wait in,
+/// so that the limit is far beyond what a client that reads ever has.
+const REPLY_OUTBOX_MAX: usize = 16 * 1024 * 1024;
 /// Bodies from here on are sent from where they are instead of being copied, in bytes.
-const SHARED_BODY_MIN: usize = 4096;
+pub(crate) const SHARED_BODY_MIN: usize = 4096;
 
 /// What the connection's task and the queues share.
 pub(crate) struct Shared {
@@ -296,7 +299,7 @@ impl Mailbox for Shared {
         let Inner { out, channels, frame_max, .. } = &mut *inner;
         let Some(side) = channels.get_mut(key.channel) else { return false };
         let Some(slot) = side.slots.get_mut(key.slot as usize) else { return false };
-        if !slot.is_live || OUTBOX_MAX <= out.len() {
+        if !slot.is_live || REPLY_OUTBOX_MAX <= out.len() {
             return false;
         }
         if std::mem::take(&mut slot.owes_consume_ok) {

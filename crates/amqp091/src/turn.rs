@@ -15,17 +15,22 @@ impl Connection {
     /// then acknowledged is in one place at least.
     pub(crate) fn flush(&mut self, work: &mut Work<'_>) {
         let Work { turn, publishes, settlements, resumed } = work;
-        for bucket in std::mem::take(&mut publishes.buckets) {
+        for bucket in &mut publishes.buckets {
             let Bucket { queues, messages, origins } = bucket;
+            if messages.is_empty() {
+                continue;
+            }
             let mut lsn = Lsn(0);
             let mut rejected: SmallVec<[u32; 8]> = SmallVec::new();
-            for queue in &queues {
-                let published = self.broker.publish(turn, queue, &messages);
+            for queue in queues.iter() {
+                let published = self.broker.publish(turn, queue, messages);
                 lsn = lsn.max(published.lsn);
                 rejected.extend_from_slice(&published.rejected);
             }
             self.published = self.published.max(lsn);
-            self.decide(&origins, lsn, &rejected);
+            self.decide(origins, lsn, &rejected);
+            messages.clear();
+            origins.clear();
         }
         for group in std::mem::take(&mut settlements.groups) {
             let Group { queue, consumer, how, tickets, .. } = group;

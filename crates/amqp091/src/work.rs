@@ -8,6 +8,9 @@ use smallvec::SmallVec;
 
 /// Most queues that publishes and settlements are collected for at a time.
 const BUCKETS_MAX: usize = 32;
+/// Most publishes collected for a queue before they reach it: enough to pay for the lock, few enough
+/// to stay in the cache.
+const MESSAGES_MAX: usize = 512;
 
 /// The queues of a route.
 pub(crate) type Queues = SmallVec<[QueueRef; 1]>;
@@ -51,8 +54,8 @@ pub(crate) struct Bucket<'i> {
 
 /// Publishes of a turn that are not in their queues yet.
 ///
-/// The order of publishes to one queue is kept: either all buckets have one queue each, or there is
-/// just one bucket.
+/// The order of publishes to one queue is kept: either all buckets that hold something have one queue
+/// each, or just one holds something. Empty ones are kept for their memory.
 #[derive(Default)]
 pub(crate) struct Publishes<'i> {
     pub(crate) buckets: SmallVec<[Bucket<'i>; 1]>,
@@ -68,6 +71,9 @@ impl<'i> Publishes<'i> {
         origin: Origin,
     ) -> bool {
         let Some(bucket) = self.bucket(queues) else { return false };
+        if MESSAGES_MAX <= bucket.messages.len() {
+            return false;
+        }
         bucket.messages.push(message);
         bucket.origins.push(origin);
         true
@@ -78,16 +84,32 @@ impl<'i> Publishes<'i> {
             bucket.queues.len() == queues.len()
                 && bucket.queues.iter().zip(queues).all(|(a, b)| Arc::ptr_eq(a, b))
         };
-        if self.buckets.get(self.last).is_some_and(are_same) {
-            return self.buckets.get_mut(self.last);
-        }
-        if let Some(idx) = self.buckets.iter().position(are_same) {
+        if !self.buckets.get(self.last).is_some_and(are_same) {
+            let Some(idx) = self.buckets.iter().position(are_same) else {
+                return self.add_bucket(queues);
+            };
             self.last = idx;
-            return self.buckets.get_mut(idx);
         }
-        let may_share = |it: &Bucket<'i>| it.queues.len() != 1 || queues.len() != 1;
-        if self.buckets.iter().any(may_share) || BUCKETS_MAX <= self.buckets.len() {
+        // Holding something it is not in anybody's way; empty it may be.
+        let is_free = !self.buckets[self.last].messages.is_empty() || !self.is_blocked_for(queues);
+        if is_free { self.buckets.get_mut(self.last) } else { None }
+    }
+
+    /// Whether publishes to these queues would overtake some that are collected.
+    fn is_blocked_for(&self, queues: &[QueueRef]) -> bool {
+        let are_single = |it: &Bucket<'i>| it.queues.len() == 1 && queues.len() == 1;
+        self.buckets.iter().any(|it| !it.messages.is_empty() && !are_single(it))
+    }
+
+    fn add_bucket(&mut self, queues: &[QueueRef]) -> Option<&mut Bucket<'i>> {
+        if self.is_blocked_for(queues) {
             return None;
+        }
+        if BUCKETS_MAX <= self.buckets.len() {
+            if self.buckets.iter().any(|it| !it.messages.is_empty()) {
+                return None;
+            }
+            self.buckets.clear();
         }
         self.last = self.buckets.len();
         self.buckets.push(Bucket { queues: queues.into(), ..Bucket::default() });

@@ -106,7 +106,11 @@ impl Connection {
                 return Err(Refusal { kind: RefusalKind::AccessRefused, text }.into());
             }
         }
-        self.note_consumer(number, tag, slot);
+        self.note_consumer(number, tag.clone(), slot);
+        if queue.is_deleted() {
+            // It went while we subscribed, and may have told its consumers before we were one.
+            self.cancel_by_server(work, number, &tag);
+        }
         Ok(())
     }
 

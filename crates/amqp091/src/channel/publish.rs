@@ -19,6 +19,7 @@ use crate::connection::Connection;
 use crate::errors::{Failure, Fault, not_implemented, precondition_failed};
 use crate::expiration;
 use crate::memo::Facts;
+use crate::shared::SHARED_BODY_MIN;
 use crate::work::{Origin, Queues, Work};
 
 /// The headers with further routing keys (RabbitMQ's sender-selected distribution).
@@ -74,6 +75,20 @@ impl Connection {
         let incoming = prepared.facts.incoming(message);
         self.collect(work, &prepared.queues, incoming, origin);
         Ok(())
+    }
+
+    /// Hands a message in memory of its own to its queues at once.
+    fn publish_owned(
+        &mut self,
+        work: &mut Work<'_>,
+        queues: &[QueueRef],
+        incoming: Incoming<'_>,
+        origin: Origin,
+    ) {
+        self.flush(work);
+        let (lsn, is_refused) = self.publish_now(work, queues, incoming);
+        let rejected: &[u32] = if is_refused { &[0] } else { &[] };
+        self.decide(&[origin], lsn, rejected);
     }
 
     /// A publish that came in pieces.
@@ -132,14 +147,16 @@ impl Connection {
         let tag = channel.confirms.as_mut().map_or(0, |confirms| confirms.assign());
         let origin = Origin { channel: number, tag };
         let incoming = facts.incoming(message);
-        if !work.publishes.add(queues, incoming, origin) {
+        let is_shared = 1 < queues.len() && SHARED_BODY_MIN <= message.body.len();
+        if is_shared || !work.publishes.add(queues, incoming, origin) {
             let queues = queues.clone();
             self.collect(work, &queues, incoming, origin);
         }
         true
     }
 
-    /// Adds a publish to the turn's, which reach their queues first if the order asks for that.
+    /// Adds a publish to the turn's, which reach their queues first if the order asks for that. A
+    /// large body for several queues is copied once, for all of them.
     fn collect<'i>(
         &mut self,
         work: &mut Work<'i>,
@@ -147,6 +164,11 @@ impl Connection {
         incoming: Incoming<'i>,
         origin: Origin,
     ) {
+        if 1 < queues.len() && SHARED_BODY_MIN <= incoming.message.body.len() {
+            let image = incoming.message.to_image();
+            let incoming = Incoming { message: image.as_ref(), ..incoming };
+            return self.publish_owned(work, queues, incoming, origin);
+        }
         if !work.publishes.add(queues, incoming, origin) {
             self.flush(work);
             let is_added = work.publishes.add(queues, incoming, origin);
@@ -182,11 +204,7 @@ impl Connection {
             self.decide(&[origin], Lsn(0), &[]);
             return Ok(());
         }
-        self.flush(work);
-        let incoming = prepared.facts.incoming(message);
-        let (lsn, is_refused) = self.publish_now(work, &prepared.queues, incoming);
-        let rejected: &[u32] = if is_refused { &[0] } else { &[] };
-        self.decide(&[origin], lsn, rejected);
+        self.publish_owned(work, &prepared.queues, prepared.facts.incoming(message), origin);
         Ok(())
     }
 

@@ -417,3 +417,48 @@ fn exchange_arguments() {
     "#]]
     .assert_eq(&client.said());
 }
+
+#[test]
+fn order_is_kept_between_one_queue_and_several() {
+    let broker = broker();
+    let mut client = Client::open(&broker);
+    client.declare("a");
+    client.declare("b");
+    for queue in ["a", "b"] {
+        client.send(1, QueueBind { queue, exchange: "amq.fanout", ..QueueBind::default() });
+    }
+    client.said();
+    let mut bytes = Vec::new();
+    for idx in 0..1200 {
+        let (exchange, key) = match idx % 5 {
+            0 => ("amq.fanout", ""),
+            1 | 2 => ("", "a"),
+            _ => ("", "b"),
+        };
+        let body = idx.to_string();
+        bytes.extend(publish_bytes(exchange, key, &BasicProperties::default(), false, &body));
+    }
+    client.bytes(&bytes);
+    for (queue, count) in [("a", 720), ("b", 720)] {
+        let mut last = -1;
+        for _ in 0..count {
+            client.get(queue, true);
+            let said = client.said();
+            let body = said.split('"').rev().nth(1).and_then(|it| it.parse().ok());
+            let body: i32 = body.expect("the body is a number");
+            assert!(last < body, "{queue}: {body} after {last}");
+            last = body;
+        }
+    }
+}
+
+#[test]
+fn a_connection_is_small() {
+    assert!(size_of::<crate::Connection>() <= 512, "{}", size_of::<crate::Connection>());
+    assert!(
+        size_of::<crate::channel::Channel>() <= 224,
+        "{}",
+        size_of::<crate::channel::Channel>()
+    );
+    assert!(size_of::<crate::shared::Side>() <= 144, "{}", size_of::<crate::shared::Side>());
+}
