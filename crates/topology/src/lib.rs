@@ -18,6 +18,8 @@ mod access;
 mod binding;
 mod check;
 mod command;
+mod equivalence;
+mod erlang;
 mod event;
 mod exchange;
 mod ids;

@@ -1,7 +1,6 @@
 //! What the control plane keeps about a queue.
 
 pub(crate) mod arguments;
-pub(crate) mod equivalence;
 
 use std::sync::Arc;
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use field_table::FieldValue;
 
 use super::{Authority, check_not_reserved};
+use crate::equivalence;
 use crate::exchange::ALTERNATE_EXCHANGE;
-use crate::queue::equivalence;
 use crate::refusal::Named;
 use crate::state::Rules;
 use crate::{

@@ -6,8 +6,9 @@ use field_table::{FieldTable, FieldValue};
 
 use super::{Authority, check_not_reserved, check_owner};
 use crate::access::reached;
+use crate::equivalence;
+use crate::queue::Properties;
 use crate::queue::arguments::{self, X_DEAD_LETTER_EXCHANGE, X_QUEUE_MASTER_LOCATOR};
-use crate::queue::{Properties, equivalence};
 use crate::refusal::Named;
 use crate::state::Rules;
 use crate::{

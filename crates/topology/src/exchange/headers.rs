@@ -5,8 +5,7 @@ use std::sync::Arc;
 use field_table::{FieldTable, FieldValue, ShortStr};
 
 use super::{DependsOn, ExchangeType, Found, NewBinding, Routed, Routes, swap_remove};
-use crate::queue::equivalence::erlang_term;
-use crate::{Binding, Refusal};
+use crate::{Binding, Refusal, erlang};
 
 pub(super) const TYPE: ExchangeType = ExchangeType {
     name: "headers",
@@ -87,42 +86,13 @@ fn has_header(headers: &FieldTable, name: &ShortStr, wanted: &FieldValue) -> boo
     matches!(wanted, FieldValue::Void) || is_equal(wanted, value)
 }
 
-/// Erlang's exact equality of the values, which does not see the types on the wire: integers of all
-/// widths are alike, as are floats and as are strings and bytes. A timestamp in a header counts in
-/// milliseconds, one in a binding in seconds.
+/// A timestamp in a header counts in milliseconds, one in a binding in seconds.
 fn is_equal(wanted: &FieldValue, header: &FieldValue) -> bool {
-    if let FieldValue::Timestamp(seconds) = header {
-        return number(wanted) == Some(i128::from(*seconds) * 1000);
-    }
-    match (number(wanted), number(header)) {
-        (Some(a), Some(b)) => return a == b,
-        (None, None) => {}
-        (Some(_), None) | (None, Some(_)) => return false,
-    }
-    match (wanted, header) {
-        (
-            FieldValue::LongStr(a) | FieldValue::Binary(a),
-            FieldValue::LongStr(b) | FieldValue::Binary(b),
-        ) => a == b,
-        _ => match (float(wanted), float(header)) {
-            (Some(a), Some(b)) => a == b,
-            _ => wanted == header,
-        },
-    }
-}
-
-fn number(value: &FieldValue) -> Option<i128> {
-    match value {
-        FieldValue::Timestamp(seconds) => Some((*seconds).into()),
-        other => other.as_integer().map(Into::into),
-    }
-}
-
-fn float(value: &FieldValue) -> Option<f64> {
-    match value {
-        FieldValue::F32(value) => Some((*value).into()),
-        FieldValue::F64(value) => Some(*value),
-        _ => None,
+    match header {
+        FieldValue::Timestamp(seconds) => {
+            erlang::number(wanted) == Some(i128::from(*seconds) * 1000)
+        }
+        other => erlang::is_same(wanted, other),
     }
 }
 
@@ -132,7 +102,7 @@ fn validate_binding(binding: &NewBinding<'_>) -> Result<(), Refusal> {
         Some(FieldValue::LongStr(mode)) => match &**mode {
             b"all" | b"any" | b"all-with-x" | b"any-with-x" => Ok(()),
             _ => {
-                let mode = erlang_term(&FieldValue::LongStr(mode.clone()));
+                let mode = erlang::term(&FieldValue::LongStr(mode.clone()));
                 Err(Refusal::precondition_failed(format!(
                     "Invalid x-match field value {mode}; expected all, any, all-with-x, or any-with-x"
                 )))
@@ -141,7 +111,7 @@ fn validate_binding(binding: &NewBinding<'_>) -> Result<(), Refusal> {
         Some(other) => Err(Refusal::precondition_failed(format!(
             "Invalid x-match field type {} (value {}); expected longstr",
             other.type_name(),
-            erlang_term(other)
+            erlang::term(other)
         ))),
     }
 }

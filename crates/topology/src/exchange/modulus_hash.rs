@@ -1,5 +1,7 @@
 //! `x-modulus-hash`: the routing key chooses one of the bindings, always the same one.
 
+mod term_hash;
+
 use std::sync::Arc;
 
 use super::{DependsOn, ExchangeType, Found, Routed, Routes, any_binding};
@@ -12,6 +14,9 @@ pub(super) const TYPE: ExchangeType = ExchangeType {
     validate_binding: any_binding,
     routes: || Box::<ModulusHash>::default(),
 };
+
+/// How many hashes there are to RabbitMQ.
+const HASH_RANGE: u32 = 1 << 27;
 
 /// In the order of the destinations, so that the choice is the same after a restart. A destination
 /// bound twice is in it twice.
@@ -33,9 +38,9 @@ impl Routes for ModulusHash {
     }
 
     fn route(&self, routed: &Routed<'_>, found: &mut Found<'_>) {
-        let hash = hash(routed.routing_keys);
-        if let Some(idx) = hash.checked_rem(self.0.len() as u64)
-            && let Some(binding) = self.0.get(usize::try_from(idx).unwrap_or_default())
+        let hash = (term_hash::of_list(routed.routing_keys) % HASH_RANGE) as usize;
+        if let Some(idx) = hash.checked_rem(self.0.len())
+            && let Some(binding) = self.0.get(idx)
         {
             found.add(&binding.destination);
         }
@@ -44,17 +49,4 @@ impl Routes for ModulusHash {
     fn bindings(&self) -> Vec<Arc<Binding>> {
         self.0.clone()
     }
-}
-
-/// FNV-1a: part of the stored state's meaning, since it decides which queue a key leads to.
-fn hash(keys: &[&[u8]]) -> u64 {
-    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-    for key in keys {
-        for byte in *key {
-            hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
-        }
-        // Between two keys, so that ("ab", "c") and ("a", "bc") differ.
-        hash = (hash ^ 0xff).wrapping_mul(0x0000_0100_0000_01b3);
-    }
-    hash ^ (hash >> 32)
 }

@@ -407,13 +407,13 @@ fn one_of_several() {
             bind modulus a ''
               bound: true
             route modulus k1
-              c
+              a
             route modulus k2
-              b
+              a
             route modulus k3
               a
             route modulus k4
-              a
+              b
             cacheable modulus
               true
         "#]],
