@@ -13,6 +13,10 @@ use topology::{
     AddVhost, BindingSpec, Command, DeclareQueue, DestinationKind, QueueId, State, Vhost,
 };
 
+/// The server's own, so that the bytes are those of the server.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const ROUTES: usize = 1_000_000;
 
 /// The best slice counts: what else the machine does only adds to it.
