@@ -135,6 +135,8 @@ pub(crate) struct Command {
     pub(crate) usage: &'static str,
     /// One sentence.
     pub(crate) about: &'static str,
+    /// What `<column>` may be; empty for commands that have none.
+    pub(crate) columns: fn() -> Vec<&'static str>,
     /// Options besides the common ones.
     pub(crate) options: &'static [OptionSpec],
     /// How long to wait when nobody says; for ever when absent.
@@ -183,6 +185,7 @@ impl Command {
         section: "Other",
         usage: "",
         about: "",
+        columns: Vec::new,
         options: &[],
         timeout_ms: None,
         format: Format::Table,
@@ -308,6 +311,11 @@ pub(crate) fn columns<T>(
     }
     request.arguments = typed;
     Ok(())
+}
+
+/// The names of a table of columns.
+pub(crate) fn names<T>(known: &[Column<T>]) -> Vec<&'static str> {
+    known.iter().map(|(name, _)| *name).collect()
 }
 
 /// Announces the columns asked for and gives what turns an item into a row.

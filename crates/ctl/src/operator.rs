@@ -22,6 +22,9 @@ pub type Emit<'a, T> = &'a mut dyn FnMut(T);
 /// The result of asking.
 pub type Answer<T> = Result<T, Refusal>;
 
+/// Limits by name (`max-connections`, ...); -1 is none.
+pub type LimitSet = Vec<(String, i64)>;
+
 /// A running broker as its operator sees it. Calls block; each comes from a thread of its own.
 /// A vhost that does not exist is [`Refusal::NoSuchVhost`] unless the method says otherwise.
 pub trait Operator: Sync {
@@ -101,9 +104,9 @@ pub trait Operator: Sync {
     /// Removes one limit, or all.
     fn clear_user_limits(&self, name: &str, limit: Option<&str>) -> Answer<()>;
     /// Limits of one user. [`Refusal::NoSuchUser`].
-    fn user_limits(&self, name: &str) -> Answer<Vec<(String, i64)>>;
+    fn user_limits(&self, name: &str) -> Answer<LimitSet>;
     /// Limits of each user that has some.
-    fn all_user_limits(&self) -> Answer<Vec<(String, Vec<(String, i64)>)>>;
+    fn all_user_limits(&self) -> Answer<Vec<(String, LimitSet)>>;
 
     /// Permissions in a vhost, by user.
     fn list_permissions(&self, vhost: &str) -> Answer<Vec<PermissionInfo>>;
@@ -143,9 +146,9 @@ pub trait Operator: Sync {
     /// Removes all limits.
     fn clear_vhost_limits(&self, vhost: &str) -> Answer<()>;
     /// Limits of one vhost.
-    fn vhost_limits(&self, vhost: &str) -> Answer<Vec<(String, i64)>>;
+    fn vhost_limits(&self, vhost: &str) -> Answer<LimitSet>;
     /// Limits of each vhost that has some.
-    fn all_vhost_limits(&self) -> Answer<Vec<(String, Vec<(String, i64)>)>>;
+    fn all_vhost_limits(&self) -> Answer<Vec<(String, LimitSet)>>;
 }
 
 /// Under which conditions a queue may go.

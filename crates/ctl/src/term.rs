@@ -22,15 +22,15 @@ pub enum Term {
     /// A host's address.
     Address(IpAddr),
     /// `{0,9,1}`, `{node, state}`
-    Tuple(Vec<Term>),
+    Tuple(Vec<Self>),
     /// Values in order.
-    List(Vec<Term>),
+    List(Vec<Self>),
     /// Named values, sorted by name.
-    Map(Vec<(String, Term)>),
+    Map(Vec<(String, Self)>),
     /// An AMQP table: name, type and value of each field.
-    Table(Vec<(String, String, Term)>),
+    Table(Vec<(String, String, Self)>),
     /// An AMQP array: type and value of each element.
-    Array(Vec<(String, Term)>),
+    Array(Vec<(String, Self)>),
 }
 
 impl Term {

@@ -31,7 +31,17 @@ pub(crate) fn short(command: &Command, tool: Tool) -> String {
 
 /// Everything about a command.
 pub(crate) fn of(command: &Command, tool: Tool) -> String {
-    format!("\nUsage\n\n{}\n\n{}.\n\n\n{GENERAL_OPTIONS}\n", line(command, tool), command.about)
+    let mut columns = (command.columns)();
+    columns.sort_unstable();
+    let columns = match columns.is_empty() {
+        true => String::new(),
+        false => format!("\n\n<column>\n\tmust be one of {}\n", columns.join(", ")),
+    };
+    format!(
+        "\nUsage\n\n{}\n\n{}.\n{columns}\n\n{GENERAL_OPTIONS}\n",
+        line(command, tool),
+        command.about
+    )
 }
 
 /// All commands of a tool by section.

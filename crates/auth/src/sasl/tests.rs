@@ -47,7 +47,7 @@ fn amqplain() {
     check("AMQPLAIN", &fields(&[login.clone(), password]), expect!["guest / secret"]);
     check(
         "AMQPLAIN",
-        &fields(&[login.clone()]),
+        &fields(std::slice::from_ref(&login)),
         expect!["AMQPLAIN auth info is missing LOGIN or PASSWORD field"],
     );
     check(

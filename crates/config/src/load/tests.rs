@@ -1,1 +1,280 @@
+use expect_test::{Expect, expect};
 
+use super::*;
+use crate::{ListenAddress, TlsVerify, TlsVersion};
+
+/// What a text changes: the lines of the configuration that it would not have without it.
+fn check(text: &str, expected: Expect) {
+    let env = |name: &str| (name == "SEED_USER").then(|| "ann".to_owned());
+    let shown = match Config::from_text("rabbitmq.conf", text, &env) {
+        Err(error) => error.to_string(),
+        Ok(loaded) => {
+            let usual = format!("{:#?}", Config::default());
+            let is_usual = |line: &&str| usual.lines().any(|usual| usual == *line);
+            let actual = format!("{:#?}", loaded.config);
+            let mut lines: Vec<String> = actual
+                .lines()
+                .filter(|line| !is_usual(line))
+                .map(|line| line.trim().to_owned())
+                .collect();
+            lines.extend(loaded.notices.iter().map(|n| format!("notice {}: {}", n.place, n.text)));
+            lines.join("\n")
+        }
+    };
+    expected.assert_eq(&shown);
+}
+
+fn config(text: &str) -> Config {
+    Config::from_text("rabbitmq.conf", text, &|_| None).expect("a good file").config
+}
+
+#[test]
+fn nothing_said_is_rabbitmq_s_defaults() {
+    check("", expect![""]);
+}
+
+#[test]
+fn listeners() {
+    let listeners = config("listeners.tcp.1 = 5673\nlisteners.tcp.local = ::1:5674").listeners;
+    let at = |ip: Option<&str>, port| ListenAddress {
+        ip: ip.map(|ip| ip.parse().expect("an address")),
+        port,
+    };
+    assert_eq!(listeners.tcp, [at(None, 5673), at(Some("::1"), 5674)]);
+    assert_eq!(config("listeners.tcp = none").listeners.tcp, []);
+    let tls = config(
+        "listeners.ssl.default = 5671\nssl_options.certfile = /c.pem\nssl_options.keyfile = /k.pem\n\
+         ssl_options.verify = verify_peer\nssl_options.versions.1 = tlsv1.3",
+    );
+    assert_eq!(tls.listeners.tls, [at(None, 5671)]);
+    assert_eq!(tls.tls.verify, TlsVerify::Peer);
+    assert_eq!(tls.tls.versions, [TlsVersion::V13]);
+    check(
+        "listeners.ssl.1 = 5671",
+        expect!["rabbitmq.conf: listeners.ssl needs ssl_options.certfile and ssl_options.keyfile"],
+    );
+    check(
+        "listeners.tcp.1 = localhost:5672",
+        expect![[
+            r#"rabbitmq.conf:1: Error transforming datatype for: listeners.tcp.1: "localhost:5672" cannot be converted to a(n) IP"#
+        ]],
+    );
+}
+
+#[test]
+fn users() {
+    assert_eq!(config("default_user = ann").default_user.name, "ann");
+    check("default_user = $(SEED_USER)", expect![[r#"name: "ann","#]]);
+    check(
+        "default_vhost = v\ndefault_user = $(default_vhost)1",
+        expect![[r#"
+        name: "v1",
+        vhost: "v","#]],
+    );
+    check(
+        "default_user = $(NOBODY)",
+        expect![
+            "rabbitmq.conf:1: '$(NOBODY)' substitution requires a config variable or an environment variable 'NOBODY' to be set"
+        ],
+    );
+    check(
+        "default_user = $(default_user)",
+        expect!["rabbitmq.conf:1: Circular RHS substitutions: $(default_user)"],
+    );
+    let tags = config("default_user_tags.monitoring = true\ndefault_user_tags.x = false");
+    assert_eq!(tags.default_user.tags, ["monitoring"]);
+    assert_eq!(config("loopback_users = none").auth.loopback_users, [""; 0]);
+    assert_eq!(config("loopback_users.guest = false").auth.loopback_users, [""; 0]);
+    assert_eq!(config("loopback_users.ann = true").auth.loopback_users, ["ann"]);
+    let mechanisms = config("auth_mechanisms.2 = PLAIN\nauth_mechanisms.1 = AMQPLAIN").auth;
+    assert_eq!(mechanisms.mechanisms, ["AMQPLAIN", "PLAIN"]);
+    assert_eq!(config("anonymous_login_user = none").auth.anonymous_login_user, None);
+    check(
+        "default_pass = encrypted:x",
+        expect![
+            "rabbitmq.conf:1: Error transforming datatype for: default_pass: encrypted values are not supported yet"
+        ],
+    );
+}
+
+#[test]
+fn limits() {
+    check(
+        "heartbeat = 10\nframe_max = 64KB\nmax_connections = infinity\nvhost_max = 5\n\
+         handshake_timeout = 2500\nmax_message_size = 1000",
+        expect![[r#"
+            heartbeat: 10,
+            frame_max: 65536,
+            max_message_size: 1000,
+            2.5s,
+            vhost_max: Some(
+            5,"#]],
+    );
+    check(
+        "channel_max = 10\nconnection_max = 20",
+        expect![[r#"
+            channel_max: 10,
+            max_connections: Some(
+            20,
+            notice rabbitmq.conf:1: channel_max was renamed to max_channels_per_connection
+            notice rabbitmq.conf:2: connection_max was renamed to max_connections"#]],
+    );
+    check(
+        "max_message_size = 536870913",
+        expect![
+            "rabbitmq.conf:1: Error transforming datatype for: max_message_size: 536870913 is not between 1 and 536870912 bytes"
+        ],
+    );
+    check(
+        "heartbeat = 1s",
+        expect![[
+            r#"rabbitmq.conf:1: Error transforming datatype for: heartbeat: "1s" cannot be converted to a(n) integer"#
+        ]],
+    );
+    check(
+        "heartbeat = 65536",
+        expect![
+            "rabbitmq.conf:1: Error transforming datatype for: heartbeat: 65536 is outside the range of this setting"
+        ],
+    );
+    check(
+        "frame_max = 10TB",
+        expect![[
+            r#"rabbitmq.conf:1: Error transforming datatype for: frame_max: Error converting value "10TB" to a number of bytes"#
+        ]],
+    );
+}
+
+#[test]
+fn alarms() {
+    use crate::{DiskFreeLimit, MemoryHighWatermark};
+    let absolute = |amount: &str| {
+        config(&format!("vm_memory_high_watermark.absolute = {amount}")).memory_high_watermark
+    };
+    for (amount, bytes) in [
+        ("1000", 1000),
+        ("2GB", 2_000_000_000),
+        ("512MiB", 512 << 20),
+        ("1Gi", 1 << 30),
+        ("3k", 3000),
+    ] {
+        assert_eq!(absolute(amount), MemoryHighWatermark::Absolute(bytes), "{amount}");
+    }
+    let relative =
+        config("vm_memory_high_watermark.relative = 0.4\ndisk_free_limit.relative = 1.5");
+    assert_eq!(relative.memory_high_watermark, MemoryHighWatermark::Relative(0.4));
+    assert_eq!(relative.disk_free_limit, DiskFreeLimit::Relative(1.5));
+    check(
+        "disk_free_limit.absolute = 5XB",
+        expect![[
+            r#"rabbitmq.conf:1: Error transforming datatype for: disk_free_limit.absolute: "5XB" cannot be converted to a number of bytes"#
+        ]],
+    );
+    check(
+        "disk_free_limit.absolute = 99999999PB",
+        expect![[
+            r#"rabbitmq.conf:1: Error transforming datatype for: disk_free_limit.absolute: "99999999PB" cannot be converted to a number of bytes"#
+        ]],
+    );
+}
+
+#[test]
+fn logs_and_the_rest() {
+    check(
+        "log.console = false\nlog.console.level = debug\nlog.file = rabbit.log\n\
+         log.connection.level = error\ndata_dir = /d\ncluster_name = c\n\
+         classic_queue.confirm = os\ndeprecated_features.permit.global_qos = true\n\
+         default_queue_type = rabbit_quorum_queue",
+        expect![[r#"
+            is_enabled: false,
+            level: Debug,
+            file: Named(
+            "rabbit.log",
+            categories: {
+            "connection": Error,
+            data_dir: Some(
+            "/d",
+            cluster_name: Some(
+            "c",
+            default_queue_type: "quorum",
+            classic_queue_confirm: Os,
+            deprecated_features: {
+            "global_qos": true,"#]],
+    );
+    check(
+        "log.console.level = loud",
+        expect![[
+            r#"rabbitmq.conf:1: Error transforming datatype for: log.console.level: "loud" is not a valid enum value, acceptable values are: debug, info, notice, warning, error, critical, alert, emergency, none"#
+        ]],
+    );
+}
+
+#[test]
+fn keys_without_effect_and_keys_that_do_not_exist() {
+    check(
+        "collect_statistics_interval = 5000\nmqtt.listeners.tcp.1 = 1883",
+        expect![[r#"
+            notice rabbitmq.conf:1: collect_statistics_interval has no effect yet
+            notice rabbitmq.conf:2: mqtt.listeners.tcp.1 has no effect yet"#]],
+    );
+    check(
+        "heartbeet = 10\n\nlisteners.tcp.1 = x\ntrack_auth_attempt_source = true",
+        expect![[r#"
+        rabbitmq.conf:1: You've tried to set heartbeet, but there is no setting with that name.
+          Did you mean one of these?
+            heartbeat
+            data_dir
+            default_user
+        rabbitmq.conf:3: Error transforming datatype for: listeners.tcp.1: "x" cannot be converted to a(n) integer
+        rabbitmq.conf:4: You've tried to set track_auth_attempt_source, but there is no setting with that name.
+          Did you mean one of these?
+            auth_http.resource_path
+            auth_ldap.port
+            auth_oauth2.issuer"#]],
+    );
+}
+
+#[test]
+fn the_last_value_counts() {
+    check("heartbeat = 1\nheartbeat = 2", expect!["heartbeat: 2,"]);
+}
+
+#[test]
+fn files_include_files() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let write = |name: &str, text: &str| {
+        let path = dir.path().join(name);
+        std::fs::create_dir_all(path.parent().expect("a parent")).expect("a directory");
+        std::fs::write(&path, text).expect("a file");
+        path
+    };
+    let main =
+        write("rabbitmq.conf", "heartbeat = 1\ninclude conf.d/*.conf\ndefault_pass = $(<pw)");
+    write("conf.d/20.conf", "heartbeat = 20");
+    write("conf.d/10.conf", "heartbeat = 10\nframe_max = 8192");
+    write("conf.d/30.txt", "heartbeat = 30");
+    write("pw", "secret\n");
+    let loaded = Config::load(&main).expect("good files").config;
+    assert_eq!((loaded.limits.heartbeat, loaded.limits.frame_max), (20, 8192));
+    assert_eq!(loaded.default_user.password, "secret");
+    let all = Config::load(&dir.path().join("conf.d")).expect("good files").config;
+    assert_eq!(all.limits.heartbeat, 20);
+
+    let circle = write("circle.conf", "include circle.conf");
+    let error = Config::load(&circle).expect_err("a circle").to_string();
+    assert!(error.ends_with("circle.conf: includes are nested more than 16 deep"), "{error}");
+    let bytes = dir.path().join("bytes.conf");
+    std::fs::write(&bytes, b"heartbeat = 1\ndefault_user = \xff").expect("a file");
+    let error = Config::load(&bytes).expect_err("not UTF-8").to_string();
+    assert!(error.ends_with("bytes.conf:2: Error converting value on line #2 to unicode"));
+}
+
+#[test]
+fn rabbitmq_has_every_key_that_is_not_said_to_be_ours() {
+    for key in keys::all() {
+        let is_ours = ["data_dir", "classic_queue.confirm"].contains(&key.name);
+        let is_known = KNOWN_KEYS.lines().any(|known| known == key.name);
+        assert_ne!(is_known, is_ours, "{}", key.name);
+    }
+    assert_eq!(KNOWN_KEYS.lines().count(), 1124);
+}

@@ -17,7 +17,17 @@ pub(super) const COMMAND: Command = Command {
                 text: format!("Node {node} reported no alarms, local or clusterwide"),
                 value: json!({ "result": "ok" }),
             }),
-            found => Err(check_failed(alarms::lines(found, &node).join("\n"))),
+            found => {
+                let lines = alarms::lines(found, &node);
+                let mut failure = check_failed(lines.join("\n"));
+                failure.json = Some(json!({
+                    "result": "error",
+                    "local": lines,
+                    "global": [],
+                    "message": format!("Node {node} reported alarms"),
+                }));
+                Err(failure)
+            }
         }
     }),
     ..Command::BASE

@@ -1,4 +1,4 @@
-use super::{CTL_AND_DIAGNOSTICS, Command, LIST_TIMEOUT_MS, MONITORING, Run, columns, rows};
+use super::{CTL_AND_DIAGNOSTICS, Command, LIST_TIMEOUT_MS, MONITORING, Run, columns, names, rows};
 use crate::{args::flag, operator::CHANNEL_COLUMNS, protocol::Output};
 
 pub(super) const COMMAND: Command = Command {
@@ -7,6 +7,7 @@ pub(super) const COMMAND: Command = Command {
     section: MONITORING,
     usage: "[--no-table-headers] [<column> ...]",
     about: "Shows the channels of the node's connections",
+    columns: || names(CHANNEL_COLUMNS),
     options: &[flag("table-headers")],
     timeout_ms: Some(LIST_TIMEOUT_MS),
     prepare: |request| columns(request, CHANNEL_COLUMNS, &["pid", "user", "consumer_count", "messages_unacknowledged"]),

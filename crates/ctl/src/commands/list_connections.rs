@@ -1,4 +1,4 @@
-use super::{CTL_AND_DIAGNOSTICS, Command, LIST_TIMEOUT_MS, MONITORING, Run, columns, rows};
+use super::{CTL_AND_DIAGNOSTICS, Command, LIST_TIMEOUT_MS, MONITORING, Run, columns, names, rows};
 use crate::{args::flag, operator::CONNECTION_COLUMNS, protocol::Output};
 
 pub(super) const COMMAND: Command = Command {
@@ -7,6 +7,7 @@ pub(super) const COMMAND: Command = Command {
     section: MONITORING,
     usage: "[--no-table-headers] [<column> ...] [--timeout <timeout>]",
     about: "Shows the client connections of the node",
+    columns: || names(CONNECTION_COLUMNS),
     options: &[flag("table-headers")],
     timeout_ms: Some(LIST_TIMEOUT_MS),
     prepare: |request| columns(request, CONNECTION_COLUMNS, &["user", "peer_host", "peer_port", "state"]),

@@ -1,4 +1,4 @@
-use super::{CTL_AND_DIAGNOSTICS, Command, LIST_TIMEOUT_MS, MONITORING, Run, columns, rows};
+use super::{CTL_AND_DIAGNOSTICS, Command, LIST_TIMEOUT_MS, MONITORING, Run, columns, names, rows};
 use crate::{args::flag, operator::QUEUE_COLUMNS, protocol::Output};
 
 pub(super) const COMMAND: Command = Command {
@@ -7,6 +7,7 @@ pub(super) const COMMAND: Command = Command {
     section: MONITORING,
     usage: "[--vhost <vhost>] [--online] [--offline] [--local] [--no-table-headers] [<column>, ...] [--timeout <timeout>]",
     about: "Shows the queues of a vhost",
+    columns: || names(QUEUE_COLUMNS),
     options: &[flag("online"), flag("offline"), flag("local"), flag("table-headers")],
     timeout_ms: Some(LIST_TIMEOUT_MS),
     prepare: |request| columns(request, QUEUE_COLUMNS, &["name", "messages"]),

@@ -1,4 +1,4 @@
-use super::{ACCESS, CTL_AND_DIAGNOSTICS, Command, LIST_TIMEOUT_MS, Run, columns, rows};
+use super::{ACCESS, CTL_AND_DIAGNOSTICS, Command, LIST_TIMEOUT_MS, Run, columns, names, rows};
 use crate::{args::flag, operator::VHOST_COLUMNS, protocol::Output};
 
 pub(super) const COMMAND: Command = Command {
@@ -7,6 +7,7 @@ pub(super) const COMMAND: Command = Command {
     section: ACCESS,
     usage: "[--no-table-headers] [<column> ...] [--timeout <timeout>]",
     about: "Shows the vhosts",
+    columns: || names(VHOST_COLUMNS),
     options: &[flag("table-headers")],
     timeout_ms: Some(LIST_TIMEOUT_MS),
     prepare: |request| columns(request, VHOST_COLUMNS, &["name"]),

@@ -32,7 +32,7 @@ pub(super) const COMMAND: Command = Command {
     prepare: |request| {
         super::count(request, 0, 0)?;
         let unit = unit(request);
-        if UNITS.iter().any(|(name, _)| *name == unit) {
+        if factor(&unit).is_some() {
             return Ok(());
         }
         let names: Vec<&str> = UNITS.iter().map(|(name, _)| *name).collect();
@@ -53,14 +53,20 @@ pub(super) const COMMAND: Command = Command {
 };
 
 fn unit(request: &Request) -> String {
-    request.options.get("unit").map_or_else(|| "gb".to_owned(), |unit| unit.to_lowercase())
+    request.options.get("unit").cloned().unwrap_or_else(|| "gb".to_owned())
+}
+
+/// Bytes per unit, in any case of letters.
+fn factor(unit: &str) -> Option<f64> {
+    let is_it = |(name, _): &&(&str, f64)| unit.eq_ignore_ascii_case(name);
+    UNITS.iter().find(is_it).map(|(_, factor)| *factor)
 }
 
 /// `0.2318 gb`: four digits behind the point, fewer when they are zeros.
 fn amount(bytes: u64, unit: &str) -> String {
-    let factor = UNITS.iter().find(|(name, _)| *name == unit).map_or(1.0, |(_, factor)| *factor);
-    if unit == "bytes" {
-        return format!("{bytes} bytes");
+    let factor = factor(unit).unwrap_or(1.0);
+    if factor == 1.0 {
+        return format!("{bytes} {unit}");
     }
     let rounded = (bytes as f64 / factor * 1e4).round() / 1e4;
     format!("{} {unit}", format::float(rounded))

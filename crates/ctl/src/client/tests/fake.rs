@@ -24,8 +24,8 @@ struct State {
     vhosts: Vec<VhostInfo>,
     permissions: Vec<PermissionInfo>,
     topic_permissions: Vec<TopicPermissionInfo>,
-    vhost_limits: Vec<(String, Vec<(String, i64)>)>,
-    user_limits: Vec<(String, Vec<(String, i64)>)>,
+    vhost_limits: Vec<(String, LimitSet)>,
+    user_limits: Vec<(String, LimitSet)>,
     queues: Vec<(&'static str, QueueInfo)>,
 }
 
@@ -156,7 +156,7 @@ impl State {
 }
 
 /// Limits as typed, or the complaint about an unknown one.
-fn limits(typed: &Map<String, Value>, known: &[&str], what: &str) -> Answer<Vec<(String, i64)>> {
+fn limits(typed: &Map<String, Value>, known: &[&str], what: &str) -> Answer<LimitSet> {
     if let Some((name, value)) = typed.iter().find(|(name, _)| !known.contains(&name.as_str())) {
         let text = format!("Unrecognised terms [{{<<\"{name}\">>,{value}}}] in {what}");
         return Err(Refusal::Invalid(text));
@@ -164,7 +164,7 @@ fn limits(typed: &Map<String, Value>, known: &[&str], what: &str) -> Answer<Vec<
     Ok(typed.iter().map(|(name, value)| (name.clone(), value.as_i64().unwrap_or(-1))).collect())
 }
 
-fn limits_of(all: &[(String, Vec<(String, i64)>)], name: &str) -> Vec<(String, i64)> {
+fn limits_of(all: &[(String, LimitSet)], name: &str) -> LimitSet {
     all.iter().find(|(of, _)| of == name).map(|(_, limits)| limits.clone()).unwrap_or_default()
 }
 
@@ -468,13 +468,13 @@ impl Operator for Fake {
         Ok(())
     }
 
-    fn user_limits(&self, name: &str) -> Answer<Vec<(String, i64)>> {
+    fn user_limits(&self, name: &str) -> Answer<LimitSet> {
         let state = self.state();
         state.user(name)?;
         Ok(limits_of(&state.user_limits, name))
     }
 
-    fn all_user_limits(&self) -> Answer<Vec<(String, Vec<(String, i64)>)>> {
+    fn all_user_limits(&self) -> Answer<Vec<(String, LimitSet)>> {
         Ok(self.state().user_limits.clone())
     }
 
@@ -571,13 +571,13 @@ impl Operator for Fake {
         Ok(())
     }
 
-    fn vhost_limits(&self, vhost: &str) -> Answer<Vec<(String, i64)>> {
+    fn vhost_limits(&self, vhost: &str) -> Answer<LimitSet> {
         let state = self.state();
         state.vhost(vhost)?;
         Ok(limits_of(&state.vhost_limits, vhost))
     }
 
-    fn all_vhost_limits(&self) -> Answer<Vec<(String, Vec<(String, i64)>)>> {
+    fn all_vhost_limits(&self) -> Answer<Vec<(String, LimitSet)>> {
         Ok(self.state().vhost_limits.clone())
     }
 }
