@@ -50,33 +50,48 @@ pub(super) fn read_report(file: &Path) -> Result<Vec<Case>> {
     Ok(cases)
 }
 
-/// Reads what `cargo test` printed. Cases are named `tests/FILE.rs::NAME`.
+/// Reads what `cargo test` printed, run with one thread. Cases are named `tests/FILE.rs::NAME`.
 pub(super) fn read_cargo_output(output: &str) -> Vec<Case> {
     let mut cases = Vec::new();
     let mut file = "";
+    // A test that prints puts its output between its name and how it ended.
+    let mut running = None;
     for line in output.lines() {
         let line = line.trim();
         if let Some(rest) = line.strip_prefix("Running ") {
             file = rest.split(" (").next().unwrap_or(rest);
             continue;
         }
-        let Some((name, ending)) =
-            line.strip_prefix("test ").and_then(|rest| rest.split_once(" ... "))
-        else {
+        let started = line.strip_prefix("test ").and_then(|rest| rest.split_once(" ... "));
+        let (name, ending) = match (started, running) {
+            (Some((name, ending)), _) => (name, ending),
+            (None, Some(name)) => (name, line),
+            (None, None) => continue,
+        };
+        let Some(outcome) = ending_of(ending) else {
+            running = Some(name);
             continue;
         };
-        let outcome = match ending {
-            "ok" => Outcome::Passed,
-            "ignored" => Outcome::Skipped,
-            _ => Outcome::Failed,
-        };
+        running = None;
         let message = match outcome {
             Outcome::Failed => panic_text(output, name),
             _ => String::new(),
         };
         cases.push(Case { case: format!("{file}::{name}"), outcome, message });
     }
+    if let Some(name) = running {
+        cases.push(Case::failed(&format!("{file}::{name}"), "did not end"));
+    }
     cases
+}
+
+fn ending_of(text: &str) -> Option<Outcome> {
+    match text {
+        "ok" => Some(Outcome::Passed),
+        "FAILED" => Some(Outcome::Failed),
+        text if text == "ignored" || text.starts_with("ignored, ") => Some(Outcome::Skipped),
+        _ => None,
+    }
 }
 
 /// What `cargo test` repeats at its end about a failed test.

@@ -111,8 +111,9 @@ fn node_command(node: &Node, paths: &Paths, report: &Path) -> Command {
 pub(super) fn cargo_test(krate: &Crate, paths: &Paths) -> Command {
     let mut command = Command::new("cargo");
     command
-        .args(["test", "--locked", "--tests", "--no-fail-fast"])
+        .args(["test", "--locked", "--no-fail-fast"])
         .args(krate.arguments)
+        .args(krate.tests)
         .env("CARGO_TARGET_DIR", paths.root.join("target"))
         .current_dir(setup::crate_source(krate, paths));
     command
@@ -120,6 +121,9 @@ pub(super) fn cargo_test(krate: &Crate, paths: &Paths) -> Command {
 
 fn crate_command(krate: &Crate, options: &Options, paths: &Paths) -> Command {
     let mut command = cargo_test(krate, paths);
+    if options.full {
+        command.args(krate.long_tests);
+    }
     command.args(["--", "--test-threads=1"]).args(&options.only);
     command
 }
@@ -156,6 +160,7 @@ fn surroundings(command: &mut Command, paths: &Paths, broker: &Broker, report: &
         .env("PYTHONPATH", paths.carried.join("drivers"))
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .env("PYTHONUNBUFFERED", "1")
+        .env("RUST_LOG", "off")
         .env("LEVERET_DATA_DIR", &broker.data_dir)
         .env("CONFORMANCE_REPORT", report)
         .env("RABBITMQ_HOST", host)

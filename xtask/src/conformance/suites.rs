@@ -57,6 +57,10 @@ pub(super) struct Crate {
     pub(super) package: &'static str,
     pub(super) version: &'static str,
     pub(super) arguments: &'static [&'static str],
+    /// Which of its tests, as cargo's options name them.
+    pub(super) tests: &'static [&'static str],
+    /// Tests that only `--full` runs, for their length.
+    pub(super) long_tests: &'static [&'static str],
     /// Examples that end by themselves: each is a case.
     pub(super) examples: &'static [&'static str],
 }
@@ -171,31 +175,24 @@ pub(super) const ALL: &[Suite] = &[
         limit: seconds(180),
     },
     Suite {
-        name: "dramatiq",
-        about: "Dramatiq's tests of its RabbitMQ broker",
-        program: Program::Pytest(Pytest {
-            source: Source::Sdist {
-                package: "dramatiq",
-                version: "2.2.1",
-                folder: "dramatiq-2.2.1",
-            },
-            modules: &["tests/test_rabbitmq.py"],
-            ..PYTEST
-        }),
-        limit: seconds(180),
-    },
-    Suite {
         name: "aiormq",
-        about: "aiormq's tests",
+        about: "aiormq's tests; the ones of lost connections only with --full",
         program: Program::Pytest(Pytest {
             requirements: "aio-pika.txt",
             source: Source::Sdist { package: "aiormq", version: "7.2.4", folder: "aiormq-7.2.4" },
             modules: &[
                 "tests/test_channel.py",
-                "tests/test_connection.py",
+                "tests/test_channel_futures.py",
+                "tests/test_channel_number.py",
                 "tests/test_consumer_cancel.py",
+                "tests/test_consumer_exceptions.py",
+                "tests/test_consumer_publish.py",
+                "tests/test_delivery_error.py",
+                "tests/test_late_confirms.py",
                 "tests/test_nowait.py",
                 "tests/test_protocol_errors.py",
+                "tests/test_publish_cancel.py",
+                "tests/test_writer_shutdown.py",
             ],
             long_modules: &["tests"],
             arguments: &["-p", "docker_stand_in"],
@@ -260,17 +257,30 @@ pub(super) const ALL: &[Suite] = &[
             package: "lapin",
             version: "3.7.2",
             arguments: &["--no-default-features", "--features", "default-runtime"],
+            tests: &["--tests"],
+            long_tests: &[],
             examples: &["publisher_confirms"],
         }),
         limit: seconds(120),
     },
     Suite {
         name: "amqprs",
-        about: "amqprs' tests",
+        about: "amqprs' tests; the one of heartbeats only with --full",
         program: Program::Crate(Crate {
             package: "amqprs",
             version: "2.1.5",
             arguments: &[],
+            tests: &[
+                "--lib",
+                "--test=test_callback",
+                "--test=test_consume",
+                "--test=test_get",
+                "--test=test_mixed_type_consumers",
+                "--test=test_publish",
+                "--test=test_publish_return",
+                "--test=test_update_secret",
+            ],
+            long_tests: &["--test=test_heartbeat", "--test=test_io_error_handling"],
             examples: &[],
         }),
         limit: seconds(180),

@@ -5,10 +5,13 @@ fn cargo_output_becomes_cases() {
     let output = "
      Running tests/test_get.rs (target/debug/deps/test_get-1)
 
-running 3 tests
+running 4 tests
 test get ... ok
 test get_many ... FAILED
-test slow ... ignored
+test slow ... ignored, takes hours
+test talks ... INFO connected
+INFO received
+ok
 
 failures:
 
@@ -27,7 +30,16 @@ failures:
             ("tests/test_get.rs::get", Outcome::Passed),
             ("tests/test_get.rs::get_many", Outcome::Failed),
             ("tests/test_get.rs::slow", Outcome::Skipped),
+            ("tests/test_get.rs::talks", Outcome::Passed),
         ]
     );
     assert!(cases[1].message.ends_with("expected 1"));
+}
+
+#[test]
+fn a_test_that_ends_its_process_failed() {
+    let cases =
+        read_cargo_output("Running tests/a.rs (x)\ntest dies ... thread overflowed its stack");
+    assert_eq!(cases[0].case, "tests/a.rs::dies");
+    assert_eq!(cases[0].outcome, Outcome::Failed);
 }
