@@ -14,10 +14,39 @@ use crate::{
     ResourceKind, State,
 };
 
-/// Words that are no exchange types but that RabbitMQ's virtual machine happens to know: it has
-/// another text for them.
-const WORDS_KNOWN_TO_RABBITMQ: &[&str] =
-    &["", "nope", "invalid", "exchange", "queue", "classic", "quorum", "stream", "undefined"];
+/// Words that are no exchange types but that RabbitMQ's virtual machine happens to know from its own
+/// code: it has another text for them. The likeliest mistakes, not the thousands there are.
+const WORDS_KNOWN_TO_RABBITMQ: &[&str] = &[
+    "",
+    "bar",
+    "broadcast",
+    "classic",
+    "default",
+    "Direct",
+    "events",
+    "exchange",
+    "false",
+    "foo",
+    "hash",
+    "header",
+    "invalid",
+    "log",
+    "match",
+    "multicast",
+    "none",
+    "nope",
+    "null",
+    "queue",
+    "quorum",
+    "random",
+    "stream",
+    "test",
+    "true",
+    "undefined",
+    "unknown",
+    "work",
+    "wrong",
+];
 
 impl State {
     /// The exchange called `name`, the default exchange included; 404 if there is none.
