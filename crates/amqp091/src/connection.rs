@@ -24,6 +24,7 @@ use crate::memo::PropertiesMemo;
 use crate::pending::Pending;
 use crate::route_cache::RouteCache;
 use crate::shared::{OUTBOX_MAX, Shared};
+use crate::turn::Pace;
 use crate::work::Work;
 
 /// Both ends of the socket.
@@ -107,6 +108,10 @@ pub struct Connection {
     pub(crate) pending: Option<Box<Pending>>,
     pub(crate) next_token: u64,
     pub(crate) exclusive_queues: Vec<QueueId>,
+    /// A pause for the sake of a queue's consumers.
+    pub(crate) pace: Option<Box<Pace>>,
+    /// Bytes of input that the current turn took.
+    pub(crate) turn_len: usize,
     /// Newest journal position of our publishes.
     pub(crate) published: Lsn,
     /// Newest journal position of our settlements.
@@ -159,6 +164,8 @@ impl Connection {
             pending: None,
             next_token: 1,
             exclusive_queues: Vec::new(),
+            pace: None,
+            turn_len: 0,
             published: Lsn(0),
             settled: Lsn(0),
             notified: Lsn(0),
@@ -402,7 +409,8 @@ impl Connection {
 
     pub(crate) fn is_paused(&self) -> bool {
         let is_held = self.hold_until.0 != 0 && OUTBOX_MAX <= self.shared.lock().out.len();
-        self.pending.is_some() || self.is_blocked || self.is_in_flow || is_held
+        let is_paced = self.pace.is_some();
+        self.pending.is_some() || self.is_blocked || self.is_in_flow || is_held || is_paced
     }
 }
 
@@ -436,7 +444,9 @@ impl Protocol for Connection {
             entry.received_bytes.fetch_add(taken as u64, Relaxed);
             entry.received_packets.fetch_add(1, Relaxed);
         }
+        self.turn_len = taken;
         self.end_turn(work);
+        self.turn_len = 0;
         taken
     }
 
@@ -454,6 +464,7 @@ impl Protocol for Connection {
             self.deadline = None;
             self.handle_deadline();
         }
+        self.handle_pace();
         let is_deaf = self.is_paused();
         let beat = self.heartbeat.handle_timeout(now, is_deaf);
         if beat.is_missed && self.stage == Stage::Running {
@@ -468,10 +479,8 @@ impl Protocol for Connection {
     }
 
     fn poll_timeout(&self) -> Option<Timestamp> {
-        match (self.deadline, self.heartbeat.poll_timeout()) {
-            (Some(deadline), Some(beat)) => Some(deadline.min(beat)),
-            (deadline, beat) => deadline.or(beat),
-        }
+        let pace = self.pace.as_ref().map(|pace| pace.look_at);
+        [self.deadline, self.heartbeat.poll_timeout(), pace].into_iter().flatten().min()
     }
 
     fn handle_disconnect(&mut self, now: Timestamp) {
@@ -519,6 +528,10 @@ impl Protocol for Connection {
             _ if self.is_paused() => Status::Paused,
             _ => Status::Open,
         }
+    }
+
+    fn give_back(&mut self, _now: Timestamp) {
+        self.shared.lock().out.shrink(0);
     }
 
     fn wanted_bytes(&self) -> usize {

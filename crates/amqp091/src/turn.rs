@@ -4,11 +4,25 @@
 use amqp091_codec::{
     BasicAck, BasicNack, ConnectionBlocked, ConnectionUnblocked, Method, encode_ack, encode_method,
 };
-use broker::{ConnectionState, ConsumerKey, Lsn};
+use broker::{ConnectionState, ConsumerKey, Lsn, QueueRef};
 use smallvec::SmallVec;
+use stdx::Timestamp;
 
 use crate::connection::{Connection, Stage};
 use crate::work::{Bucket, Group, Origin, Work};
+
+/// Input in one turn from which a publisher counts as one in bulk, in bytes.
+const BULK_TURN_LEN: usize = 64 * 1024;
+
+/// Longest pause of a publisher in bulk.
+const PACE_MS_MAX: u64 = 8;
+
+/// A pause for the sake of a queue's consumers.
+pub(crate) struct Pace {
+    queue: QueueRef,
+    pub(crate) look_at: Timestamp,
+    give_up: Timestamp,
+}
 
 impl Connection {
     /// Hands what was collected to its queues: publishes first, so that a message forwarded and
@@ -67,8 +81,35 @@ impl Connection {
     pub(crate) fn end_turn(&mut self, mut work: Work<'_>) {
         self.flush(&mut work);
         self.send_confirms();
+        let congested = work.turn.take_congested();
         self.broker.finish(work.turn);
         self.throttle();
+        self.pace(congested);
+    }
+
+    /// A publisher in bulk that runs ahead of a queue's consumers pauses until they caught up, a
+    /// few milliseconds at most: whatever holds the consumers up, publishing goes on.
+    fn pace(&mut self, congested: Option<QueueRef>) {
+        if self.turn_len < BULK_TURN_LEN {
+            return;
+        }
+        if let Some(queue) = congested {
+            let give_up = self.now.plus_ms(PACE_MS_MAX);
+            self.pace = Some(Box::new(Pace { queue, look_at: self.now.plus_ms(1), give_up }));
+        }
+    }
+
+    /// Looks whether a paced publisher may go on.
+    pub(crate) fn handle_pace(&mut self) {
+        let Some(pace) = &mut self.pace else { return };
+        if self.now < pace.look_at {
+            return;
+        }
+        if pace.queue.is_congested() && self.now < pace.give_up {
+            pace.look_at = self.now.plus_ms(1);
+        } else {
+            self.pace = None;
+        }
     }
 
     /// Confirms what is durable.

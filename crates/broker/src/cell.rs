@@ -8,6 +8,11 @@ use topology::QueueRecord;
 
 use crate::Queue;
 
+/// Ready messages and bytes of bodies above which a queue with consumers is congested; it is
+/// until half of that is left.
+const CONGESTED_MESSAGES: u64 = 16 * 1024;
+const CONGESTED_BYTES: u64 = 2 * 1024 * 1024;
+
 /// A queue behind its lock, with the record it was declared by.
 ///
 /// Lock order: one queue, then leaves (a mailbox, the journal's buffer, the timers). Never two
@@ -20,6 +25,8 @@ pub struct QueueCell {
     is_deleted: AtomicBool,
     /// The deadline armed in the timers, in ms; 0 when none.
     armed_ms: AtomicU64,
+    /// Publishers run ahead of consumers that could take more.
+    is_congested: AtomicBool,
 }
 
 /// A shared queue.
@@ -32,6 +39,7 @@ impl QueueCell {
             queue: Mutex::new(queue),
             is_deleted: AtomicBool::new(false),
             armed_ms: AtomicU64::new(0),
+            is_congested: AtomicBool::new(false),
         }
     }
 
@@ -47,6 +55,25 @@ impl QueueCell {
     /// Called with the queue locked.
     pub(crate) fn mark_deleted(&self) {
         self.is_deleted.store(true, Ordering::Relaxed);
+    }
+
+    /// True while messages pile up although the queue has consumers. Whoever publishes in bulk
+    /// should pause for a moment, so that consumers get their share of the processors and the
+    /// backlog stays in warm memory. A hint: read without the lock, never a reason to wait long.
+    pub fn is_congested(&self) -> bool {
+        self.is_congested.load(Ordering::Relaxed)
+    }
+
+    /// Called with the queue locked.
+    pub(crate) fn note_pressure(&self, ready: u64, ready_bytes: u64, has_consumers: bool) {
+        let is_congested = match self.is_congested() {
+            true => {
+                has_consumers
+                    && (ready > CONGESTED_MESSAGES / 2 || ready_bytes > CONGESTED_BYTES / 2)
+            }
+            false => has_consumers && (ready > CONGESTED_MESSAGES || ready_bytes > CONGESTED_BYTES),
+        };
+        self.is_congested.store(is_congested, Ordering::Relaxed);
     }
 
     /// The armed deadline; called with the queue locked.

@@ -13,9 +13,8 @@ use crate::registry::Registry;
 use crate::reply::ReplyConsumers;
 use crate::timers::Timers;
 use crate::{
-    AuthenticatorRef, BrokerConfig, ConsumeRefusal, Consumer, ConsumerId, ConsumerView,
-    Control, Counts, Event,
-    Got, Journal, Lsn, MailboxRef, Queue, QueueCell, QueueRef, Settle, Ticket, Turn,
+    AuthenticatorRef, BrokerConfig, ConsumeRefusal, Consumer, ConsumerId, ConsumerView, Control,
+    Counts, Event, Got, Journal, Lsn, MailboxRef, Queue, QueueCell, QueueRef, Settle, Ticket, Turn,
 };
 use message::Incoming;
 
@@ -264,12 +263,7 @@ impl Broker {
     }
 
     /// Appends a batch to a queue and hands over what its consumers can take.
-    pub fn publish(
-        &self,
-        turn: &mut Turn,
-        cell: &QueueRef,
-        batch: &[Incoming<'_>],
-    ) -> Published {
+    pub fn publish(&self, turn: &mut Turn, cell: &QueueRef, batch: &[Incoming<'_>]) -> Published {
         let mut queue = cell.lock();
         if cell.is_deleted() {
             // RabbitMQ confirms what it published into a queue that is being deleted.
@@ -278,6 +272,9 @@ impl Broker {
         queue.publish(turn.now, batch, &mut turn.fx);
         self.deliver(turn, cell, &mut queue);
         let rejected = SmallVec::from_slice(&turn.fx.rejected);
+        if cell.is_congested() {
+            turn.congested = Some(cell.clone());
+        }
         Published { lsn: self.conclude(turn, cell, queue), rejected }
     }
 
@@ -387,6 +384,8 @@ impl Broker {
             let is_full = intake.is_full || intake.taken < len;
             queue.commit_batch(turn.now, intake.taken, is_full, &mut turn.fx);
         }
+        let (ready, ready_bytes) = queue.backlog();
+        cell.note_pressure(ready, ready_bytes, queue.has_consumers());
     }
 
     /// Ends the work on a locked queue: journals it, arms its timer, unlocks it, and moves what
@@ -433,6 +432,7 @@ impl Broker {
     pub fn begin(&self, now: Timestamp) -> Turn {
         let mut turn = self.turns.lock().pop().unwrap_or_default();
         turn.now = now;
+        turn.congested = None;
         turn
     }
 

@@ -45,6 +45,9 @@ pub trait Protocol: Send {
     /// have been served meanwhile, so the driver asks again after writing.
     fn take_output(&mut self, now: Timestamp, out: &mut Outbox);
 
+    /// There was no traffic for a while: free buffers that are empty.
+    fn give_back(&mut self, now: Timestamp);
+
     /// What to do with the socket now.
     fn status(&self) -> Status;
 

@@ -467,6 +467,16 @@ impl Queue {
         self.unacked_bytes += u64::from(header.body_len);
     }
 
+    /// Ready messages, and bytes of their bodies.
+    pub fn backlog(&self) -> (u64, u64) {
+        (self.ready, self.ready_bytes)
+    }
+
+    /// Whether anybody consumes.
+    pub fn has_consumers(&self) -> bool {
+        !self.consumers.is_empty()
+    }
+
     /// A parked consumer has room again.
     pub fn resume(&mut self, id: ConsumerId) {
         self.consumers.resume(id);

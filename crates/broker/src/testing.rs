@@ -7,9 +7,7 @@ use parking_lot::Mutex;
 use stdx::Timestamp;
 use topology::{AddUser, AddVhost, Command, QueueId, SetPermissions, State};
 
-use crate::{
-    Authenticator, Broker, BrokerConfig, Completion, Control, Journal, Lsn, MailboxRef,
-};
+use crate::{Authenticator, Broker, BrokerConfig, Completion, Control, Journal, Lsn, MailboxRef};
 
 /// Applies every proposal on the spot.
 #[derive(Default)]

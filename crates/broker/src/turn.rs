@@ -21,9 +21,15 @@ pub struct Turn {
     pub(crate) dead_letters: Vec<(QueueRef, DeadLetter)>,
     pub(crate) deadlines: Vec<(Timestamp, QueueId)>,
     pub(crate) doomed: Vec<QueueId>,
+    pub(crate) congested: Option<QueueRef>,
 }
 
 impl Turn {
+    /// A queue that this turn published to and that has more than its consumers keep up with.
+    pub fn take_congested(&mut self) -> Option<QueueRef> {
+        self.congested.take()
+    }
+
     /// Notes that a mailbox has something new; it is woken once at the end of the turn.
     pub(crate) fn touch(&mut self, mailbox: &MailboxRef) {
         // A consumer mostly gets many batches in a row: looking at the last one catches nearly all

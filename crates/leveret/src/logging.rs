@@ -4,7 +4,7 @@ use std::fmt;
 use std::fs::OpenOptions;
 use std::io;
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::{Mutex, OnceLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use config::{Config, LogFile, LogLevel};
@@ -15,7 +15,7 @@ use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{Layer, fmt as layer};
+use tracing_subscriber::{Layer, fmt as layer, reload};
 
 /// `2026-11-20 21:00:26.840751+00:00 [warning] <0.0.0> text key=value`
 struct RabbitFormat;
@@ -78,9 +78,42 @@ fn filter(level: LogLevel) -> LevelFilter {
     }
 }
 
+/// Changes the level of one output.
+type SetLevel = Box<dyn Fn(LevelFilter) + Send + Sync>;
+
+/// Every output's level, once logging is set up.
+static OUTPUTS: OnceLock<Vec<SetLevel>> = OnceLock::new();
+
+/// Changes the level of all outputs; `Err` for a word that is no level.
+pub(crate) fn set_level(name: &str) -> Result<(), ()> {
+    let level = match name {
+        "debug" => LevelFilter::DEBUG,
+        "info" | "notice" => LevelFilter::INFO,
+        "warning" => LevelFilter::WARN,
+        "error" | "critical" | "alert" | "emergency" => LevelFilter::ERROR,
+        "none" => LevelFilter::OFF,
+        _ => return Err(()),
+    };
+    for set in OUTPUTS.get().into_iter().flatten() {
+        set(level);
+    }
+    Ok(())
+}
+
+/// A filter that can be changed later, and what changes it.
+fn changeable<S>(level: LogLevel, outputs: &mut Vec<SetLevel>) -> reload::Layer<LevelFilter, S>
+where
+    S: Subscriber,
+{
+    let (filter, handle) = reload::Layer::new(filter(level));
+    outputs.push(Box::new(move |level| drop(handle.reload(level))));
+    filter
+}
+
 /// Sends log lines where the configuration says. Returns where that is, for banners and `status`.
 pub(crate) fn init(config: &Config, data_dir: &Path) -> io::Result<Vec<String>> {
     let mut places = Vec::new();
+    let mut outputs = Vec::new();
     let console = &config.log.console;
     let to_console = console.is_enabled.then(|| {
         places.push(if console.is_stderr { "<stderr>" } else { "<stdout>" }.to_owned());
@@ -92,7 +125,7 @@ pub(crate) fn init(config: &Config, data_dir: &Path) -> io::Result<Vec<String>> 
             .event_format(RabbitFormat)
             .with_writer(writer)
             .with_ansi(false)
-            .with_filter(filter(console.level))
+            .with_filter(changeable(console.level, &mut outputs))
     });
     let to_file = match &config.log.file {
         LogFile::Off => None,
@@ -107,10 +140,11 @@ pub(crate) fn init(config: &Config, data_dir: &Path) -> io::Result<Vec<String>> 
                     .event_format(RabbitFormat)
                     .with_writer(Mutex::new(file))
                     .with_ansi(false)
-                    .with_filter(filter(config.log.file_level)),
+                    .with_filter(changeable(config.log.file_level, &mut outputs)),
             )
         }
     };
+    OUTPUTS.get_or_init(|| outputs);
     tracing_subscriber::registry().with(to_console).with(to_file).init();
     Ok(places)
 }

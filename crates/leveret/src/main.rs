@@ -9,7 +9,7 @@ mod operator;
 mod server;
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -44,11 +44,11 @@ fn main() -> ExitCode {
     let mut arguments: Vec<OsString> = std::env::args_os().collect();
     let name = arguments.first().map(Path::new).and_then(Path::file_name);
     let name = name.and_then(|name| name.to_str()).unwrap_or_default().to_owned();
-    if let Some(tool) = ctl::tool_named(&name) {
+    if let Some(tool) = tool_named(&name) {
         return ctl::main(tool, arguments.split_off(1));
     }
     // `leveret rabbitmqctl list_queues` does without links.
-    if let Some(tool) = arguments.get(1).and_then(|it| it.to_str()).and_then(ctl::tool_named) {
+    if let Some(tool) = arguments.get(1).and_then(|it| it.to_str()).and_then(tool_named) {
         return ctl::main(tool, arguments.split_off(2));
     }
     if name == "rabbitmq-server" {
@@ -62,7 +62,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Where the control socket of a node is.
-fn control_socket(data_dir: &Path) -> PathBuf {
-    data_dir.join(ctl::SOCKET_FILE)
+/// The operators' tool of this name.
+fn tool_named(name: &str) -> Option<&'static str> {
+    ctl::TOOLS.into_iter().find(|tool| *tool == name)
 }

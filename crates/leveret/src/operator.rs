@@ -11,12 +11,12 @@ use std::time::{Duration, Instant};
 use auth::Algorithm;
 use broker::{Alarms, Broker};
 use config::{Config, DiskFreeLimit, MemoryHighWatermark};
+use ctl::Operator;
 use ctl::operator::{
     Answer, BindingInfo, ChannelInfo, CloseLimits, ConnectionInfo, ConnectionsOf, ConsumerInfo,
     DeleteConditions, Emit, ExchangeInfo, ListenerInfo, MemoryInfo, NewPassword, NodeStatus,
     PermissionInfo, QueueInfo, Refusal, RunState, TopicPermissionInfo, UserInfo, VhostInfo,
 };
-use ctl::Operator;
 use net::Listener;
 use node::{Node, Resources};
 use tokio::sync::Notify;
@@ -123,8 +123,8 @@ impl NodeOperator {
             Ok(_) => Ok(()),
             Err(error) => Err(Refusal::InvalidRegex {
                 pattern: pattern.to_owned(),
-                reason: error.reason,
-                position: error.position,
+                reason: error.0,
+                position: 0,
             }),
         }
     }

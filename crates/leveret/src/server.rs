@@ -196,7 +196,9 @@ async fn serve(
     facts: Facts,
     started_at: Instant,
 ) -> anyhow::Result<()> {
-    let control = bind_control_socket(&crate::control_socket(&facts.data_dir))?;
+    let control = ctl::server::bind(&facts.data_dir).context("cannot bind the control socket")?;
+    control.set_nonblocking(true)?;
+    let control = UnixListener::from_std(control)?;
     let listeners = bind(config)?;
     let operator = Arc::new(NodeOperator::new(node, facts, config, &listeners));
     tokio::spawn(run_control_socket(control, operator.clone()));
@@ -233,8 +235,14 @@ async fn say_goodbye(node: &Node) {
 fn acceptor(node: &Node) -> Accepted {
     let broker = node.broker.clone();
     Arc::new(move |peer: Peer| {
-        let ends = amqp091::Ends { peer: peer.peer, local: peer.local, tls: peer.tls };
-        Box::new(amqp091::Connection::new(broker.clone(), ends, net::now()))
+        let peer = amqp091::Peer {
+            peer_host: peer.peer.ip(),
+            peer_port: peer.peer.port(),
+            host: peer.local.ip(),
+            port: peer.local.port(),
+            tls: peer.tls.map(Box::new),
+        };
+        Box::new(amqp091::Connection::new(broker.clone(), peer, net::now()))
     })
 }
 
@@ -291,21 +299,6 @@ fn tls_options(config: &Config) -> anyhow::Result<TlsOptions> {
     })
 }
 
-/// Binds the socket that operators' tools use; only the owner may connect.
-fn bind_control_socket(path: &Path) -> anyhow::Result<UnixListener> {
-    use std::os::unix::fs::PermissionsExt;
-    // Left behind by a killed server: the data directory's lock says that none is running.
-    if let Err(error) = std::fs::remove_file(path)
-        && error.kind() != io::ErrorKind::NotFound
-    {
-        return Err(error).with_context(|| format!("cannot replace {}", path.display()));
-    }
-    let socket = UnixListener::bind(path)
-        .with_context(|| format!("cannot bind control socket {}", path.display()))?;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
-    Ok(socket)
-}
-
 async fn run_control_socket(socket: UnixListener, operator: Arc<NodeOperator>) {
     loop {
         let stream = match socket.accept().await {
@@ -324,10 +317,9 @@ async fn run_control_socket(socket: UnixListener, operator: Arc<NodeOperator>) {
         let operator = operator.clone();
         // Commands may wait for the disk: they get a thread that may block.
         tokio::task::spawn_blocking(move || {
-            let served = stream.into_std().and_then(|stream| {
-                stream.set_nonblocking(false)?;
-                ctl::server::serve_connection(stream, &*operator)
-            });
+            let served = stream
+                .into_std()
+                .and_then(|stream| ctl::server::serve_connection(stream, &*operator));
             if let Err(error) = served {
                 tracing::debug!(%error, "a control connection ended early");
             }

@@ -25,8 +25,9 @@ const UNWRITTEN_MAX: usize = 1024 * 1024;
 /// Turns before the task lets others run.
 const TURNS_PER_POLL: usize = 16;
 
-/// An empty outbox keeps no more than this.
-const OUTBOX_KEPT: usize = 0;
+/// Time without traffic after which a connection gives its buffers back: between two bursts they
+/// are worth keeping, fresh memory is dear.
+const IDLE_MS: u64 = 500;
 
 /// Drives `protocol` with `socket` until either is done.
 pub async fn drive<S>(socket: S, protocol: Box<dyn Protocol>)
@@ -42,6 +43,7 @@ where
         is_stalled: false,
         out: Outbox::default(),
         timer: None,
+        idle_at: None,
     };
     poll_fn(|ctx| driver.poll(ctx)).await;
     driver.protocol.handle_disconnect(now());
@@ -59,6 +61,8 @@ struct Driver<S> {
     /// Taken from the protocol, not yet written.
     out: Outbox,
     timer: Option<(Timestamp, Pin<Box<Sleep>>)>,
+    /// When to give buffers back, unless there is traffic again.
+    idle_at: Option<Timestamp>,
 }
 
 /// What one step of the loop did.
@@ -92,7 +96,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             has_progress = true;
         }
         if self.poll_timer(now, ctx) {
-            self.protocol.handle_timeout(now);
             has_progress = true;
         }
         match self.write(now, ctx) {
@@ -122,12 +125,39 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         if has_progress { Step::Progress } else { Step::Idle }
     }
 
-    /// True when the protocol's deadline has come; otherwise the timer is set to it.
+    /// Does what is due and sets the timer to what is due next; true when something was done.
     fn poll_timer(&mut self, now: Timestamp, ctx: &mut Context<'_>) -> bool {
-        let Some(at) = self.protocol.poll_timeout() else { return false };
-        if at <= now {
-            return true;
+        let mut has_progress = false;
+        if self.protocol.poll_timeout().is_some_and(|at| at <= now) {
+            self.protocol.handle_timeout(now);
+            has_progress = true;
         }
+        if self.idle_at.is_some_and(|at| at <= now) {
+            self.idle_at = None;
+            self.give_back(now);
+        }
+        let next = match (self.protocol.poll_timeout(), self.idle_at) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
+        if let Some(at) = next.filter(|at| *at > now) {
+            self.set_timer(now, at, ctx);
+        }
+        has_progress
+    }
+
+    /// Frees the buffers of a connection that has been idle for a while.
+    fn give_back(&mut self, now: Timestamp) {
+        self.carry.shrink_to_fit();
+        if self.out.is_empty() {
+            // What the protocol still holds comes out empty and goes the same way.
+            self.out.shrink(0);
+            self.protocol.give_back(now);
+            self.timer = None;
+        }
+    }
+
+    fn set_timer(&mut self, now: Timestamp, at: Timestamp, ctx: &mut Context<'_>) {
         let deadline = || Instant::now() + Duration::from_millis(at.since_ms(now));
         match &mut self.timer {
             // A deadline that moved back is looked at when the old one fires: traffic moves
@@ -149,7 +179,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 ctx.waker().wake_by_ref();
             }
         }
-        false
     }
 
     /// Writes until there is nothing left or the socket is full; true when bytes moved.
@@ -159,9 +188,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             if self.out.is_empty() {
                 self.protocol.take_output(now, &mut self.out);
                 if self.out.is_empty() {
-                    self.out.shrink(OUTBOX_KEPT);
                     break;
                 }
+                self.idle_at = Some(now.plus_ms(IDLE_MS));
             }
             let mut slices = [IoSlice::new(&[]); SLICES_MAX];
             let count = self.out.slices(&mut slices);
@@ -193,7 +222,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         } else {
             READ_BUFFER_LEN
         };
-        let Self { socket, protocol, carry, is_stalled, .. } = self;
+        let Self { socket, protocol, carry, is_stalled, idle_at, .. } = self;
         with_buffer(len, |buffer| {
             buffer[..carry.len()].copy_from_slice(carry);
             let mut space = ReadBuf::new(&mut buffer[carry.len()..]);
@@ -208,7 +237,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             }
             let input = &buffer[..carry.len() + read];
             let consumed = protocol.handle_bytes(now, input);
-            keep_rest(carry, &input[consumed..]);
+            carry.clear();
+            carry.extend_from_slice(&input[consumed..]);
+            *idle_at = Some(now.plus_ms(IDLE_MS));
             *is_stalled = is_stalled_at(protocol.status(), carry);
             Ok(true)
         })
@@ -218,21 +249,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     fn present_again(&mut self, now: Timestamp) {
         let input = std::mem::take(&mut self.carry);
         let consumed = self.protocol.handle_bytes(now, &input);
-        keep_rest(&mut self.carry, &input[consumed..]);
+        self.carry.extend_from_slice(&input[consumed..]);
         self.is_stalled = is_stalled_at(self.protocol.status(), &self.carry);
     }
 }
 
 fn is_stalled_at(status: Status, carry: &[u8]) -> bool {
     status == Status::Paused && !carry.is_empty()
-}
-
-/// Keeps what was not consumed; an empty rest holds no memory.
-fn keep_rest(carry: &mut Vec<u8>, rest: &[u8]) {
-    if rest.is_empty() {
-        *carry = Vec::new();
-    } else {
-        carry.clear();
-        carry.extend_from_slice(rest);
-    }
 }

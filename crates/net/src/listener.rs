@@ -64,8 +64,7 @@ impl Listener {
         options: ListenerOptions,
         tls: Option<Arc<rustls::ServerConfig>>,
     ) -> io::Result<Self> {
-        let socket =
-            Socket::new(Domain::for_address(address), Type::STREAM, Some(Transport::TCP))?;
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Transport::TCP))?;
         socket.set_reuse_address(true)?;
         if address.is_ipv6() {
             // One dual-stack socket serves both families, as RabbitMQ's `::` listener does.

@@ -151,12 +151,7 @@ impl<L: Log> ControlPlane<L> {
     }
 }
 
-fn apply(
-    broker: &Broker,
-    now: Timestamp,
-    index: u64,
-    data: &[u8],
-) -> Result<Outcome, Refusal> {
+fn apply(broker: &Broker, now: Timestamp, index: u64, data: &[u8]) -> Result<Outcome, Refusal> {
     match Command::decode(data) {
         Ok(command) => broker.apply(now, index, &command),
         Err(error) => {

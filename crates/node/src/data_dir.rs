@@ -29,7 +29,9 @@ pub enum DataDirError {
     #[error("data directory {0} is in use by another server")]
     InUse(PathBuf),
     /// A newer server wrote it.
-    #[error("data directory {path} has format version {found}, this server knows up to {FORMAT_VERSION}")]
+    #[error(
+        "data directory {path} has format version {found}, this server knows up to {FORMAT_VERSION}"
+    )]
     Newer {
         /// The directory.
         path: PathBuf,

@@ -154,17 +154,7 @@ impl Node {
                 move || purge(&wal, &stop)
             }),
         ];
-        Ok(Self {
-            broker,
-            resources,
-            data_dir,
-            wal,
-            control,
-            stop,
-            writer,
-            control_thread,
-            others,
-        })
+        Ok(Self { broker, resources, data_dir, wal, control, stop, writer, control_thread, others })
     }
 
     /// Stops the node: everything journaled is durable and queues know what was delivered. All

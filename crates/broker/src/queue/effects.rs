@@ -5,8 +5,8 @@ use message::{History, Image};
 use super::Ticket;
 use super::level::CHUNK_MAX;
 
-/// Buffers kept for reuse per [`Effects`]: 512 KB.
-const POOLED_BUFFERS_MAX: usize = 8;
+/// Buffers kept for reuse per [`Effects`]: 2 MB.
+const POOLED_BUFFERS_MAX: usize = 32;
 /// Below this a fresh allocation is taken, so that a nearly empty queue does not sit on 64 KB.
 const POOLED_FROM: usize = CHUNK_MAX / 16;
 

@@ -141,10 +141,6 @@ impl Journal {
         }
     }
 
-    pub(super) fn log_bytes(&self) -> u64 {
-        self.log_bytes
-    }
-
     /// The log holds this record.
     pub(super) fn holds(&self, header: &Header) -> bool {
         header.is(PERSISTENT) && header.seq < self.journaled_below

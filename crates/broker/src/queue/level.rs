@@ -2,7 +2,7 @@
 //! of those that came back.
 //!
 //! A ready message costs no index: the first-in-first-out order is the order of records, and the
-//! cursor walks it. Every record at or after the cursor is ready. Delivered ones stay in place
+//! cursor walks it. Every record at or after the cursor is ready, or was found dead at a restart. Delivered ones stay in place
 //! until they are settled; a chunk is freed when no live record is left in it.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -35,6 +35,8 @@ pub(super) struct Chunk {
     images: Vec<Bytes>,
     /// Records that are not dead.
     live: u32,
+    /// Seq of its first record.
+    first_seq: u64,
 }
 
 impl Chunk {
@@ -142,9 +144,12 @@ impl Level {
         let has_room =
             self.chunks.back().is_some_and(|c| c.bytes.capacity() - c.bytes.len() >= len);
         if !has_room {
-            self.grow(len, expected.max(len), pool);
+            self.grow(header.seq, len, expected.max(len), pool);
         }
         let chunk = self.chunks.back_mut().expect("grow made one");
+        if chunk.bytes.is_empty() {
+            chunk.first_seq = header.seq;
+        }
         chunk.bytes.extend_from_slice(&header.encode());
         if is_shared {
             chunk.bytes.extend_from_slice(&(chunk.images.len() as u32).to_le_bytes());
@@ -159,14 +164,14 @@ impl Level {
         self.tail_ready += 1;
     }
 
-    fn grow(&mut self, len: usize, expected: usize, pool: &mut BufferPool) {
+    fn grow(&mut self, first_seq: u64, len: usize, expected: usize, pool: &mut BufferPool) {
         let previous = self.chunks.back().map_or(0, |c| c.bytes.capacity());
         let capacity = expected.next_power_of_two().max(previous * 2).clamp(CHUNK_MIN, CHUNK_MAX);
         // An emptied last chunk is only freed once it is not the last any more.
         let emptied = self.chunks.back().is_some_and(|c| c.live == 0).then(|| self.end().chunk);
         let bytes = pool.take(capacity.max(len));
         // Counts the record that is about to be appended: an empty chunk would be freed at once.
-        self.chunks.push_back(Chunk { bytes, live: 1, ..Chunk::default() });
+        self.chunks.push_back(Chunk { bytes, live: 1, first_seq, images: Vec::new() });
         if let Some(chunk) = emptied {
             self.release(chunk, pool);
         }
@@ -202,6 +207,39 @@ impl Level {
         self.record_at(place)
     }
 
+    /// The first record at or after `place` that is not dead.
+    pub(super) fn live_from(&self, mut place: Place) -> Option<Found<'_>> {
+        loop {
+            let found = self.record_from(place)?;
+            if !found.header.is(DEAD) {
+                return Some(found);
+            }
+            place = after(found.place, &found.header);
+        }
+    }
+
+    /// The first record whose seq is at least `seq`, dead or alive. Looks from `hint` on if that
+    /// is the place of a record before it.
+    pub(super) fn first_from(&self, seq: u64, hint: Option<Place>) -> Option<Found<'_>> {
+        let index = self.chunks.partition_point(|chunk| chunk.first_seq <= seq);
+        let chunk = self.first_chunk.wrapping_add(index.saturating_sub(1) as u32);
+        let mut place =
+            hint.filter(|hint| hint.chunk == chunk).unwrap_or(Place { chunk, offset: 0 });
+        loop {
+            let found = self.record_from(place)?;
+            if seq <= found.header.seq {
+                return Some(found);
+            }
+            place = after(found.place, &found.header);
+        }
+    }
+
+    /// Ends a message that nobody took.
+    pub(super) fn discard(&mut self, place: Place, header: &Header, pool: &mut BufferPool) {
+        self.tail_ready -= 1;
+        self.kill(place, header, pool);
+    }
+
     /// The record that starts at `place`.
     pub(super) fn record_at(&self, place: Place) -> Option<Found<'_>> {
         let chunk = self.chunks.get(place.chunk.wrapping_sub(self.first_chunk) as usize)?;
@@ -213,7 +251,7 @@ impl Level {
         if let Some((_, &place)) = self.returned.first_key_value() {
             return self.record_at(place);
         }
-        if self.tail_ready == 0 { None } else { self.record_from(self.cursor) }
+        if self.tail_ready == 0 { None } else { self.live_from(self.cursor) }
     }
 
     /// Takes the head out of the ready ones; the record stays.
@@ -224,7 +262,7 @@ impl Level {
         if self.tail_ready == 0 {
             return None;
         }
-        let found = self.record_from(self.cursor)?;
+        let found = self.live_from(self.cursor)?;
         let (place, header) = (found.place, found.header);
         self.cursor = after(place, &header);
         self.tail_ready -= 1;
@@ -250,12 +288,17 @@ impl Level {
             }
             return 1;
         }
-        let mut place = self.normalise(self.cursor);
+        let Some(first) = self.live_from(self.cursor) else { return 0 };
+        let mut place = first.place;
         let Some(chunk) = self.chunk_mut(place.chunk) else { return 0 };
         let (mut taken, mut last_seq) = (0, 0);
         while taken < max
             && let Some(header) = Header::read(&chunk.bytes, place.offset as usize)
         {
+            if header.is(DEAD) {
+                place = after(place, &header);
+                continue;
+            }
             each(&header);
             match flag {
                 DEAD => chunk.end(place.offset, &header),

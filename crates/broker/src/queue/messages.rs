@@ -159,7 +159,7 @@ impl<'a> ReadyWalk<'a> {
         Self { messages, level, number: top, returned, chunk: None, cursor, tail_left }
     }
 
-    /// The next message, when it does not lie in the same chunk as the one before.
+    /// The next message, when it does not follow the one before in the same chunk.
     #[cold]
     fn find_next(&mut self) -> Option<Found<'a>> {
         loop {
@@ -167,7 +167,7 @@ impl<'a> ReadyWalk<'a> {
                 return self.level.record_at(place);
             }
             if 0 < self.tail_left {
-                let found = self.level.record_from(self.cursor)?;
+                let found = self.level.live_from(self.cursor)?;
                 self.tail_left -= 1;
                 self.cursor = after(found.place, &found.header);
                 self.chunk = Some(found.chunk);
@@ -190,7 +190,10 @@ impl<'a> Iterator for ReadyWalk<'a> {
         let Some(chunk) = self.chunk.filter(|_| 0 < self.tail_left) else {
             return self.find_next();
         };
-        let Some(found) = chunk.record(self.cursor) else { return self.find_next() };
+        let found = match chunk.record(self.cursor) {
+            Some(found) if !found.header.is(DEAD) => found,
+            _ => return self.find_next(),
+        };
         self.tail_left -= 1;
         self.cursor = after(found.place, &found.header);
         Some(found)

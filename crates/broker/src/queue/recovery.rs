@@ -8,16 +8,14 @@ use topology::QueueRecord;
 
 use super::effects::BufferPool;
 use super::journal::{self, EntryUse, Journal, Mark, SeqRange};
-use super::level::CHUNK_MAX;
+use super::level::{CHUNK_MAX, Place, after};
 use super::messages::Messages;
 use super::record::{
-    self, DEAD, DEAD_LETTERED, FAILED, HEADER_LEN, Header, KEY_ONLY, PERSISTENT, REDELIVERED,
+    DEAD, DEAD_LETTERED, FAILED, HEADER_LEN, Header, KEY_ONLY, PERSISTENT, REDELIVERED, SHARED,
     UNACKED,
 };
 use super::{Queue, varint};
 
-/// Staged records are kept in pieces of this size.
-const ARENA_BYTES: usize = 1 << 20;
 /// Entries that may be missing between two. More means that the numbers are not right.
 const GAP_MAX: u64 = 1 << 24;
 /// A seq shares a `u64` with the level in tickets; what is far from that was never written.
@@ -53,11 +51,19 @@ pub enum Damaged {
 pub struct Recovery {
     record: Arc<QueueRecord>,
     now: Timestamp,
-    arenas: Vec<Arena>,
-    /// Records by seq, ascending.
-    staged: Vec<Staged>,
-    /// Records that came after ones with a higher seq: written again when the log was compacted.
-    late: BTreeMap<u64, Staged>,
+    /// The messages found so far, in order within their level.
+    messages: Messages,
+    pool: BufferPool,
+    /// Records that came after ones with a higher seq of their level: they were written again
+    /// when the log was compacted. By level and seq.
+    late: BTreeMap<(u8, u64), (Header, Box<[u8]>)>,
+    /// Highest seq in `messages` per level.
+    last_seq: Vec<u64>,
+    /// Level, seq and place that were settled last: settling goes on behind it, mostly.
+    hint: (u8, u64, Place),
+    live: u64,
+    live_bytes: u64,
+    body_bytes: u64,
     base_index: u64,
     entries: VecDeque<EntryUse>,
     mark: Mark,
@@ -65,24 +71,11 @@ pub struct Recovery {
     next_seq: u64,
 }
 
-#[derive(Debug, Default)]
-struct Arena {
-    bytes: Vec<u8>,
-    /// Records in it that were not moved into the queue.
-    records: usize,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Staged {
-    seq: u64,
-    arena: u32,
-    offset: u32,
-}
-
 /// An entry that was read to its end.
 #[derive(Default)]
 struct Parsed<'a> {
-    records: Vec<(Header, &'a [u8])>,
+    /// Whole records, one after the other.
+    records: &'a [u8],
     settled: Vec<SeqRange>,
     mark: Option<Mark>,
 }
@@ -92,9 +85,14 @@ impl Recovery {
         Self {
             record,
             now,
-            arenas: Vec::new(),
-            staged: Vec::new(),
+            messages: Messages::default(),
+            pool: BufferPool::default(),
             late: BTreeMap::new(),
+            last_seq: vec![0; 256],
+            hint: (0, 0, Place::default()),
+            live: 0,
+            live_bytes: 0,
+            body_bytes: 0,
             base_index: 0,
             entries: VecDeque::new(),
             mark: Mark::Blank,
@@ -106,11 +104,11 @@ impl Recovery {
     /// Takes in entry `index`. A damaged one changes nothing and may be skipped: what it held is
     /// lost, the rest is not.
     pub fn entry(&mut self, index: u64, bytes: &[u8]) -> Result<(), Damaged> {
-        let mut parsed = parse(bytes)?;
+        let parsed = parse(bytes)?;
         self.open_entry(index, bytes.len())?;
-        parsed.records.sort_by_key(|(header, _)| header.seq);
-        for (header, raw) in &parsed.records {
-            self.stage(index, header, raw);
+        let mut records = parsed.records;
+        while let Some((header, parts)) = split_record(&mut records) {
+            self.stage(index, header, parts, bytes.len());
         }
         for range in &parsed.settled {
             self.settle(*range);
@@ -141,53 +139,50 @@ impl Recovery {
         Ok(())
     }
 
-    fn stage(&mut self, index: u64, header: &Header, raw: &[u8]) {
+    fn stage(&mut self, index: u64, mut header: Header, parts: &[u8], entry_len: usize) {
+        let level = header.level;
+        header.entry = index as u32;
+        let was_taken = if header.is(REDELIVERED | UNACKED) { REDELIVERED } else { 0 };
+        header.flags &= DEAD_LETTERED | FAILED | KEY_ONLY;
+        header.flags |= PERSISTENT | was_taken;
         self.next_seq = self.next_seq.max(header.seq + 1);
-        if let Some(known) = self.find(header.seq) {
-            let (known, entry) = (self.header(known), known);
-            if !known.is(DEAD) {
-                self.leave_entry(&known);
-                self.set_entry(entry, index);
-            }
+        let last_seq = &mut self.last_seq[usize::from(level)];
+        if *last_seq < header.seq {
+            *last_seq = header.seq;
+            let message = header.split(parts);
+            self.messages.push(header, &message, entry_len, &mut self.pool);
+        } else if self.is_written_again(index, &header) {
             return;
-        }
-        let is_full = |arena: &Arena| arena.bytes.capacity() - arena.bytes.len() < raw.len();
-        if self.arenas.last().is_none_or(is_full) {
-            let bytes = Vec::with_capacity(ARENA_BYTES.max(raw.len()));
-            self.arenas.push(Arena { bytes, records: 0 });
-        }
-        let number = self.arenas.len() - 1;
-        let arena = &mut self.arenas[number];
-        let offset = arena.bytes.len() as u32;
-        arena.bytes.extend_from_slice(raw);
-        arena.records += 1;
-        let staged = Staged { seq: header.seq, arena: number as u32, offset };
-        self.set_entry(staged, index);
-        if self.staged.last().is_none_or(|last| last.seq < header.seq) {
-            self.staged.push(staged);
         } else {
-            self.late.insert(header.seq, staged);
+            self.late.insert((level, header.seq), (header, parts.into()));
         }
+        self.live += 1;
+        self.live_bytes += header.len_in_journal() as u64;
+        self.body_bytes += u64::from(header.body_len);
+        self.entries.back_mut().expect("opened before").live += 1;
     }
 
-    fn find(&self, seq: u64) -> Option<Staged> {
-        if self.staged.last().is_none_or(|last| last.seq < seq) {
-            return None;
-        }
-        let found = self.staged.binary_search_by_key(&seq, |staged| staged.seq);
-        found.ok().map(|at| self.staged[at]).or_else(|| self.late.get(&seq).copied())
-    }
-
-    fn header(&self, staged: Staged) -> Header {
-        let bytes = &self.arenas[staged.arena as usize].bytes;
-        Header::read(bytes, staged.offset as usize).expect("staged with a whole header")
-    }
-
-    fn set_entry(&mut self, staged: Staged, index: u64) {
-        let bytes = &mut self.arenas[staged.arena as usize].bytes;
-        record::set_entry(bytes, staged.offset as usize, index);
-        let at = (index - self.base_index) as usize;
-        self.entries[at].live += 1;
+    /// Whether the message is here already. Then it lies in this entry from now on.
+    fn is_written_again(&mut self, index: u64, header: &Header) -> bool {
+        let key = (header.level, header.seq);
+        let known = if let Some((known, _)) = self.late.get_mut(&key) {
+            std::mem::replace(known, Header { entry: index as u32, ..*known })
+        } else {
+            let Some(level) = self.messages.level_mut(header.level) else { return false };
+            let found = level.first_from(header.seq, None);
+            let Some(found) = found.filter(|found| found.header.seq == header.seq) else {
+                return false;
+            };
+            let (place, known) = (found.place, found.header);
+            if known.is(DEAD) {
+                return true;
+            }
+            level.set_entry(place, index);
+            known
+        };
+        self.leave_entry(&known);
+        self.entries.back_mut().expect("opened before").live += 1;
+        true
     }
 
     fn leave_entry(&mut self, header: &Header) {
@@ -199,26 +194,48 @@ impl Recovery {
 
     fn settle(&mut self, range: SeqRange) {
         self.next_seq = self.next_seq.max(range.end);
-        let mut at = self.staged.partition_point(|staged| staged.seq < range.first);
-        while let Some(&staged) = self.staged.get(at)
-            && staged.seq < range.end
-        {
-            self.kill(staged);
-            at += 1;
+        for number in 0..=255u8 {
+            if self.messages.level(number).is_none() {
+                break;
+            }
+            self.settle_level(number, range);
         }
-        let late: Vec<Staged> = self.late.range(range.first..range.end).map(|(_, s)| *s).collect();
-        for staged in late {
-            self.kill(staged);
+        if !self.late.is_empty() {
+            let is_settled = |&(_, seq): &(u8, u64)| (range.first..range.end).contains(&seq);
+            let keys: Vec<_> = self.late.keys().copied().filter(is_settled).collect();
+            for (header, _) in
+                keys.iter().filter_map(|key| self.late.remove(key)).collect::<Vec<_>>()
+            {
+                self.forget(&header);
+            }
         }
     }
 
-    fn kill(&mut self, staged: Staged) {
-        let header = self.header(staged);
-        if !header.is(DEAD) {
-            self.leave_entry(&header);
-            let bytes = &mut self.arenas[staged.arena as usize].bytes;
-            record::update_flags(bytes, staged.offset as usize, DEAD, 0);
+    fn settle_level(&mut self, number: u8, range: SeqRange) {
+        let mut seq = range.first;
+        let (level, last_seq, last_place) = self.hint;
+        let mut hint = (level == number && last_seq <= seq).then_some(last_place);
+        while let Some(level) = self.messages.level_mut(number)
+            && let Some(found) = level.first_from(seq, hint)
+            && found.header.seq < range.end
+        {
+            let (place, header) = (found.place, found.header);
+            self.hint = (number, header.seq, place);
+            hint = Some(place);
+            seq = header.seq + 1;
+            if !header.is(DEAD) {
+                level.discard(place, &header, &mut self.pool);
+                self.forget(&header);
+            }
         }
+    }
+
+    /// A message that was counted is gone.
+    fn forget(&mut self, header: &Header) {
+        self.leave_entry(header);
+        self.live -= 1;
+        self.live_bytes -= header.len_in_journal() as u64;
+        self.body_bytes -= u64::from(header.body_len);
     }
 
     /// The queue, all its messages ready, in their old order.
@@ -231,72 +248,72 @@ impl Recovery {
         if self.entries.is_empty() {
             return queue;
         }
+        if !self.late.is_empty() {
+            self.merge_late();
+        }
+        self.flag_taken(if is_clean { REDELIVERED } else { REDELIVERED | FAILED });
         let entries = std::mem::take(&mut self.entries);
         let mut journal = Journal::restored(self.base_index, entries, self.next_seq);
-        self.set_taken_below(&mut queue.messages);
-        let expected = (journal.log_bytes() as usize).min(CHUNK_MAX);
-        let mut pool = BufferPool::default();
-        for staged in self.take_staged() {
-            let mut header = self.header(staged);
-            if !header.is(DEAD) {
-                self.restore_flags(&mut header, &queue.messages, is_clean);
-                let arena = &self.arenas[staged.arena as usize];
-                let at = staged.offset as usize + HEADER_LEN;
-                let message = header.split(&arena.bytes[at..at + header.parts_len()]);
-                queue.messages.push(header, &message, expected, &mut pool);
-                journal.live += 1;
-                journal.live_bytes += header.len_in_journal() as u64;
-                queue.ready_bytes += u64::from(header.body_len);
-            }
-            let arena = &mut self.arenas[staged.arena as usize];
-            arena.records -= 1;
-            if arena.records == 0 {
-                arena.bytes = Vec::new();
-            }
-        }
-        queue.ready = journal.live;
-        (queue.persistent, queue.persistent_bytes) = (queue.ready, queue.ready_bytes);
-        for (_, level) in queue.messages.levels_mut() {
-            level.journaled_to = level.end();
-            if self.mark == Mark::Open {
-                level.taken_below = self.next_seq;
-            }
-        }
+        (journal.live, journal.live_bytes) = (self.live, self.live_bytes);
         (journal.mark, journal.mark_index) = (self.mark, self.mark_index);
         queue.journal = Some(Box::new(journal));
+        (queue.ready, queue.ready_bytes) = (self.live, self.body_bytes);
+        (queue.persistent, queue.persistent_bytes) = (self.live, self.body_bytes);
+        queue.messages = self.messages;
         queue
     }
 
-    /// All staged records by seq.
-    fn take_staged(&mut self) -> Vec<Staged> {
-        let mut staged = std::mem::take(&mut self.staged);
-        if !self.late.is_empty() {
-            staged.extend(std::mem::take(&mut self.late).into_values());
-            staged.sort_by_key(|staged| staged.seq);
+    /// Copies all messages, the late ones in their places.
+    fn merge_late(&mut self) {
+        let found = std::mem::take(&mut self.messages);
+        let mut late = std::mem::take(&mut self.late).into_values().peekable();
+        for (number, level) in found.levels() {
+            let mut place = level.start();
+            loop {
+                let next = level.live_from(place);
+                let is_before = |(header, _): &(Header, Box<[u8]>)| {
+                    let next_seq = next.map_or(u64::MAX, |next| next.header.seq);
+                    (header.level, header.seq) < (number, next_seq)
+                };
+                if let Some((header, parts)) = late.next_if(is_before) {
+                    let message = header.split(&parts);
+                    self.messages.push(header, &message, CHUNK_MAX, &mut self.pool);
+                    continue;
+                }
+                let Some(next) = next else { break };
+                let header = Header { flags: next.header.flags & !SHARED, ..next.header };
+                self.messages.push(header, &next.message(), CHUNK_MAX, &mut self.pool);
+                place = after(next.place, &next.header);
+            }
         }
-        staged
+        for (header, parts) in late {
+            self.messages.push(header, &header.split(&parts), CHUNK_MAX, &mut self.pool);
+        }
     }
 
-    fn set_taken_below(&self, messages: &mut Messages) {
+    /// Flags what may have been delivered in the broker's earlier life.
+    fn flag_taken(&mut self, flags: u8) {
         if let Mark::Closed(levels) = &self.mark {
             for &(level, taken_below) in levels {
-                messages.level_or_new(level).taken_below = taken_below;
+                self.messages.level_or_new(level).taken_below = taken_below;
             }
         }
-    }
-
-    fn restore_flags(&self, header: &mut Header, messages: &Messages, is_clean: bool) {
-        let taken_below = match self.mark {
-            Mark::Open => u64::MAX,
-            Mark::Blank | Mark::Closed(_) => {
-                messages.level(header.level).map_or(0, |level| level.taken_below)
+        for (_, level) in self.messages.levels_mut() {
+            if self.mark == Mark::Open {
+                level.taken_below = self.next_seq;
             }
-        };
-        let was_taken = header.is(REDELIVERED | UNACKED) || header.seq < taken_below;
-        let failed = if was_taken && !is_clean { FAILED } else { 0 };
-        let redelivered = if was_taken { REDELIVERED } else { 0 };
-        header.flags &= DEAD_LETTERED | FAILED | KEY_ONLY;
-        header.flags |= PERSISTENT | redelivered | failed;
+            level.journaled_to = level.end();
+            let mut place = level.start();
+            while let Some(found) = level.record_from(place) {
+                let header = found.header;
+                place = found.place;
+                if level.taken_below <= header.seq {
+                    break;
+                }
+                level.update_flags(place, flags, 0);
+                place = after(place, &header);
+            }
+        }
     }
 }
 
@@ -309,7 +326,7 @@ fn parse(mut bytes: &[u8]) -> Result<Parsed<'_>, Damaged> {
     }
     while let Some(&tag) = bytes.split_off_first() {
         match tag {
-            journal::RECORDS => parse_records(&mut bytes, &mut parsed.records)?,
+            journal::RECORDS => parsed.records = parse_records(&mut bytes)?,
             journal::SETTLED => parse_settled(&mut bytes, &mut parsed.settled)?,
             journal::OPEN => parsed.mark = Some(Mark::Open),
             journal::CLOSED => parsed.mark = Some(parse_closed(&mut bytes)?),
@@ -319,23 +336,25 @@ fn parse(mut bytes: &[u8]) -> Result<Parsed<'_>, Damaged> {
     Ok(parsed)
 }
 
-fn parse_records<'a>(
-    bytes: &mut &'a [u8],
-    out: &mut Vec<(Header, &'a [u8])>,
-) -> Result<(), Damaged> {
+/// The section's records, checked to be whole.
+fn parse_records<'a>(bytes: &mut &'a [u8]) -> Result<&'a [u8], Damaged> {
     let len = bytes.split_off(..4).and_then(|len| len.first_chunk()).ok_or(Damaged::Truncated)?;
     let len = u32::from_le_bytes(*len) as usize;
-    let mut records = bytes.split_off(..len).ok_or(Damaged::Truncated)?;
-    while !records.is_empty() {
-        let header = Header::read(records, 0).ok_or(Damaged::Truncated)?;
-        let len = header.len_in_journal();
-        let raw = records.split_off(..len).ok_or(Damaged::Truncated)?;
+    let records = bytes.split_off(..len).ok_or(Damaged::Truncated)?;
+    let mut rest = records;
+    while let Some((header, _)) = split_record(&mut rest) {
         if header.seq == 0 || SEQ_END <= header.seq {
             return Err(Damaged::OutOfRange);
         }
-        out.push((header, raw));
     }
-    Ok(())
+    if rest.is_empty() { Ok(records) } else { Err(Damaged::Truncated) }
+}
+
+/// Takes a record off the front; `None` at the end or when it is not whole.
+fn split_record<'a>(records: &mut &'a [u8]) -> Option<(Header, &'a [u8])> {
+    let header = Header::read(records, 0)?;
+    let raw = records.split_off(..header.len_in_journal())?;
+    Some((header, &raw[HEADER_LEN..]))
 }
 
 fn parse_settled(bytes: &mut &[u8], out: &mut Vec<SeqRange>) -> Result<(), Damaged> {

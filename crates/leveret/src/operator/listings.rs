@@ -70,11 +70,11 @@ pub(super) fn exchanges(broker: &Broker, vhost: &str, emit: Emit<'_, ExchangeInf
         exchanges
             .map(|it| ExchangeInfo {
                 name: it.name.to_string(),
-                exchange_type: it.kind.name().to_owned(),
+                exchange_type: it.kind.name.to_owned(),
                 durable: it.durable,
                 auto_delete: it.auto_delete,
                 internal: it.internal,
-                arguments: (*it.arguments).clone(),
+                arguments: it.arguments.clone(),
                 policy: None,
             })
             .collect()
@@ -160,9 +160,8 @@ pub(super) fn channels(broker: &Broker, emit: Emit<'_, ChannelInfo>) {
     for entry in broker.registry.connections() {
         let channels = entry.channels.lock().clone();
         for channel in channels {
-            let load = |counter: &std::sync::atomic::AtomicU32| {
-                u64::from(counter.load(Ordering::Relaxed))
-            };
+            let load =
+                |counter: &std::sync::atomic::AtomicU32| u64::from(counter.load(Ordering::Relaxed));
             emit(ChannelInfo {
                 pid: broker.pid(channel.id),
                 connection: broker.pid(entry.id.0),
