@@ -67,10 +67,15 @@ pub struct Problem {
 
 /// Why there is no configuration: every problem found, in the order of the lines.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{}", .problems.iter().map(|p| format!("{}: {}", p.place, p.text)).collect::<Vec<_>>().join("\n"))]
+#[error("{}", joined(.problems))]
 pub struct LoadError {
     /// Not empty.
     pub problems: Vec<Problem>,
+}
+
+fn joined(problems: &[Problem]) -> String {
+    let lines: Vec<String> = problems.iter().map(|p| format!("{}: {}", p.place, p.text)).collect();
+    lines.join("\n")
 }
 
 /// A key, its value and where it stands.

@@ -207,11 +207,11 @@ impl Default for Auth {
 pub struct Limits {
     /// `heartbeat`, seconds, offered in `connection.tune`; 0 is off.
     pub heartbeat: u16,
-    /// `frame_max`, bytes, offered in `connection.tune`; 0 is no limit.
+    /// `frame_max`, bytes, offered to clients; 0 is no limit.
     pub frame_max: u32,
     /// `initial_frame_max`, bytes: largest frame before tuning.
     pub initial_frame_max: u32,
-    /// `max_channels_per_connection`: the `channel_max` offered in `connection.tune`; 0 is no limit.
+    /// `max_channels_per_connection`: the `channel_max` offered to clients; 0 is no limit.
     pub channel_max: u16,
     /// `channel_max_per_node`
     pub channel_max_per_node: Option<u64>,

@@ -50,6 +50,8 @@ pub(crate) fn main(tool: Tool, words: &[String], terminal: &mut Terminal<'_>) ->
     match run(tool, words, terminal) {
         Ok(()) => exit::OK,
         Err(failure) => {
+            // First what came before it.
+            let _ = terminal.stdout.flush();
             let to: &mut dyn Write =
                 if failure.exit == exit::OK { terminal.stdout } else { terminal.stderr };
             // Nobody is left to tell when the streams are closed.
@@ -169,7 +171,7 @@ fn show_banner(
     for line in (command.banner)(request, &settings.node) {
         print(terminal.stdout, &line)?;
     }
-    Ok(())
+    terminal.stdout.flush().map_err(closed)
 }
 
 impl Settings {
@@ -397,8 +399,8 @@ fn unreachable(settings: &Settings, reason: &io::Error) -> Failure {
             "Error: unable to perform an operation on node '{}'. Please see diagnostics \
              information and suggestions below.\n\nMost common reasons for this are:\n\n * Target \
              node is not running\n * It uses another data directory (see --data-dir and \
-             LEVERET_DATA_DIR)\n * It runs as another user\n\nDIAGNOSTICS\n===========\n\nattempted \
-             to contact: [{}]\n\n{}:\n  * socket {}: {reason}\n",
+             LEVERET_DATA_DIR)\n * It runs as another user\n\nDIAGNOSTICS\n===========\n\n\
+             attempted to contact: [{}]\n\n{}:\n  * socket {}: {reason}\n",
             settings.node,
             settings.node,
             settings.node,
@@ -413,7 +415,10 @@ fn is_timeout(error: &io::Error) -> bool {
 
 /// Whoever read the output has gone (`rabbitmqctl list_queues | head`).
 fn closed(error: io::Error) -> Failure {
-    Failure::plain(exit::SOFTWARE, format!("cannot write: {error}"))
+    match error.kind() {
+        io::ErrorKind::BrokenPipe => Failure::plain(exit::SOFTWARE, ""),
+        _ => Failure::plain(exit::SOFTWARE, format!("cannot write: {error}")),
+    }
 }
 
 fn print(to: &mut dyn Write, line: &str) -> Result<(), Failure> {

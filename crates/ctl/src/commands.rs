@@ -1,5 +1,69 @@
-//! The table of commands. A command is one file here and one line in the table; help, completion
-//! and the check against RabbitMQ's list come from it.
+//! The table of commands. A command is one file here and one line in the table (and its `mod`);
+//! help, completion and the check against RabbitMQ's list come from it.
+
+mod add_user;
+mod add_vhost;
+mod alarms;
+mod authenticate_user;
+mod autocomplete;
+mod await_startup;
+mod change_password;
+mod check_alarms;
+mod check_local_alarms;
+mod check_port_connectivity;
+mod check_port_listener;
+mod check_protocol_listener;
+mod check_running;
+mod check_virtual_hosts;
+mod clear_password;
+mod clear_permissions;
+mod clear_topic_permissions;
+mod clear_user_limits;
+mod clear_vhost_limits;
+mod close_all_connections;
+mod close_all_user_connections;
+mod close_connection;
+mod delete_queue;
+mod delete_user;
+mod delete_vhost;
+mod hash_password;
+mod help;
+mod is_booting;
+mod is_running;
+mod list_bindings;
+mod list_channels;
+mod list_connections;
+mod list_consumers;
+mod list_exchanges;
+mod list_hashes;
+mod list_permissions;
+mod list_queues;
+mod list_topic_permissions;
+mod list_user_limits;
+mod list_user_permissions;
+mod list_user_topic_permissions;
+mod list_users;
+mod list_vhost_limits;
+mod list_vhosts;
+mod listeners;
+mod ping;
+mod purge_queue;
+mod server_version;
+mod set_cluster_name;
+mod set_disk_free_limit;
+mod set_log_level;
+mod set_permissions;
+mod set_permissions_globally;
+mod set_topic_permissions;
+mod set_user_limits;
+mod set_user_tags;
+mod set_vhost_limits;
+mod set_vm_memory_high_watermark;
+mod shutdown;
+mod status;
+mod stop;
+mod version;
+mod wait;
 
 use crate::{
     Operator, Term,
@@ -11,79 +75,72 @@ use crate::{
     server::Sink,
 };
 
-macro_rules! commands {
-    ($($name:ident),* $(,)?) => {
-        $(mod $name;)*
-        /// Every command, in the order of the documentation.
-        pub(crate) const COMMANDS: &[&Command] = &[$(&$name::COMMAND),*];
-    };
-}
-
-commands! {
-    autocomplete,
-    help,
-    version,
-    await_startup,
-    shutdown,
-    stop,
-    wait,
-    add_user,
-    authenticate_user,
-    change_password,
-    clear_password,
-    clear_user_limits,
-    delete_user,
-    list_user_limits,
-    list_users,
-    set_user_limits,
-    set_user_tags,
-    clear_permissions,
-    clear_topic_permissions,
-    list_permissions,
-    list_topic_permissions,
-    list_user_permissions,
-    list_user_topic_permissions,
-    list_vhosts,
-    set_permissions,
-    set_permissions_globally,
-    set_topic_permissions,
-    alarms,
-    check_alarms,
-    check_local_alarms,
-    check_port_connectivity,
-    check_port_listener,
-    check_protocol_listener,
-    check_running,
-    check_virtual_hosts,
-    is_booting,
-    is_running,
-    list_bindings,
-    list_channels,
-    list_connections,
-    list_consumers,
-    list_exchanges,
-    list_hashes,
-    list_queues,
-    listeners,
-    ping,
-    server_version,
-    status,
-    add_vhost,
-    clear_vhost_limits,
-    delete_vhost,
-    list_vhost_limits,
-    set_vhost_limits,
-    delete_queue,
-    purge_queue,
-    close_all_connections,
-    close_all_user_connections,
-    close_connection,
-    set_cluster_name,
-    set_disk_free_limit,
-    set_log_level,
-    set_vm_memory_high_watermark,
-    hash_password,
-}
+/// Every command, in the order of the documentation.
+pub(crate) const COMMANDS: &[&Command] = &[
+    &autocomplete::COMMAND,
+    &help::COMMAND,
+    &version::COMMAND,
+    &await_startup::COMMAND,
+    &shutdown::COMMAND,
+    &stop::COMMAND,
+    &wait::COMMAND,
+    &add_user::COMMAND,
+    &authenticate_user::COMMAND,
+    &change_password::COMMAND,
+    &clear_password::COMMAND,
+    &clear_user_limits::COMMAND,
+    &delete_user::COMMAND,
+    &list_user_limits::COMMAND,
+    &list_users::COMMAND,
+    &set_user_limits::COMMAND,
+    &set_user_tags::COMMAND,
+    &clear_permissions::COMMAND,
+    &clear_topic_permissions::COMMAND,
+    &list_permissions::COMMAND,
+    &list_topic_permissions::COMMAND,
+    &list_user_permissions::COMMAND,
+    &list_user_topic_permissions::COMMAND,
+    &list_vhosts::COMMAND,
+    &set_permissions::COMMAND,
+    &set_permissions_globally::COMMAND,
+    &set_topic_permissions::COMMAND,
+    &alarms::COMMAND,
+    &check_alarms::COMMAND,
+    &check_local_alarms::COMMAND,
+    &check_port_connectivity::COMMAND,
+    &check_port_listener::COMMAND,
+    &check_protocol_listener::COMMAND,
+    &check_running::COMMAND,
+    &check_virtual_hosts::COMMAND,
+    &is_booting::COMMAND,
+    &is_running::COMMAND,
+    &list_bindings::COMMAND,
+    &list_channels::COMMAND,
+    &list_connections::COMMAND,
+    &list_consumers::COMMAND,
+    &list_exchanges::COMMAND,
+    &list_hashes::COMMAND,
+    &list_queues::COMMAND,
+    &listeners::COMMAND,
+    &ping::COMMAND,
+    &server_version::COMMAND,
+    &status::COMMAND,
+    &add_vhost::COMMAND,
+    &clear_vhost_limits::COMMAND,
+    &delete_vhost::COMMAND,
+    &list_vhost_limits::COMMAND,
+    &set_vhost_limits::COMMAND,
+    &delete_queue::COMMAND,
+    &purge_queue::COMMAND,
+    &close_all_connections::COMMAND,
+    &close_all_user_connections::COMMAND,
+    &close_connection::COMMAND,
+    &set_cluster_name::COMMAND,
+    &set_disk_free_limit::COMMAND,
+    &set_log_level::COMMAND,
+    &set_vm_memory_high_watermark::COMMAND,
+    &hash_password::COMMAND,
+];
 
 /// RabbitMQ's commands by tool: `tool TAB command`. Those that are not in [`COMMANDS`] are known,
 /// but cannot be carried out yet.

@@ -79,3 +79,19 @@ fn mechanisms_are_announced_in_the_configured_order() {
     let some = ["AMQPLAIN", "EXTERNAL", "PLAIN"].map(str::to_owned);
     assert_eq!(Mechanism::announced(&some, Some(&guest)), "AMQPLAIN PLAIN");
 }
+
+proptest::proptest! {
+    #[test]
+    fn no_response_is_too_strange(response: Vec<u8>) {
+        for mechanism in MECHANISMS {
+            let _ = mechanism.respond(&response, None);
+        }
+    }
+
+    #[test]
+    fn plain_gives_back_what_it_was_given(user in "[^\0]{0,20}", password in "[^\0]{0,20}") {
+        let response = format!("\0{user}\0{password}");
+        let attempt = MECHANISMS[1].respond(response.as_bytes(), None).expect("well formed");
+        proptest::prop_assert_eq!(attempt, Attempt { user, password: password.into_bytes() });
+    }
+}

@@ -278,3 +278,17 @@ fn rabbitmq_has_every_key_that_is_not_said_to_be_ours() {
     }
     assert_eq!(KNOWN_KEYS.lines().count(), 1124);
 }
+
+proptest::proptest! {
+    #[test]
+    fn no_text_is_too_strange(text in "(\\PC|\n|=|'|\\.|#|\\$\\(|\\)){0,80}") {
+        let _ = Config::from_text("any.conf", &text, &|_| None);
+    }
+
+    #[test]
+    fn no_value_is_too_strange(idx in 0..64usize, value in "\\PC{1,20}") {
+        let key = keys::all().nth(idx % keys::all().count()).expect("within the count");
+        let text = format!("{} = '{}'", key.name.replace('$', ""), value.replace('\'', ""));
+        let _ = Config::from_text("any.conf", &text, &|_| None);
+    }
+}

@@ -7,7 +7,8 @@ pub(super) const COMMAND: Command = Command {
     name: "add_vhost",
     tools: CTL,
     section: VHOSTS,
-    usage: "<vhost> [--description <description> --tags \"<tag1>,<tag2>,<...>\" --default-queue-type <quorum|classic|stream>]",
+    usage: "<vhost> [--description <description> --tags \"<tag1>,<tag2>,<...>\" \
+            --default-queue-type <quorum|classic|stream>]",
     about: "Makes a vhost; nothing happens when there is one of that name",
     options: &[text("description"), text("tags"), text("default-queue-type")],
     prepare: |request| {

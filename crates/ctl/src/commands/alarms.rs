@@ -17,7 +17,10 @@ pub(super) const COMMAND: Command = Command {
             [] => format!("Node {node} reported no alarms, local or clusterwide"),
             alarms => lines(alarms, &node).join("\n"),
         };
-        Ok(Output::Report { text, value: json!({ "node": node, "result": "ok", "alarms": alarms }) })
+        Ok(Output::Report {
+            text,
+            value: json!({ "node": node, "result": "ok", "alarms": alarms }),
+        })
     }),
     ..Command::BASE
 };

@@ -65,7 +65,7 @@ pub(super) const COMMAND: Command = Command {
 
 fn can_connect(host: &str, port: u16) -> bool {
     let addresses = (host, port).to_socket_addrs().into_iter().flatten();
-    addresses.into_iter().any(|address| {
-        TcpStream::connect_timeout(&address, CONNECT_TIMEOUT).is_ok()
-    })
+    addresses
+        .into_iter()
+        .any(|address| TcpStream::connect_timeout(&address, CONNECT_TIMEOUT).is_ok())
 }

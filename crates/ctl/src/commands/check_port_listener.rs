@@ -1,6 +1,8 @@
 use serde_json::json;
 
-use super::{Command, DIAGNOSTICS, MONITORING, Misuse, Run, count, is_running::check_failed, listeners};
+use super::{
+    Command, DIAGNOSTICS, MONITORING, Misuse, Run, count, is_running::check_failed, listeners,
+};
 use crate::protocol::Output;
 
 pub(super) const COMMAND: Command = Command {

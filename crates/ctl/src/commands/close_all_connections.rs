@@ -11,7 +11,8 @@ pub(super) const COMMAND: Command = Command {
     name: "close_all_connections",
     tools: CTL,
     section: OPERATIONS,
-    usage: "[--vhost <vhost> --limit <limit>] [-n <node> --global] [--per-connection-delay <delay>] <explanation>",
+    usage: "[--vhost <vhost> --limit <limit>] [-n <node> --global] [--per-connection-delay \
+            <delay>] <explanation>",
     about: "Closes the client connections of a vhost, or of the node with --global",
     options: &[flag("global"), integer("per-connection-delay"), integer("limit")],
     prepare: |request| count(request, 1, 1),

@@ -11,7 +11,8 @@ pub(super) const COMMAND: Command = Command {
     name: "delete_queue",
     tools: CTL,
     section: QUEUES,
-    usage: "[--vhost <vhost>] <queue_name> [--if-empty|-e] [--if-unused|-u] [--force] [--timeout <timeout>]",
+    usage: "[--vhost <vhost>] <queue_name> [--if-empty|-e] [--if-unused|-u] [--force] [--timeout \
+            <timeout>]",
     about: "Removes a queue",
     options: &[short(flag("if-empty"), 'e'), short(flag("if-unused"), 'u'), flag("force")],
     prepare: |request| count(request, 1, 1),
@@ -34,9 +35,7 @@ pub(super) const COMMAND: Command = Command {
             Ok(count) => Ok(Output::Text(format!(
                 "Queue was successfully deleted with {count} ready messages"
             ))),
-            Err(Refusal::NotFound) => {
-                Err(Failure::error(exit::USAGE, "No such queue was found"))
-            }
+            Err(Refusal::NotFound) => Err(Failure::error(exit::USAGE, "No such queue was found")),
             Err(refusal) => Err(refusal.into()),
         }
     }),

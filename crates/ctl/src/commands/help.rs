@@ -1,8 +1,9 @@
 use super::{COMMANDS, Command, HELP, Run, Tool, count, find};
 use crate::{
     args::flag,
-    exit, usage,
+    exit,
     protocol::{Failure, Output},
+    usage,
 };
 
 pub(super) const COMMAND: Command = Command {
@@ -27,9 +28,7 @@ pub(super) const COMMAND: Command = Command {
         };
         match find(name).filter(|command| command.tools.contains(&local.tool)) {
             Some(command) => Ok(Output::Text(usage::of(command, local.tool))),
-            None => {
-                Err(Failure::error(exit::USAGE, format!("\nCommand '{name}' not found.")))
-            }
+            None => Err(Failure::error(exit::USAGE, format!("\nCommand '{name}' not found."))),
         }
     }),
     ..Command::BASE

@@ -10,7 +10,20 @@ pub(super) const COMMAND: Command = Command {
     columns: || names(BINDING_COLUMNS),
     options: &[flag("table-headers")],
     timeout_ms: Some(LIST_TIMEOUT_MS),
-    prepare: |request| columns(request, BINDING_COLUMNS, &["source_name", "source_kind", "destination_name", "destination_kind", "routing_key", "arguments"]),
+    prepare: |request| {
+        columns(
+            request,
+            BINDING_COLUMNS,
+            &[
+                "source_name",
+                "source_kind",
+                "destination_name",
+                "destination_kind",
+                "routing_key",
+                "arguments",
+            ],
+        )
+    },
     banner: |request, _| vec![format!("Listing bindings for vhost {}...", request.vhost())],
     run: Run::OnNode(|operator, request, sink| {
         let row = rows(request, BINDING_COLUMNS, sink);

@@ -10,7 +10,13 @@ pub(super) const COMMAND: Command = Command {
     columns: || names(CHANNEL_COLUMNS),
     options: &[flag("table-headers")],
     timeout_ms: Some(LIST_TIMEOUT_MS),
-    prepare: |request| columns(request, CHANNEL_COLUMNS, &["pid", "user", "consumer_count", "messages_unacknowledged"]),
+    prepare: |request| {
+        columns(
+            request,
+            CHANNEL_COLUMNS,
+            &["pid", "user", "consumer_count", "messages_unacknowledged"],
+        )
+    },
     banner: |_, _| vec!["Listing channels ...".to_owned()],
     run: Run::OnNode(|operator, request, sink| {
         let row = rows(request, CHANNEL_COLUMNS, sink);

@@ -10,7 +10,9 @@ pub(super) const COMMAND: Command = Command {
     columns: || names(CONNECTION_COLUMNS),
     options: &[flag("table-headers")],
     timeout_ms: Some(LIST_TIMEOUT_MS),
-    prepare: |request| columns(request, CONNECTION_COLUMNS, &["user", "peer_host", "peer_port", "state"]),
+    prepare: |request| {
+        columns(request, CONNECTION_COLUMNS, &["user", "peer_host", "peer_port", "state"])
+    },
     banner: |_, _| vec!["Listing connections ...".to_owned()],
     run: Run::OnNode(|operator, request, sink| {
         let row = rows(request, CONNECTION_COLUMNS, sink);

@@ -10,7 +10,21 @@ pub(super) const COMMAND: Command = Command {
     columns: || names(CONSUMER_COLUMNS),
     options: &[flag("table-headers")],
     timeout_ms: Some(LIST_TIMEOUT_MS),
-    prepare: |request| columns(request, CONSUMER_COLUMNS, &["queue_name", "channel_pid", "consumer_tag", "ack_required", "prefetch_count", "active", "arguments"]),
+    prepare: |request| {
+        columns(
+            request,
+            CONSUMER_COLUMNS,
+            &[
+                "queue_name",
+                "channel_pid",
+                "consumer_tag",
+                "ack_required",
+                "prefetch_count",
+                "active",
+                "arguments",
+            ],
+        )
+    },
     banner: |request, _| vec![format!("Listing consumers in vhost {} ...", request.vhost())],
     run: Run::OnNode(|operator, request, sink| {
         let row = rows(request, CONSUMER_COLUMNS, sink);

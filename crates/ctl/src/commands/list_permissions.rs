@@ -9,9 +9,7 @@ pub(super) const COMMAND: Command = Command {
     about: "Shows who may do what in a vhost",
     options: &[flag("table-headers")],
     timeout_ms: Some(LIST_TIMEOUT_MS),
-    banner: |request, _| {
-        vec![format!("Listing permissions for vhost \"{}\" ...", request.vhost())]
-    },
+    banner: |request, _| vec![format!("Listing permissions for vhost \"{}\" ...", request.vhost())],
     run: Run::OnNode(|operator, request, sink| {
         let permissions = operator.list_permissions(request.vhost())?;
         sink.columns(&["user", "configure", "write", "read"], true);

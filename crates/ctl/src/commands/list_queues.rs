@@ -5,7 +5,8 @@ pub(super) const COMMAND: Command = Command {
     name: "list_queues",
     tools: CTL_AND_DIAGNOSTICS,
     section: MONITORING,
-    usage: "[--vhost <vhost>] [--online] [--offline] [--local] [--no-table-headers] [<column>, ...] [--timeout <timeout>]",
+    usage: "[--vhost <vhost>] [--online] [--offline] [--local] [--no-table-headers] [<column>, \
+            ...] [--timeout <timeout>]",
     about: "Shows the queues of a vhost",
     columns: || names(QUEUE_COLUMNS),
     options: &[flag("online"), flag("offline"), flag("local"), flag("table-headers")],

@@ -17,9 +17,7 @@ pub(super) const COMMAND: Command = Command {
         vec![format!("Setting permissions for user \"{user}\" in vhost \"{vhost}\" ...")]
     },
     run: Run::OnNode(|operator, request, _| {
-        operator
-            .set_permissions(&permission(request, request.vhost()))
-            .map_err(missing)?;
+        operator.set_permissions(&permission(request, request.vhost())).map_err(missing)?;
         Ok(Output::Nothing)
     }),
     ..Command::BASE

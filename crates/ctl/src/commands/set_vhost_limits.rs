@@ -19,10 +19,9 @@ pub(super) const COMMAND: Command = Command {
         let limits = json_object(request.argument(0))?;
         match operator.set_vhost_limits(request.vhost(), &limits) {
             Ok(()) => Ok(Output::Nothing),
-            Err(Refusal::Invalid(text)) => Err(Failure::error(
-                exit::UNAVAILABLE,
-                format!("Validation failed\n\n{text}\n"),
-            )),
+            Err(Refusal::Invalid(text)) => {
+                Err(Failure::error(exit::UNAVAILABLE, format!("Validation failed\n\n{text}\n")))
+            }
             Err(refusal) => Err(refusal.into()),
         }
     }),

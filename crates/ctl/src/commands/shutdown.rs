@@ -19,7 +19,9 @@ pub(super) const COMMAND: Command = Command {
         operator.stop();
         sink.progress(format!("Waiting for PID {pid} to terminate"));
         // Shown when the connection ends, and with it the process.
-        Ok(Output::Text(format!("RabbitMQ node {node} running at PID {pid} successfully shut down")))
+        Ok(Output::Text(format!(
+            "RabbitMQ node {node} running at PID {pid} successfully shut down"
+        )))
     }),
     ..Command::BASE
 };

@@ -1,8 +1,6 @@
 use serde_json::json;
 
-use super::{
-    CTL_AND_DIAGNOSTICS, Command, MONITORING, Misuse, Run, alarms, listeners,
-};
+use super::{CTL_AND_DIAGNOSTICS, Command, MONITORING, Misuse, Run, alarms, listeners};
 use crate::{
     args::text,
     format,

@@ -29,9 +29,7 @@ pub(super) const COMMAND: Command = Command {
         count(request, 0, 1)?;
         match (request.arguments.len(), request.options.get("pid")) {
             (0, None) => Err(Misuse::Other("No pid or pidfile specified".to_owned())),
-            (1, Some(_)) => {
-                Err(Misuse::Other("Cannot specify both pid and pidfile".to_owned()))
-            }
+            (1, Some(_)) => Err(Misuse::Other("Cannot specify both pid and pidfile".to_owned())),
             _ => Ok(()),
         }
     },
@@ -63,8 +61,8 @@ pub(super) const COMMAND: Command = Command {
             ..Request::default()
         };
         let is_alive = || Path::new("/proc").join(&pid).exists();
-        let mut stream = client::await_node(local.data_dir, deadline, &is_alive)
-            .map_err(|gone| match gone {
+        let mut stream =
+            client::await_node(local.data_dir, deadline, &is_alive).map_err(|gone| match gone {
                 client::Gone::TimedOut => timed_out(),
                 client::Gone::Process => {
                     Failure::error(exit::UNAVAILABLE, "Error: process is not running.")
