@@ -56,7 +56,7 @@ pub struct Recovery {
     pool: BufferPool,
     /// Records that came after ones with a higher seq of their level: they were written again
     /// when the log was compacted. By level and seq.
-    late: BTreeMap<(u8, u64), (Header, Box<[u8]>)>,
+    late: BTreeMap<(u8, u64), Late>,
     /// Highest seq in `messages` per level.
     last_seq: Vec<u64>,
     /// Level, seq and place that were settled last: settling goes on behind it, mostly.
@@ -70,6 +70,9 @@ pub struct Recovery {
     mark_index: u64,
     next_seq: u64,
 }
+
+/// A record's header and its four parts.
+type Late = (Header, Box<[u8]>);
 
 /// An entry that was read to its end.
 #[derive(Default)]
@@ -200,15 +203,22 @@ impl Recovery {
             }
             self.settle_level(number, range);
         }
-        if !self.late.is_empty() {
-            let is_settled = |&(_, seq): &(u8, u64)| (range.first..range.end).contains(&seq);
-            let keys: Vec<_> = self.late.keys().copied().filter(is_settled).collect();
-            for (header, _) in
-                keys.iter().filter_map(|key| self.late.remove(key)).collect::<Vec<_>>()
-            {
-                self.forget(&header);
-            }
+        while let Some(key) = self.late_in(range) {
+            let (header, _) = self.late.remove(&key).expect("the key was just found");
+            self.forget(&header);
         }
+    }
+
+    /// A late record within `range`, of whatever level.
+    fn late_in(&self, range: SeqRange) -> Option<(u8, u64)> {
+        if self.late.is_empty() {
+            return None;
+        }
+        let used = (0u8..=255).filter(|&level| self.last_seq[usize::from(level)] != 0);
+        let mut found = used.flat_map(|level| {
+            self.late.range((level, range.first)..(level, range.end)).next().map(|(key, _)| *key)
+        });
+        found.next()
     }
 
     fn settle_level(&mut self, number: u8, range: SeqRange) {
@@ -271,7 +281,7 @@ impl Recovery {
             let mut place = level.start();
             loop {
                 let next = level.live_from(place);
-                let is_before = |(header, _): &(Header, Box<[u8]>)| {
+                let is_before = |(header, _): &Late| {
                     let next_seq = next.map_or(u64::MAX, |next| next.header.seq);
                     (header.level, header.seq) < (number, next_seq)
                 };

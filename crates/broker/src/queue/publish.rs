@@ -1,0 +1,165 @@
+//! Messages coming in, and the limits that make others go.
+
+use message::{History, Incoming};
+use stdx::Timestamp;
+use topology::{Overflow, QueueRecord};
+
+use super::Queue;
+use super::effects::{DeadLetter, DeathReason, Effects};
+use super::journal::Journal;
+use super::level::is_shared;
+use super::record::{DEAD_LETTERED, FAILED, HEADER_LEN, Header, KEY_ONLY, PERSISTENT};
+
+/// The settings that publishing needs, at hand.
+#[derive(Clone, Copy)]
+struct Limits {
+    ttl_ms: Option<u64>,
+    max_length: u64,
+    max_bytes: u64,
+    overflow: Overflow,
+    max_priority: u8,
+    is_durable: bool,
+}
+
+impl Limits {
+    fn of(record: &QueueRecord) -> Self {
+        let settings = &record.settings;
+        Self {
+            ttl_ms: settings.message_ttl_ms,
+            max_length: settings.max_length.unwrap_or(u64::MAX),
+            max_bytes: settings.max_length_bytes.unwrap_or(u64::MAX),
+            overflow: settings.overflow,
+            max_priority: settings.max_priority.unwrap_or(0),
+            is_durable: record.durable,
+        }
+    }
+}
+
+impl Queue {
+    /// Appends messages. Those that a full queue refuses are named in [`Effects::rejected`].
+    ///
+    /// Room is needed only for what consumers cannot take at once, as in RabbitMQ, except that a
+    /// queue of length 0 refuses everything.
+    pub fn publish(&mut self, now: Timestamp, batch: &[Incoming<'_>], fx: &mut Effects) {
+        self.settle_got(fx);
+        let limits = Limits::of(&self.record);
+        let expected = batch.iter().map(|incoming| record_len(incoming)).sum();
+        let refuses = limits.overflow != Overflow::DropHead
+            && (limits.max_length, limits.max_bytes) != (u64::MAX, u64::MAX);
+        if refuses {
+            let slack = self.consumers.total_credit(self.is_single_active());
+            for (index, incoming) in batch.iter().enumerate() {
+                if self.would_overflow(&limits, slack, incoming.message.body.len() as u64) {
+                    fx.rejected.push(index as u32);
+                    self.refuse(&limits, incoming, fx);
+                } else {
+                    self.enqueue(now, &limits, incoming, expected, fx);
+                }
+            }
+        } else {
+            for incoming in batch {
+                self.enqueue(now, &limits, incoming, expected, fx);
+            }
+        }
+        // A consumer that is ready is served first: `next_batch` trims what is left over.
+        if self.consumers.next(self.is_single_active()).is_none() {
+            self.trim(now, fx);
+        }
+    }
+
+    fn enqueue(
+        &mut self,
+        now: Timestamp,
+        limits: &Limits,
+        incoming: &Incoming<'_>,
+        expected: usize,
+        fx: &mut Effects,
+    ) {
+        let message = &incoming.message;
+        let ttl_ms = match (limits.ttl_ms, incoming.ttl_ms) {
+            (Some(queue), Some(message)) => Some(queue.min(message)),
+            (queue, message) => queue.or(message),
+        };
+        let is_persistent = limits.is_durable && incoming.is_persistent;
+        let body_len = message.body.len();
+        let header = Header {
+            seq: self.next_seq,
+            expires_at: ttl_ms.map_or(0, |ttl_ms| now.plus_ms(ttl_ms).0.max(1)),
+            flags: flags_of(incoming.history) | if is_persistent { PERSISTENT } else { 0 },
+            level: incoming.priority.min(limits.max_priority),
+            exchange_len: short_len(message.exchange),
+            routing_key_len: short_len(message.routing_key),
+            properties_len: message.properties.len() as u32,
+            body_len: body_len as u32,
+            entry: 0,
+        };
+        if is_persistent {
+            let next_seq = self.next_seq;
+            self.journal.get_or_insert_with(|| Box::new(Journal::new(1, next_seq)));
+            self.persistent += 1;
+            self.persistent_bytes += body_len as u64;
+        }
+        self.messages.push(header, message, expected, &mut fx.pool);
+        self.next_seq += 1;
+        self.ready += 1;
+        self.ready_bytes += body_len as u64;
+    }
+
+    /// Whether a message more would be too much, when consumers take `slack` messages at once.
+    fn would_overflow(&self, limits: &Limits, slack: u64, body_len: u64) -> bool {
+        let left_bytes = if self.ready <= slack { 0 } else { self.ready_bytes };
+        limits.max_length < self.ready.saturating_sub(slack) + 1
+            || limits.max_bytes < left_bytes + body_len
+    }
+
+    fn refuse(&self, limits: &Limits, incoming: &Incoming<'_>, fx: &mut Effects) {
+        let has_dlx = self.record.settings.dead_letter_exchange.is_some();
+        if limits.overflow == Overflow::RejectPublishDlx && has_dlx {
+            fx.dead_letters.push(DeadLetter {
+                image: incoming.message.to_image(),
+                reason: DeathReason::Maxlen,
+                history: incoming.history,
+                ticket: None,
+            });
+        }
+    }
+
+    /// Makes the queue as short as it has to be, and drops what is expired at its head.
+    pub(super) fn trim(&mut self, now: Timestamp, fx: &mut Effects) {
+        let limits = Limits::of(&self.record);
+        while limits.overflow == Overflow::DropHead
+            && 0 < self.ready
+            && (limits.max_length < self.ready || limits.max_bytes < self.ready_bytes)
+        {
+            self.drop_head(DeathReason::Maxlen, fx);
+        }
+        self.drop_expired(now.plus_ms(1), fx);
+    }
+
+    /// Drops heads that expired before `before`.
+    pub(super) fn drop_expired(&mut self, before: Timestamp, fx: &mut Effects) {
+        while 0 < self.ready
+            && let Some(head) = self.messages.head()
+            && head.header.expires_at != 0
+            && head.header.expires_at < before.0
+        {
+            self.drop_head(DeathReason::Expired, fx);
+        }
+    }
+}
+
+fn short_len(short_string: &[u8]) -> u8 {
+    u8::try_from(short_string.len()).expect("exchanges and routing keys are short strings")
+}
+
+fn record_len(incoming: &Incoming<'_>) -> usize {
+    let message = &incoming.message;
+    HEADER_LEN + if is_shared(message) { 4 } else { message.len() }
+}
+
+fn flags_of(history: History) -> u8 {
+    let flag = |is_set: bool, flag: u8| if is_set { flag } else { 0 };
+    flag(history.is_dead_lettered, DEAD_LETTERED)
+        | flag(history.has_failed, FAILED)
+        | flag(history.is_routed_by_key_only, KEY_ONLY)
+}
