@@ -2,7 +2,8 @@
 //! own `run`.
 
 use std::{
-    io::{self, BufReader, BufWriter, Read, Write},
+    io::{self, BufReader, BufWriter, Write},
+    mem,
     os::unix::net::UnixStream,
     time::Duration,
 };
@@ -22,7 +23,7 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 /// A tool that stops reading its answer is given up.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Answers one tool, and returns when it has gone. Blocks: give it a thread. The caller has made
+/// Answers one tool and returns. Blocks meanwhile: give it a thread. The caller has made
 /// sure that the peer may command this node (same user, or root).
 ///
 /// # Errors
@@ -44,9 +45,11 @@ pub fn serve_connection(stream: UnixStream, operator: &dyn Operator) -> io::Resu
     };
     drop(answer.to);
     result?;
-    // The tool of `stop` keeps the connection to see the process go; all others close it.
-    stream.set_read_timeout(None)?;
-    (&stream).read_to_end(&mut Vec::new())?;
+    if commands::find(&request.command).is_some_and(|command| command.awaits_end) {
+        // The tool waits for the end of the process, which is what closes this descriptor. Were
+        // it this thread that waits, a shutdown that waits for threads would wait for itself.
+        mem::forget(stream);
+    }
     Ok(())
 }
 

@@ -176,3 +176,17 @@ fn stop_returns_when_the_process_of_the_node_has_gone() {
         assert!(shown.ends_with("Stopping and halting node rabbit@localhost ...\n[exit 0]\n\n"));
     });
 }
+
+#[test]
+fn the_node_does_not_wait_for_the_tool_that_waits_for_its_end() {
+    let (mut tool, node) = UnixStream::pair().expect("a pair");
+    let request = Request { command: "stop".to_owned(), ..Request::default() };
+    tool.write_all(&protocol_bytes(&request)).expect("room for a few bytes");
+    let fake = Fake::default();
+    server::serve_connection(node, &fake).expect("an answer");
+    assert!(fake.is_over());
+    assert_eq!(protocol::read::<Frame>(&mut tool).expect("it"), Frame::Done(Output::Nothing));
+    tool.set_nonblocking(true).expect("an open socket");
+    let open = tool.read(&mut [0]).expect_err("the connection lasts as long as the process");
+    assert!(is_timeout(&open));
+}
