@@ -1,6 +1,7 @@
 //! What a message costs in a queue, in nanoseconds: `cargo run --release -p broker --example queue`.
 //!
-//! One thread, one queue, one consumer, 64 messages per turn; the mailbox looks at every delivery.
+//! One thread, one queue, one consumer (or four), 64 messages per turn; the mailbox looks at every
+//! delivery.
 //! Then the memory of a deep backlog, and the time to rebuild it from its journal.
 
 use std::sync::Arc;
@@ -51,9 +52,9 @@ fn record(is_durable: bool) -> Arc<QueueRecord> {
     })
 }
 
-fn consume(queue: &mut Queue, is_no_ack: bool, fx: &mut Effects) {
+fn consume(queue: &mut Queue, id: u64, is_no_ack: bool, fx: &mut Effects) {
     let consumer = Consumer {
-        id: ConsumerId(1),
+        id: ConsumerId(id),
         mailbox: Arc::new(NoMailbox),
         key: ConsumerKey { channel: 1, slot: 0 },
         channel: 1,
@@ -64,7 +65,7 @@ fn consume(queue: &mut Queue, is_no_ack: bool, fx: &mut Effects) {
         is_exclusive: false,
         arguments: FieldTable::default(),
     };
-    queue.add_consumer(NOW, consumer, fx).expect("the first consumer");
+    queue.add_consumer(NOW, consumer, fx).expect("nobody is exclusive");
 }
 
 fn incoming(body: &[u8], is_persistent: bool) -> Incoming<'_> {
@@ -80,11 +81,18 @@ fn incoming(body: &[u8], is_persistent: bool) -> Incoming<'_> {
 
 /// Nanoseconds per message in the best stretch of 100 turns (others may use the machine), and
 /// bytes of journal per message.
-fn pass_through(body_len: usize, is_persistent: bool, is_no_ack: bool) -> (f64, f64) {
+fn pass_through(
+    body_len: usize,
+    is_persistent: bool,
+    is_no_ack: bool,
+    consumers: u64,
+) -> (f64, f64) {
     let body = vec![b'x'; body_len];
     let batch = [incoming(&body, is_persistent); TURN];
     let (mut queue, mut fx) = (queue(is_persistent), Effects::default());
-    consume(&mut queue, is_no_ack, &mut fx);
+    for id in 1..=consumers {
+        consume(&mut queue, id, is_no_ack, &mut fx);
+    }
     let (mut tickets, mut looked_at) = (Vec::new(), 0);
     let (mut best, mut journaled) = (f64::MAX, 0);
     for _ in 0..STRETCHES {
@@ -151,7 +159,7 @@ fn backlog(messages: usize, body_len: usize) {
         per(log_bytes),
         resident_kb() / 1024,
     );
-    consume(&mut queue, true, &mut fx);
+    consume(&mut queue, 1, true, &mut fx);
     let start = Instant::now();
     let mut drained = 0;
     while let Some(batch) = queue.next_batch(NOW, &mut fx) {
@@ -192,7 +200,7 @@ fn main() {
     for body_len in [12, 1024] {
         for is_persistent in [false, true] {
             for is_no_ack in [true, false] {
-                let (ns, journaled) = pass_through(body_len, is_persistent, is_no_ack);
+                let (ns, journaled) = pass_through(body_len, is_persistent, is_no_ack, 1);
                 println!(
                     "{body_len:4} B, {}, {}: {ns:6.1} ns, {journaled:.1} B of journal",
                     if is_persistent { "persistent" } else { "transient " },
@@ -201,6 +209,8 @@ fn main() {
             }
         }
     }
+    let (ns, _) = pass_through(12, false, true, 4);
+    println!("  12 B, transient , no-ack, 4 consumers taking turns: {ns:.1} ns");
     if std::env::args().nth(1).as_deref() == Some("pass") {
         return;
     }

@@ -408,7 +408,9 @@ pub(super) fn is_shared(message: &MessageRef<'_>) -> bool {
 }
 
 fn shared_image(message: &MessageRef<'_>) -> Bytes {
-    if let Some(image) = message.image {
+    if let Some(image) = message.image
+        && image.len() == message.len()
+    {
         return image.clone();
     }
     let mut bytes = Vec::with_capacity(message.len());
