@@ -33,24 +33,26 @@ pub fn serve_connection(stream: UnixStream, operator: &dyn Operator) -> io::Resu
     stream.set_read_timeout(Some(REQUEST_TIMEOUT))?;
     stream.set_write_timeout(Some(WRITE_TIMEOUT))?;
     let request: Request = protocol::read(&mut BufReader::new(&stream))?;
-    let mut answer = Answering { to: BufWriter::new(&stream), failed: None };
-    let last = match execute(operator, &request, &mut answer) {
-        Ok(output) => Frame::Done(output),
-        Err(failure) => Frame::Failed(failure),
-    };
-    answer.send(&last);
-    let result = match answer.failed {
-        Some(error) => Err(error),
-        None => answer.to.flush(),
-    };
-    drop(answer.to);
-    result?;
+    answer(&stream, operator, &request)?;
     if commands::find(&request.command).is_some_and(|command| command.awaits_end) {
         // The tool waits for the end of the process, which is what closes this descriptor. Were
         // it this thread that waits, a shutdown that waits for threads would wait for itself.
         mem::forget(stream);
     }
     Ok(())
+}
+
+fn answer(stream: &UnixStream, operator: &dyn Operator, request: &Request) -> io::Result<()> {
+    let mut answer = Answering { to: BufWriter::new(stream), failed: None };
+    let last = match execute(operator, request, &mut answer) {
+        Ok(output) => Frame::Done(output),
+        Err(failure) => Frame::Failed(failure),
+    };
+    answer.send(&last);
+    match answer.failed {
+        Some(error) => Err(error),
+        None => answer.to.flush(),
+    }
 }
 
 fn execute(
