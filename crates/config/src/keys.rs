@@ -1,5 +1,5 @@
 //! The keys that have an effect. A key is one entry in the table of its group's file; a group is
-//! one line in [`GROUPS`].
+//! one line in `GROUPS`.
 
 mod access;
 mod alarms;

@@ -1,6 +1,6 @@
 //! `rabbitmq.conf` and the other places a broker is configured from.
 //!
-//! Knows: the syntax of the file ([`syntax`]), which keys there are and what their values look
+//! Knows: the syntax of the file (`syntax`), which keys there are and what their values look
 //! like ([`keys`]), the defaults RabbitMQ 4.3 has, where the data directory is. Reading a file goes
 //! in two steps: [`keys::Typed`] holds what was typed, [`Config`] what it comes to.
 //!
