@@ -1,5 +1,7 @@
 //! The broker as the node shares it: queues behind locks, the topology, and the work of a turn.
 
+use std::collections::BTreeSet;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
@@ -14,7 +16,8 @@ use crate::reply::ReplyConsumers;
 use crate::timers::Timers;
 use crate::{
     AuthenticatorRef, BrokerConfig, ConsumeRefusal, Consumer, ConsumerId, ConsumerView, Control,
-    Counts, Event, Got, Journal, Lsn, MailboxRef, Queue, QueueCell, QueueRef, Settle, Ticket, Turn,
+    Counts, Event, Got, Journal, Lsn, MailboxRef, Queue, QueueCell, QueueRef, Recovery, Settle,
+    Ticket, Turn,
 };
 use message::Incoming;
 
@@ -58,6 +61,19 @@ impl Alarms {
     pub fn has(self, bit: u8) -> bool {
         self.0 & bit != 0
     }
+}
+
+/// What recovery found.
+#[derive(Debug, Default)]
+pub struct Recovered {
+    /// Queues with a journal.
+    pub queues: usize,
+    /// Messages in them.
+    pub messages: u64,
+    /// Journals of queues that do not exist any more.
+    pub orphans: BTreeSet<QueueId>,
+    /// Entries that cannot be read, and were skipped.
+    pub damaged: Vec<(QueueRef, u64, Damaged)>,
 }
 
 /// The broker: one per node, shared by all connections.
@@ -521,28 +537,44 @@ impl Broker {
 
     // Recovery and shutdown.
 
-    /// Replaces a queue's content by what its journal holds. `replay` feeds the entries in order.
-    /// Damaged entries are reported by number and skipped.
-    pub fn recover_queue(
+    /// Fills the queues from their journals. `replay` hands out all entries, those of one queue in
+    /// their order, those of different queues mixed as they may be.
+    pub fn recover_queues<E>(
         &self,
         now: Timestamp,
-        cell: &QueueRef,
         is_clean: bool,
-        replay: impl FnOnce(&mut dyn FnMut(u64, &[u8])),
-    ) -> Vec<u64> {
-        let mut damaged = Vec::new();
-        let mut recovery = Queue::recover(cell.record.clone(), now);
-        replay(&mut |index, entry| {
-            if recovery.entry(index, entry).is_err() {
-                damaged.push(index);
+        replay: impl FnOnce(&mut dyn FnMut(QueueId, u64, &[u8])) -> Result<(), E>,
+    ) -> Result<Recovered, E> {
+        let mut recoveries: AHashMap<QueueId, (QueueRef, Recovery)> = AHashMap::new();
+        let mut recovered = Recovered::default();
+        replay(&mut |id, index, entry| {
+            let recovery = match recoveries.entry(id) {
+                Entry::Occupied(slot) => slot.into_mut(),
+                Entry::Vacant(slot) => match self.queue(id) {
+                    Some(cell) => {
+                        let recovery = Queue::recover(cell.record.clone(), now);
+                        slot.insert((cell, recovery))
+                    }
+                    None => {
+                        recovered.orphans.insert(id);
+                        return;
+                    }
+                },
+            };
+            if let Err(damage) = recovery.1.entry(index, entry) {
+                recovered.damaged.push((recovery.0.clone(), index, damage));
             }
-        });
-        let mut turn = self.begin(now);
-        let mut queue = cell.lock();
-        *queue = recovery.finish(is_clean);
-        self.conclude(&mut turn, cell, queue);
-        self.finish(turn);
-        damaged
+        })?;
+        for (cell, recovery) in recoveries.into_values() {
+            let mut turn = self.begin(now);
+            let mut queue = cell.lock();
+            *queue = recovery.finish(is_clean);
+            recovered.queues += 1;
+            recovered.messages += queue.backlog().0;
+            self.conclude(&mut turn, &cell, queue);
+            self.finish(turn);
+        }
+        Ok(recovered)
     }
 
     /// Journals where each queue's consumers got to, so that redelivered flags are exact after a

@@ -15,7 +15,7 @@ use tracing::{info, warn};
 use crate::alarms::{DiskLimit, MemoryWatermark, Resources};
 use crate::control::{ControlPlane, Proposals, Work};
 use crate::data_dir::{DataDir, DataDirError};
-use crate::journal::{WalJournal, queue_of};
+use crate::journal::{WalJournal, group_of, queue_of};
 use crate::passwords::InternalUsers;
 
 /// The control plane's group in the log: beyond all groups of queues.
@@ -25,7 +25,7 @@ const CONTROL_GROUP: GroupId = GroupId(u64::MAX - 1);
 const NODE_ID: NodeId = NodeId(1);
 
 /// Time between two attempts to free files of the log.
-const PURGE_INTERVAL: Duration = Duration::from_secs(10);
+const PURGE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// What a node needs to start.
 #[derive(Clone, Debug)]
@@ -135,7 +135,7 @@ impl Node {
             }
         }
         plane.propose_now(Command::DeleteTransient).map_err(failed)?;
-        recover_queues(&broker, &wal, is_clean);
+        recover_queues(&broker, &wal, is_clean)?;
         let control_thread = spawn("control", move || plane.run(&work));
 
         let stop = Arc::new(StopFlag::default());
@@ -186,26 +186,21 @@ fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> JoinHandle<()> {
 }
 
 /// Fills the durable queues from their logs and drops the logs of queues that are gone.
-fn recover_queues(broker: &Broker, wal: &Wal, is_clean: bool) {
-    let now = net::now();
-    for group in wal.groups() {
-        let Some(cell) = broker.queue(queue_of(group)) else {
-            wal.remove(group);
-            continue;
-        };
-        let damaged = broker.recover_queue(now, &cell, is_clean, |visit| {
-            if let Err(error) = wal.replay(group, visit) {
-                warn!(queue = ?cell, %error, "the log of a queue ends early");
-            }
-        });
-        for index in damaged {
-            warn!(queue = ?cell, index, "skipped a damaged journal entry");
-        }
+fn recover_queues(broker: &Broker, wal: &Wal, is_clean: bool) -> Result<(), storage::Error> {
+    let recovered = broker.recover_queues(net::now(), is_clean, |visit| {
+        wal.replay_all(&mut |group, index, entry| visit(queue_of(group), index, entry))
+    })?;
+    for orphan in recovered.orphans {
+        wal.remove(group_of(orphan));
     }
-    let count = broker.queues().len();
-    if count > 0 {
-        info!(queues = count, is_clean, "recovered");
+    for (queue, index, damage) in recovered.damaged {
+        warn!(?queue, index, %damage, "skipped a damaged journal entry");
     }
+    if recovered.queues > 0 {
+        let (queues, messages) = (recovered.queues, recovered.messages);
+        info!(queues, messages, is_clean, "recovered");
+    }
+    Ok(())
 }
 
 fn purge(wal: &Wal, stop: &StopFlag) {
