@@ -16,8 +16,8 @@ use crate::reply::ReplyConsumers;
 use crate::timers::Timers;
 use crate::{
     AuthenticatorRef, BrokerConfig, ConsumeRefusal, Consumer, ConsumerId, ConsumerView, Control,
-    Counts, Event, Got, Journal, Lsn, MailboxRef, Queue, QueueCell, QueueRef, Recovery, Settle,
-    Ticket, Turn,
+    Counts, Damaged, Event, Got, Journal, Lsn, MailboxRef, Queue, QueueCell, QueueRef, Recovery,
+    Settle, Ticket, Turn,
 };
 use message::Incoming;
 
