@@ -114,7 +114,8 @@ impl RawClient {
         let mut roots = RootCertStore::empty();
         let certificate = CertificateDer::from_pem_slice(authority.as_bytes());
         roots.add(certificate.map_err(io::Error::other)?).map_err(io::Error::other)?;
-        let config = rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+        let config =
+            rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
         let name = ServerName::try_from("localhost").expect("a valid name");
         let session = ClientConnection::new(Arc::new(config), name).map_err(io::Error::other)?;
         let plain = Self::connect(address)?;
@@ -223,7 +224,9 @@ impl RawClient {
         let method = decode_method(&payload);
         Some(match (kind, method) {
             (METHOD, Some(text)) if end == FRAME_END => Received::Method(channel, text),
-            (HEARTBEAT, _) if channel == 0 && length == 0 && end == FRAME_END => Received::Heartbeat,
+            (HEARTBEAT, _) if channel == 0 && length == 0 && end == FRAME_END => {
+                Received::Heartbeat
+            }
             _ => Received::Other(kind, channel, payload),
         })
     }

@@ -25,15 +25,30 @@ const fn method(name: &'static str, class: u16, id: u16, fields: &'static str) -
 
 /// Every method RabbitMQ speaks, in the order of their ids.
 pub const METHODS: &[Method] = &[
-    method("connection.start", 10, 10, "version-major:octet version-minor:octet server-properties:table mechanisms:longstr locales:longstr"),
-    method("connection.start-ok", 10, 11, "client-properties:table mechanism:shortstr response:longstr locale:shortstr"),
+    method(
+        "connection.start",
+        10,
+        10,
+        "version-major:octet version-minor:octet server-properties:table mechanisms:longstr locales:longstr",
+    ),
+    method(
+        "connection.start-ok",
+        10,
+        11,
+        "client-properties:table mechanism:shortstr response:longstr locale:shortstr",
+    ),
     method("connection.secure", 10, 20, "challenge:longstr"),
     method("connection.secure-ok", 10, 21, "response:longstr"),
     method("connection.tune", 10, 30, "channel-max:short frame-max:long heartbeat:short"),
     method("connection.tune-ok", 10, 31, "channel-max:short frame-max:long heartbeat:short"),
     method("connection.open", 10, 40, "vhost:shortstr reserved-1:shortstr reserved-2:bit"),
     method("connection.open-ok", 10, 41, "known-hosts:shortstr"),
-    method("connection.close", 10, 50, "reply-code:short reply-text:shortstr class-id:short method-id:short"),
+    method(
+        "connection.close",
+        10,
+        50,
+        "reply-code:short reply-text:shortstr class-id:short method-id:short",
+    ),
     method("connection.close-ok", 10, 51, ""),
     method("connection.blocked", 10, 60, "reason:shortstr"),
     method("connection.unblocked", 10, 61, ""),
@@ -43,39 +58,109 @@ pub const METHODS: &[Method] = &[
     method("channel.open-ok", 20, 11, "channel-id:longstr"),
     method("channel.flow", 20, 20, "active:bit"),
     method("channel.flow-ok", 20, 21, "active:bit"),
-    method("channel.close", 20, 40, "reply-code:short reply-text:shortstr class-id:short method-id:short"),
+    method(
+        "channel.close",
+        20,
+        40,
+        "reply-code:short reply-text:shortstr class-id:short method-id:short",
+    ),
     method("channel.close-ok", 20, 41, ""),
-    method("access.request", 30, 10, "realm:shortstr exclusive:bit passive:bit active:bit write:bit read:bit"),
+    method(
+        "access.request",
+        30,
+        10,
+        "realm:shortstr exclusive:bit passive:bit active:bit write:bit read:bit",
+    ),
     method("access.request-ok", 30, 11, "ticket:short"),
-    method("exchange.declare", 40, 10, "ticket:short exchange:shortstr type:shortstr passive:bit durable:bit auto-delete:bit internal:bit nowait:bit arguments:table"),
+    method(
+        "exchange.declare",
+        40,
+        10,
+        "ticket:short exchange:shortstr type:shortstr passive:bit durable:bit auto-delete:bit internal:bit nowait:bit arguments:table",
+    ),
     method("exchange.declare-ok", 40, 11, ""),
     method("exchange.delete", 40, 20, "ticket:short exchange:shortstr if-unused:bit nowait:bit"),
     method("exchange.delete-ok", 40, 21, ""),
-    method("exchange.bind", 40, 30, "ticket:short destination:shortstr source:shortstr routing-key:shortstr nowait:bit arguments:table"),
+    method(
+        "exchange.bind",
+        40,
+        30,
+        "ticket:short destination:shortstr source:shortstr routing-key:shortstr nowait:bit arguments:table",
+    ),
     method("exchange.bind-ok", 40, 31, ""),
-    method("exchange.unbind", 40, 40, "ticket:short destination:shortstr source:shortstr routing-key:shortstr nowait:bit arguments:table"),
+    method(
+        "exchange.unbind",
+        40,
+        40,
+        "ticket:short destination:shortstr source:shortstr routing-key:shortstr nowait:bit arguments:table",
+    ),
     method("exchange.unbind-ok", 40, 51, ""),
-    method("queue.declare", 50, 10, "ticket:short queue:shortstr passive:bit durable:bit exclusive:bit auto-delete:bit nowait:bit arguments:table"),
+    method(
+        "queue.declare",
+        50,
+        10,
+        "ticket:short queue:shortstr passive:bit durable:bit exclusive:bit auto-delete:bit nowait:bit arguments:table",
+    ),
     method("queue.declare-ok", 50, 11, "queue:shortstr message-count:long consumer-count:long"),
-    method("queue.bind", 50, 20, "ticket:short queue:shortstr exchange:shortstr routing-key:shortstr nowait:bit arguments:table"),
+    method(
+        "queue.bind",
+        50,
+        20,
+        "ticket:short queue:shortstr exchange:shortstr routing-key:shortstr nowait:bit arguments:table",
+    ),
     method("queue.bind-ok", 50, 21, ""),
     method("queue.purge", 50, 30, "ticket:short queue:shortstr nowait:bit"),
     method("queue.purge-ok", 50, 31, "message-count:long"),
-    method("queue.delete", 50, 40, "ticket:short queue:shortstr if-unused:bit if-empty:bit nowait:bit"),
+    method(
+        "queue.delete",
+        50,
+        40,
+        "ticket:short queue:shortstr if-unused:bit if-empty:bit nowait:bit",
+    ),
     method("queue.delete-ok", 50, 41, "message-count:long"),
-    method("queue.unbind", 50, 50, "ticket:short queue:shortstr exchange:shortstr routing-key:shortstr arguments:table"),
+    method(
+        "queue.unbind",
+        50,
+        50,
+        "ticket:short queue:shortstr exchange:shortstr routing-key:shortstr arguments:table",
+    ),
     method("queue.unbind-ok", 50, 51, ""),
     method("basic.qos", 60, 10, "prefetch-size:long prefetch-count:short global:bit"),
     method("basic.qos-ok", 60, 11, ""),
-    method("basic.consume", 60, 20, "ticket:short queue:shortstr consumer-tag:shortstr no-local:bit no-ack:bit exclusive:bit nowait:bit arguments:table"),
+    method(
+        "basic.consume",
+        60,
+        20,
+        "ticket:short queue:shortstr consumer-tag:shortstr no-local:bit no-ack:bit exclusive:bit nowait:bit arguments:table",
+    ),
     method("basic.consume-ok", 60, 21, "consumer-tag:shortstr"),
     method("basic.cancel", 60, 30, "consumer-tag:shortstr nowait:bit"),
     method("basic.cancel-ok", 60, 31, "consumer-tag:shortstr"),
-    method("basic.publish", 60, 40, "ticket:short exchange:shortstr routing-key:shortstr mandatory:bit immediate:bit"),
-    method("basic.return", 60, 50, "reply-code:short reply-text:shortstr exchange:shortstr routing-key:shortstr"),
-    method("basic.deliver", 60, 60, "consumer-tag:shortstr delivery-tag:longlong redelivered:bit exchange:shortstr routing-key:shortstr"),
+    method(
+        "basic.publish",
+        60,
+        40,
+        "ticket:short exchange:shortstr routing-key:shortstr mandatory:bit immediate:bit",
+    ),
+    method(
+        "basic.return",
+        60,
+        50,
+        "reply-code:short reply-text:shortstr exchange:shortstr routing-key:shortstr",
+    ),
+    method(
+        "basic.deliver",
+        60,
+        60,
+        "consumer-tag:shortstr delivery-tag:longlong redelivered:bit exchange:shortstr routing-key:shortstr",
+    ),
     method("basic.get", 60, 70, "ticket:short queue:shortstr no-ack:bit"),
-    method("basic.get-ok", 60, 71, "delivery-tag:longlong redelivered:bit exchange:shortstr routing-key:shortstr message-count:long"),
+    method(
+        "basic.get-ok",
+        60,
+        71,
+        "delivery-tag:longlong redelivered:bit exchange:shortstr routing-key:shortstr message-count:long",
+    ),
     method("basic.get-empty", 60, 72, "cluster-id:shortstr"),
     method("basic.ack", 60, 80, "delivery-tag:longlong multiple:bit"),
     method("basic.reject", 60, 90, "delivery-tag:longlong requeue:bit"),
@@ -149,7 +234,11 @@ fn encode_field(kind: &str, text: Option<&str>, out: &mut Vec<u8>) -> Result<(),
         }
         _ => {
             let width = number_width(kind).expect("the grammar has no other type");
-            let number = if text.is_empty() { 0 } else { text.parse::<u64>().map_err(|e| format!("{text}: {e}"))? };
+            let number = if text.is_empty() {
+                0
+            } else {
+                text.parse::<u64>().map_err(|e| format!("{text}: {e}"))?
+            };
             out.extend(&number.to_be_bytes()[8 - width..]);
         }
     }
@@ -224,11 +313,11 @@ fn decode_field(kind: &str, bytes: &mut &[u8]) -> Option<String> {
     match kind {
         "shortstr" => {
             let length = usize::from(take(bytes, 1)?[0]);
-            Some(word(take(bytes, length)?)).map(|text| if text == "\"\"" { String::new() } else { text })
+            Some(word(take(bytes, length)?))
+                .map(|text| if text == "\"\"" { String::new() } else { text })
         }
-        "longstr" => {
-            Some(word(take_long(bytes)?)).map(|text| if text == "\"\"" { String::new() } else { text })
-        }
+        "longstr" => Some(word(take_long(bytes)?))
+            .map(|text| if text == "\"\"" { String::new() } else { text }),
         "table" => {
             let table: Vec<(String, Value)> = decode_table(bytes)?;
             Some(if table.is_empty() { String::new() } else { table_text(&table) })
@@ -294,10 +383,20 @@ pub(crate) fn decode_header(payload: &[u8]) -> Option<(u64, String)> {
     for (index, (name, kind)) in fields(PROPERTIES).enumerate() {
         if flags & (1 << (15 - index)) != 0 {
             let value = decode_field(kind, &mut rest)?;
-            let empty = if kind == "table" { "{}" } else if kind == "shortstr" { "\"\"" } else { "0" };
+            let empty = if kind == "table" {
+                "{}"
+            } else if kind == "shortstr" {
+                "\"\""
+            } else {
+                "0"
+            };
             properties.push(format!("{name}={}", if value.is_empty() { empty } else { &value }));
         }
     }
-    let text = if properties.is_empty() { String::new() } else { format!("{{{}}}", properties.join(", ")) };
+    let text = if properties.is_empty() {
+        String::new()
+    } else {
+        format!("{{{}}}", properties.join(", "))
+    };
     Some((size, text))
 }

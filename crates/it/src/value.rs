@@ -75,9 +75,8 @@ impl Value {
             b'x' => {
                 let hex = digits.strip_prefix("0x")?;
                 let bytes = (0..hex.len()).step_by(2);
-                let bytes: Option<Vec<u8>> = bytes
-                    .map(|at| u8::from_str_radix(hex.get(at..at + 2)?, 16).ok())
-                    .collect();
+                let bytes: Option<Vec<u8>> =
+                    bytes.map(|at| u8::from_str_radix(hex.get(at..at + 2)?, 16).ok()).collect();
                 Some(Self::Binary(bytes?))
             }
             b'D' => {

@@ -68,7 +68,11 @@ fn play(target: &Target, case: &Case, is_recording: bool) -> (Result<(), String>
 }
 
 /// Plays the quick cases in order, then the slow ones side by side; results in the file's order.
-fn play_all(target: &Target, script: &Script, is_recording: bool) -> Vec<(Result<(), String>, Vec<String>)> {
+fn play_all(
+    target: &Target,
+    script: &Script,
+    is_recording: bool,
+) -> Vec<(Result<(), String>, Vec<String>)> {
     let only = env::var("LEVERET_TEST_CASE").ok();
     let is_chosen = |case: &Case| only.as_ref().is_none_or(|part| case.name.contains(part));
     let mut results: Vec<_> = script
@@ -122,7 +126,8 @@ fn record(path: &Path, script: &Script, results: &[(Result<(), String>, Vec<Stri
             out.push_str("slow\n");
         }
         let lines = case.steps.iter().map(|step| &step.line);
-        let lines: Vec<&String> = if transcript.is_empty() { lines.collect() } else { transcript.iter().collect() };
+        let lines: Vec<&String> =
+            if transcript.is_empty() { lines.collect() } else { transcript.iter().collect() };
         lines.iter().for_each(|line| out.push_str(&format!("{line}\n")));
         if let Err(error) = outcome {
             eprintln!("{}: {}: {error}", script.name, case.name);
@@ -165,7 +170,8 @@ fn check(file: &str) {
                 failures.push_str(&difference(case, error, transcript));
             }
             Ok(()) if later.contains(&case.name) => {
-                failures.push_str(&format!("== {}\n  listed in later.txt, and passes\n", case.name));
+                failures
+                    .push_str(&format!("== {}\n  listed in later.txt, and passes\n", case.name));
             }
             _ => {}
         }

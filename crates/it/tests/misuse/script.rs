@@ -60,8 +60,12 @@ pub(crate) enum Action {
 
 impl Script {
     pub(crate) fn parse(name: &str, text: &str) -> Self {
-        let mut script =
-            Self { name: name.to_owned(), conf: String::new(), setup: Vec::new(), cases: Vec::new() };
+        let mut script = Self {
+            name: name.to_owned(),
+            conf: String::new(),
+            setup: Vec::new(),
+            cases: Vec::new(),
+        };
         for (index, line) in text.lines().enumerate() {
             let line = line.trim_end();
             if line.is_empty() || line.starts_with('#') || line == "setup" {
@@ -71,12 +75,21 @@ impl Script {
                 script.conf.push_str(conf);
                 script.conf.push('\n');
             } else if let Some(case) = line.strip_prefix("== ") {
-                script.cases.push(Case { name: case.to_owned(), is_slow: false, steps: Vec::new() });
+                script.cases.push(Case {
+                    name: case.to_owned(),
+                    is_slow: false,
+                    steps: Vec::new(),
+                });
             } else if line == "slow" {
                 script.cases.last_mut().expect("slow belongs to a case").is_slow = true;
             } else {
-                let step = Step::parse(line).unwrap_or_else(|error| panic!("{name}.txt:{}: {error}", index + 1));
-                script.cases.last_mut().map_or(&mut script.setup, |case| &mut case.steps).push(step);
+                let step = Step::parse(line)
+                    .unwrap_or_else(|error| panic!("{name}.txt:{}: {error}", index + 1));
+                script
+                    .cases
+                    .last_mut()
+                    .map_or(&mut script.setup, |case| &mut case.steps)
+                    .push(step);
             }
         }
         script
@@ -92,7 +105,9 @@ impl Step {
         let action = if let Some(words) = rest.strip_prefix("login") {
             Action::Login(Words::parse(words)?)
         } else if let Some(command) = rest.strip_prefix("ctl ") {
-            Action::Ctl(it::tokens(command)?.iter().map(|word| word.trim_matches('"').to_owned()).collect())
+            Action::Ctl(
+                it::tokens(command)?.iter().map(|word| word.trim_matches('"').to_owned()).collect(),
+            )
         } else if rest == "drop" {
             Action::Drop
         } else if let Some(sent) = rest.strip_prefix('>') {
@@ -116,6 +131,7 @@ fn addressed(sent: &str) -> Result<(u16, String), String> {
     let (channel, text) = sent.split_at(digits);
     let text = text.trim_start();
     let usual = u16::from(!text.starts_with("connection."));
-    let channel = if channel.is_empty() { usual } else { channel.parse().map_err(|_| "channel number")? };
+    let channel =
+        if channel.is_empty() { usual } else { channel.parse().map_err(|_| "channel number")? };
     Ok((channel, text.to_owned()))
 }
