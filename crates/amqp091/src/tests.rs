@@ -1,6 +1,7 @@
 //! Transcripts: what a client sends, what it is told. The broker is real, the journal is in memory.
 
 mod basics;
+mod chaos;
 mod errors;
 mod kit;
 mod pacing;
