@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -11,6 +12,7 @@ use broker::{Outbox, Protocol, Status};
 use stdx::{Signal, Timestamp};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
+use tracing::error;
 
 use crate::buffers::{READ_BUFFER_LEN, with_buffer};
 use crate::clock::now;
@@ -45,8 +47,20 @@ where
         timer: None,
         idle_at: None,
     };
-    poll_fn(|ctx| driver.poll(ctx)).await;
-    driver.protocol.handle_disconnect(now());
+    // A bug in a front-end ends its connection and no other, and even then what the connection
+    // held goes back to its queues.
+    poll_fn(|ctx| {
+        let polled = catch_unwind(AssertUnwindSafe(|| driver.poll(ctx)));
+        polled.unwrap_or_else(|_| {
+            error!("closing a connection because of a bug in its protocol");
+            Poll::Ready(())
+        })
+    })
+    .await;
+    let parted = catch_unwind(AssertUnwindSafe(|| driver.protocol.handle_disconnect(now())));
+    if parted.is_err() {
+        error!("could not release all that a connection held, because of a bug in its protocol");
+    }
 }
 
 struct Driver<S> {
