@@ -532,6 +532,9 @@ impl Protocol for Connection {
 
     fn give_back(&mut self, _now: Timestamp) {
         self.shared.lock().out.shrink(0);
+        // Known again after one publish; five kilobytes for a connection that may never publish again.
+        self.routes = None;
+        self.memo = None;
     }
 
     fn wanted_bytes(&self) -> usize {

@@ -3,7 +3,7 @@
 //! [`Connection`] implements [`broker::Protocol`]. A call of `handle_bytes` is a *turn*: frames are
 //! decoded in place, publishes and settlements are collected by queue, each queue is locked once,
 //! replies and confirms go out together. What queues reach from other tasks is one small struct
-//! behind a lock ([`shared`](crate::shared)), so that replies and deliveries keep their order.
+//! behind a lock (`shared`), so that replies and deliveries keep their order.
 //!
 //! Knows: which frame may come when, what a client may do, the codes, texts and delays with which
 //! RabbitMQ answers. Must not know: sockets, threads, clocks (time is an argument), files, other
