@@ -130,7 +130,8 @@ impl Connection {
                 if verdict.is_ack {
                     encode_ack(number, &BasicAck { delivery_tag, multiple }, out);
                 } else {
-                    let nack = BasicNack { delivery_tag, multiple, requeue: false };
+                    // RabbitMQ sets the bit that means nothing here.
+                    let nack = BasicNack { delivery_tag, multiple, requeue: true };
                     encode_method(number, &Method::from(nack), out);
                 }
             });

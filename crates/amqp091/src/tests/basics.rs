@@ -203,7 +203,7 @@ fn confirms_and_returns() {
            "back"
         1: basic.ack delivery_tag: 2, multiple: false
         1: basic.ack delivery_tag: 3, multiple: false
-        1: basic.nack delivery_tag: 4, multiple: true, requeue: false
+        1: basic.nack delivery_tag: 4, multiple: true, requeue: true
     "#]]
     .assert_eq(&client.said());
     let mut batch = Vec::new();
