@@ -4,6 +4,7 @@
 //! must not link any crate of the product: it starts binaries, as users do.
 #![forbid(unsafe_code)]
 
+mod bench;
 mod conformance;
 
 use std::process::ExitCode;
@@ -12,6 +13,7 @@ const USAGE: &str = "\
 Usage: cargo xtask TASK [OPTIONS]
 
 Tasks:
+  bench         Measures Leveret side by side with a reference broker
   conformance   Runs other people's programs and test suites against Leveret
 ";
 
@@ -20,6 +22,7 @@ fn main() -> ExitCode {
     let task = arguments.next().unwrap_or_default();
     let rest: Vec<String> = arguments.collect();
     let outcome = match task.as_str() {
+        "bench" => bench::main(&rest),
         "conformance" => conformance::main(&rest),
         "" | "help" | "--help" => {
             print!("{USAGE}");

@@ -78,10 +78,10 @@ pub struct Arguments {
     /// How many numbers --routing-key-pattern and --binding-pattern run through, from 0
     #[arg(long, default_value_t = 1)]
     pub routing_key_count: u64,
-    /// Further bindings of the first queue: a pattern with %d
+    /// Further bindings of the queues: a pattern with %d
     #[arg(long)]
     pub binding_pattern: Option<String>,
-    /// How many bindings --binding-pattern makes
+    /// How many bindings --binding-pattern makes, in turn on all queues
     #[arg(long, default_value_t = 0)]
     pub binding_count: u64,
     /// persistent, mandatory; may be given more than once
@@ -96,6 +96,12 @@ pub struct Arguments {
     /// Queues, exchange and bindings are there already
     #[arg(long, short = 'p')]
     pub predeclared: bool,
+    /// Deletes the queues and the exchange in the end
+    #[arg(long)]
+    pub delete: bool,
+    /// Further connections that open a channel and stay idle to the end
+    #[arg(long, default_value_t = 0)]
+    pub idle_connections: usize,
     /// Seconds between two lines of progress; 0 for none
     #[arg(long, short = 'i', default_value_t = 1)]
     pub interval: u64,

@@ -89,12 +89,15 @@ impl Client {
             .with("product", "leveret perf")
             .with("capabilities", capabilities)
             .encode_fields(&mut properties);
-        self.send(0, &Method::from(ConnectionStartOk {
-            client_properties: Table::new(&properties)?,
-            mechanism: "PLAIN",
-            response: response.as_bytes(),
-            locale: "en_US",
-        }))?;
+        self.send(
+            0,
+            &Method::from(ConnectionStartOk {
+                client_properties: Table::new(&properties)?,
+                mechanism: "PLAIN",
+                response: response.as_bytes(),
+                locale: "en_US",
+            }),
+        )?;
         let mut tune = (0, 0);
         self.expect_on(0, |method| match method {
             Method::ConnectionTune(it) => {

@@ -21,6 +21,9 @@ pub(crate) const STAMP_LEN: usize = 8;
 /// Messages sent between two looks at the clock of a rate.
 const RATE_TICK: Duration = Duration::from_millis(1);
 
+/// Bytes of confirms read at once.
+const CHUNK_LEN: usize = 16 * 1024;
+
 /// What a producer sends.
 pub(crate) struct Load {
     pub(crate) exchange: String,
@@ -84,6 +87,12 @@ impl Block {
         }
     }
 
+    /// How many messages from `message` on fit in `bytes`, one at least.
+    fn fitting(&self, message: usize, bytes: usize) -> usize {
+        let end = self.start_of(message) + bytes;
+        self.ends[message..].partition_point(|it| *it <= end).max(1)
+    }
+
     fn start_of(&self, message: usize) -> usize {
         if message == 0 { 0 } else { self.ends[message - 1] }
     }
@@ -92,6 +101,8 @@ impl Block {
 pub(crate) struct Publisher {
     stream: TcpStream,
     received: Vec<u8>,
+    /// Where reads go first.
+    chunk: Box<[u8]>,
     load: Load,
     block: Block,
     next_in_block: usize,
@@ -114,6 +125,7 @@ impl Publisher {
         Self {
             stream,
             received,
+            chunk: vec![0; CHUNK_LEN].into_boxed_slice(),
             load,
             block,
             next_in_block: 0,
@@ -130,6 +142,9 @@ impl Publisher {
         let start = Instant::now();
         loop {
             self.read_available()?;
+            if self.counters.is_over() {
+                return Ok(());
+            }
             let is_done = self.load.messages_max > 0 && self.sent >= self.load.messages_max;
             if is_done && (self.load.window.is_none() || self.confirmed >= self.sent) {
                 return Ok(());
@@ -148,18 +163,33 @@ impl Publisher {
         }
     }
 
+    /// Whether only confirms can let the next message out.
     fn is_window_full(&self) -> bool {
-        self.load.window.is_some_and(|window| self.sent - self.confirmed >= window)
+        let outstanding = self.sent - self.confirmed;
+        match self.load.window {
+            // Without a rate, only the window holds messages back.
+            Some(_) if self.load.rate == 0.0 => outstanding > 0,
+            Some(window) => outstanding >= window,
+            None => false,
+        }
     }
 
     /// How many messages may go out in the next write.
     fn allowance(&self, start: Instant) -> usize {
-        let mut count = (self.block.ends.len() - self.next_in_block) as u64;
+        let mut count = self.block.fitting(self.next_in_block, self.load.write_batch) as u64;
         if self.load.messages_max > 0 {
             count = count.min(self.load.messages_max - self.sent.min(self.load.messages_max));
         }
         if let Some(window) = self.load.window {
-            count = count.min(window.saturating_sub(self.sent - self.confirmed));
+            let outstanding = self.sent - self.confirmed;
+            let room = window.saturating_sub(outstanding);
+            // Filling every hole at once would make a write of every confirm: wait for a quarter
+            // of the window, unless a rate sets the pace.
+            let enough = count.min(window / 4);
+            if room < enough && outstanding > 0 && self.load.rate == 0.0 {
+                return 0;
+            }
+            count = count.min(room);
         }
         if self.load.rate > 0.0 {
             let due = (start.elapsed().as_secs_f64() * self.load.rate) as u64;
@@ -195,11 +225,10 @@ impl Publisher {
 
     /// Takes what the broker has sent: confirms, returns, bad news.
     fn read_available(&mut self) -> anyhow::Result<()> {
-        let mut chunk = [0; 16 * 1024];
         loop {
-            match self.stream.try_read(&mut chunk) {
+            match self.stream.try_read(&mut self.chunk) {
                 Ok(0) => bail!("the broker closed the connection"),
-                Ok(read) => self.received.extend_from_slice(&chunk[..read]),
+                Ok(read) => self.received.extend_from_slice(&self.chunk[..read]),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                 Err(error) => return Err(error.into()),
             }
@@ -240,5 +269,33 @@ impl Publisher {
         } else {
             self.counters.add_confirmed(count);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Block, Load};
+
+    #[test]
+    fn a_write_is_bounded_though_all_keys_get_their_turn() {
+        let load = Load {
+            exchange: "x".to_owned(),
+            routing_keys: (0..100).map(|number| format!("key.{number:03}")).collect(),
+            size: 12,
+            is_persistent: false,
+            is_mandatory: false,
+            messages_max: 0,
+            rate: 0.0,
+            window: None,
+            write_batch: 256,
+            frame_max: 131_072,
+        };
+        let block = Block::new(&load);
+        assert_eq!(block.ends.len(), 100);
+        let count = block.fitting(10, 256);
+        assert!(block.ends[9 + count] - block.ends[9] <= 256);
+        assert!(block.ends[10 + count] - block.ends[9] > 256);
+        assert_eq!(block.fitting(99, 256), 1, "the block ends here");
+        assert_eq!(block.fitting(0, 1), 1, "a message larger than a write goes alone");
     }
 }

@@ -1,7 +1,7 @@
 //! What was measured, as it goes and in the end.
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
@@ -15,6 +15,7 @@ pub(crate) struct Counters {
     nacked: AtomicU64,
     returned: AtomicU64,
     redelivered: AtomicU64,
+    is_over: AtomicBool,
     latencies: Mutex<Latencies>,
 }
 
@@ -63,12 +64,22 @@ impl Counters {
             nacked: AtomicU64::new(0),
             returned: AtomicU64::new(0),
             redelivered: AtomicU64::new(0),
+            is_over: AtomicBool::new(false),
             latencies: Mutex::new(Latencies { consume: histogram(), confirm: histogram() }),
         }
     }
 
     pub(crate) fn add_sent(&self, count: u64) {
         self.sent.fetch_add(count, Ordering::Relaxed);
+    }
+
+    /// Asks the producers to stop.
+    pub(crate) fn end(&self) {
+        self.is_over.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        self.is_over.load(Ordering::Relaxed)
     }
 
     pub(crate) fn add_returned(&self, count: u64) {
@@ -135,6 +146,8 @@ impl Counters {
 pub(crate) struct Summary {
     pub(crate) counts: Counts,
     pub(crate) elapsed: Duration,
+    /// Until exchange, queues and bindings were there.
+    pub(crate) declared_in: Duration,
     pub(crate) consume: Histogram<u64>,
     pub(crate) confirm: Histogram<u64>,
 }
@@ -144,6 +157,7 @@ impl Summary {
         Self {
             counts: Counts::default(),
             elapsed: Duration::ZERO,
+            declared_in: Duration::ZERO,
             consume: histogram(),
             confirm: histogram(),
         }
@@ -184,6 +198,7 @@ impl Summary {
     pub(crate) fn to_json(&self) -> Value {
         json!({
             "seconds": self.elapsed.as_secs_f64(),
+            "declaring_seconds": self.declared_in.as_secs_f64(),
             "sent": self.counts.sent,
             "received": self.counts.received,
             "confirmed": self.counts.confirmed,

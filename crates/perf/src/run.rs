@@ -8,10 +8,10 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 use amqp091_codec::{
-    BasicConsume, BasicQos, ConfirmSelect, ExchangeDeclare, Method, QueueBind, QueueDeclare, Table,
-    encode_method,
+    BasicConsume, BasicQos, ConfirmSelect, ExchangeDeclare, ExchangeDelete, Method, QueueBind,
+    QueueDeclare, QueueDelete, Table, encode_method,
 };
-use anyhow::Context;
+use anyhow::{Context, ensure};
 
 use crate::Arguments;
 use crate::client::{CHANNEL, Client, Target};
@@ -25,9 +25,14 @@ type Start = Box<dyn FnOnce() -> anyhow::Result<Work> + Send>;
 
 pub(crate) fn run(arguments: Arguments) -> anyhow::Result<()> {
     let target = Target::parse(&arguments.uri)?;
+    ensure!(!arguments.queues().is_empty(), "--queue-pattern-to is below --queue-pattern-from");
+    let start = Instant::now();
     if !arguments.predeclared {
         declare(&arguments, &target)?;
     }
+    let declared_in = start.elapsed();
+    let idle = (0..arguments.idle_connections).map(|_| Client::connect(&target));
+    let idle = idle.collect::<anyhow::Result<Vec<_>>>()?;
     let counters = Arc::new(Counters::new());
     let epoch = Instant::now();
     let mut starts: Vec<Start> = Vec::new();
@@ -49,7 +54,15 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<()> {
         let done = done.clone();
         std::thread::spawn(move || work(starts, &done));
     }
-    let summary = watch(&arguments, &counters, count, &ended)?;
+    let line = format!("set up in {:.3} s\n", start.elapsed().as_secs_f64());
+    drop(io::stderr().write_all(line.as_bytes()));
+    let mut summary = watch(&arguments, &counters, count, &ended)?;
+    summary.declared_in = declared_in;
+    counters.end();
+    if arguments.delete {
+        delete(&arguments, &target)?;
+    }
+    drop(idle);
     print(&arguments, &summary)
 }
 
@@ -87,7 +100,7 @@ fn declare(arguments: &Arguments, target: &Target) -> anyhow::Result<()> {
     arguments.queue_arguments()?.encode_fields(&mut table);
     let table = Table::new(&table)?;
     let is_durable = arguments.has_flag("persistent");
-    if !arguments.exchange.is_empty() && !arguments.exchange.starts_with("amq.") {
+    if is_exchange_ours(arguments) {
         let method = Method::from(ExchangeDeclare {
             ticket: 0,
             exchange: &arguments.exchange,
@@ -120,14 +133,47 @@ fn declare(arguments: &Arguments, target: &Target) -> anyhow::Result<()> {
             client.call(&method, |it| matches!(it, Method::QueueBindOk(_)))?;
         }
     }
-    bind_many(arguments, &mut client, &queues[0])
+    bind_many(arguments, &mut client, &queues)
+}
+
+/// Deletes what [`declare`] made, in a few writes; the last answer is awaited.
+fn delete(arguments: &Arguments, target: &Target) -> anyhow::Result<()> {
+    let mut client = Client::connect(target)?;
+    let mut frames = Vec::new();
+    let queues = arguments.queues();
+    for queue in &queues {
+        encode_method(CHANNEL, &deletion(queue, true), &mut frames);
+    }
+    client.send_frames(&frames)?;
+    // The answer to a second deletion of the last queue tells that all came to pass.
+    let last = deletion(&queues[queues.len() - 1], false);
+    client.call(&last, |it| matches!(it, Method::QueueDeleteOk(_)))?;
+    if !is_exchange_ours(arguments) {
+        return Ok(());
+    }
+    let method = Method::from(ExchangeDelete {
+        ticket: 0,
+        exchange: &arguments.exchange,
+        if_unused: false,
+        nowait: false,
+    });
+    client.call(&method, |it| matches!(it, Method::ExchangeDeleteOk(_)))
+}
+
+fn deletion(queue: &str, nowait: bool) -> Method<'_> {
+    Method::from(QueueDelete { ticket: 0, queue, if_unused: false, if_empty: false, nowait })
+}
+
+/// Whether the exchange is one to declare and delete.
+fn is_exchange_ours(arguments: &Arguments) -> bool {
+    !arguments.exchange.is_empty() && !arguments.exchange.starts_with("amq.")
 }
 
 /// Thousands of bindings in a few writes; the last one is awaited.
-fn bind_many(arguments: &Arguments, client: &mut Client, queue: &str) -> anyhow::Result<()> {
+fn bind_many(arguments: &Arguments, client: &mut Client, queues: &[String]) -> anyhow::Result<()> {
     let Some(pattern) = &arguments.binding_pattern else { return Ok(()) };
     let mut frames = Vec::new();
-    for number in 0..arguments.binding_count {
+    for (number, queue) in (0..arguments.binding_count).zip(queues.iter().cycle()) {
         let key = pattern.replacen("%d", &number.to_string(), 1);
         encode_method(CHANNEL, &bind(&arguments.exchange, queue, &key, true), &mut frames);
         if frames.len() > arguments.write_batch {
@@ -137,7 +183,7 @@ fn bind_many(arguments: &Arguments, client: &mut Client, queue: &str) -> anyhow:
     }
     client.send_frames(&frames)?;
     let key = pattern.replacen("%d", "0", 1);
-    let last = bind(&arguments.exchange, queue, &key, false);
+    let last = bind(&arguments.exchange, &queues[0], &key, false);
     client.call(&last, |it| matches!(it, Method::QueueBindOk(_)))
 }
 
@@ -234,6 +280,8 @@ fn watch(
     let mut summary = Summary::new();
     let mut measured_from: Option<(Duration, Counts)> = warmup.is_zero().then(Default::default);
     let mut last = (Duration::ZERO, Counts::default());
+    // Without a load, idle connections stay open for the time.
+    let is_holding = running == 0 && end.is_some();
     loop {
         let now = start.elapsed();
         let mut next = last.0 + interval;
@@ -241,6 +289,9 @@ fn watch(
             next = next.min(warmup);
         }
         next = end.map_or(next, |end| next.min(end));
+        if running == 0 && !is_holding {
+            next = now;
+        }
         match ended.recv_timeout(next.saturating_sub(now)) {
             Ok(result) => {
                 result?;
@@ -250,7 +301,7 @@ fn watch(
             Err(RecvTimeoutError::Disconnected) => running = 0,
         }
         let now = start.elapsed();
-        let is_over = running == 0 || end.is_some_and(|end| now >= end);
+        let is_over = (running == 0 && !is_holding) || end.is_some_and(|end| now >= end);
         if now < next && !is_over {
             continue;
         }
