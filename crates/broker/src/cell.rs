@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use parking_lot::{Mutex, MutexGuard};
 use topology::QueueRecord;
 
-use crate::Queue;
+use crate::{Lsn, Queue};
 
 /// Ready messages and bytes of bodies above which a queue with consumers is congested; it is
 /// until half of that is left.
@@ -25,6 +25,8 @@ pub struct QueueCell {
     is_deleted: AtomicBool,
     /// The deadline armed in the timers, in ms; 0 when none.
     armed_ms: AtomicU64,
+    /// Where the journal says last which messages may have been delivered.
+    mark_lsn: AtomicU64,
     /// Publishers run ahead of consumers that could take more.
     is_congested: AtomicBool,
 }
@@ -39,6 +41,7 @@ impl QueueCell {
             queue: Mutex::new(queue),
             is_deleted: AtomicBool::new(false),
             armed_ms: AtomicU64::new(0),
+            mark_lsn: AtomicU64::new(0),
             is_congested: AtomicBool::new(false),
         }
     }
@@ -83,6 +86,16 @@ impl QueueCell {
 
     pub(crate) fn set_armed_ms(&self, at: u64) {
         self.armed_ms.store(at, Ordering::Relaxed);
+    }
+
+    /// What a reader gets may be sent once this is durable.
+    pub(crate) fn mark_lsn(&self) -> Lsn {
+        Lsn(self.mark_lsn.load(Ordering::Relaxed))
+    }
+
+    /// Called with the queue locked.
+    pub(crate) fn set_mark_lsn(&self, lsn: Lsn) {
+        self.mark_lsn.store(lsn.0, Ordering::Relaxed);
     }
 }
 

@@ -33,6 +33,15 @@ pub struct Published {
     pub rejected: SmallVec<[u32; 0]>,
 }
 
+/// What taking a message left in the journal.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Reading {
+    /// Send the message once this is durable: from then on it cannot come back unflagged.
+    pub marked: Lsn,
+    /// A message taken without acknowledgement is gone for good once this is durable.
+    pub settled: Lsn,
+}
+
 /// Resource alarms, as bits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Alarms(u8);
@@ -214,26 +223,37 @@ impl Broker {
 
     /// Restores the topology from a snapshot. Queues come back empty.
     pub fn restore(&self, now: Timestamp, state: State) {
-        let mut topology = self.topology.write();
-        let mut queues = self.queues.write();
-        queues.clear();
-        for record in state.vhosts().flat_map(|vhost| vhost.queues()) {
-            let cell = QueueCell::new(record.clone(), Queue::new(record.clone(), now));
-            queues.insert(record.id, Arc::new(cell));
+        {
+            let mut topology = self.topology.write();
+            let mut queues = self.queues.write();
+            queues.clear();
+            for record in state.vhosts().flat_map(|vhost| vhost.queues()) {
+                let cell = QueueCell::new(record.clone(), Queue::new(record.clone(), now));
+                queues.insert(record.id, Arc::new(cell));
+            }
+            *topology = state;
+            self.generation.fetch_add(1, Ordering::Release);
         }
-        *topology = state;
-        self.generation.fetch_add(1, Ordering::Release);
+        for cell in self.queues() {
+            self.start_queue(now, &cell);
+        }
+    }
+
+    /// Arms the first timer of a new queue: an `x-expires` runs from the declaration on.
+    fn start_queue(&self, now: Timestamp, cell: &QueueRef) {
+        if cell.record.settings.expires_ms.is_some() {
+            let mut turn = self.begin(now);
+            let queue = cell.lock();
+            self.conclude(&mut turn, cell, queue);
+            self.finish(turn);
+        }
     }
 
     fn carry_out(&self, now: Timestamp, change: Change) {
         match change {
             Change::QueueCreated(record) => {
-                // An `x-expires` runs from the declaration on, used or not.
                 if let Some(cell) = self.queue(record.id) {
-                    let mut turn = self.begin(now);
-                    let queue = cell.lock();
-                    self.conclude(&mut turn, &cell, queue);
-                    self.finish(turn);
+                    self.start_queue(now, &cell);
                 }
             }
             Change::QueueDeleted(record) => self.drop_queue(now, &record),
@@ -304,7 +324,8 @@ impl Broker {
         let mut queue = cell.lock();
         queue.add_consumer(turn.now, consumer, &mut turn.fx)?;
         self.deliver(turn, cell, &mut queue);
-        Ok(self.conclude(turn, cell, queue))
+        self.conclude(turn, cell, queue);
+        Ok(cell.mark_lsn())
     }
 
     /// Whether [`Broker::consume`] would be refused now.
@@ -327,11 +348,11 @@ impl Broker {
         cell: &QueueRef,
         no_ack: bool,
         f: impl FnOnce(Option<Got<'_>>) -> R,
-    ) -> R {
+    ) -> (R, Reading) {
         let mut queue = cell.lock();
         let result = f(queue.get(turn.now, no_ack, &mut turn.fx));
-        self.conclude(turn, cell, queue);
-        result
+        let settled = self.conclude(turn, cell, queue);
+        (result, Reading { marked: cell.mark_lsn(), settled })
     }
 
     /// Settles deliveries of one consumer (or of `basic.get`) and hands over what that allows.
@@ -362,11 +383,10 @@ impl Broker {
     }
 
     /// Drops all ready messages; returns how many.
-    pub fn purge(&self, turn: &mut Turn, cell: &QueueRef) -> u64 {
+    pub fn purge(&self, turn: &mut Turn, cell: &QueueRef) -> (u64, Lsn) {
         let mut queue = cell.lock();
         let purged = queue.purge(turn.now, &mut turn.fx);
-        self.conclude(turn, cell, queue);
-        purged
+        (purged, self.conclude(turn, cell, queue))
     }
 
     /// Counts of a queue.
@@ -419,6 +439,9 @@ impl Broker {
         if !cell.is_deleted() {
             if !fx.journal.is_empty() {
                 lsn = self.journal.append(id, fx.journal_index, &fx.journal);
+            }
+            if fx.has_mark {
+                cell.set_mark_lsn(lsn);
             }
             if let Some(keep_from) = fx.compact_to {
                 self.journal.compact(id, keep_from);

@@ -123,6 +123,9 @@ pub struct Queue {
     /// Made with the first persistent message of a durable queue.
     journal: Option<Box<Journal>>,
     next_seq: u64,
+    /// Messages before this seq were there when one was got that the journal's mark did not cover.
+    /// The mark covers them all then: got one after the other, they cost one entry.
+    polled_below: u64,
     ready: u64,
     ready_bytes: u64,
     unacked: u64,
@@ -146,6 +149,7 @@ impl Queue {
             consumers: Consumers::default(),
             journal: None,
             next_seq: 1,
+            polled_below: 0,
             ready: 0,
             ready_bytes: 0,
             unacked: 0,
@@ -352,6 +356,9 @@ impl Queue {
         self.drop_expired(now.plus_ms(1), fx);
         let (ticket, header) = self.take_head()?;
         self.hand_over(ticket, &header);
+        if self.polled_below <= header.seq {
+            self.polled_below = self.next_seq;
+        }
         if is_no_ack {
             self.got = Some(ticket);
         }
@@ -520,14 +527,14 @@ impl Queue {
         let Some(journal) = &mut self.journal else { return };
         let is_marked = match (&journal.mark, self.consumers.is_empty()) {
             (Mark::Open, false) => true,
-            (Mark::Closed(levels), true) => is_mark_of(levels, &self.messages),
+            (Mark::Closed(levels), true) => is_mark_of(levels, &self.messages, self.polled_below),
             _ => journal.live == 0,
         };
         if is_marked && !journal.is_touched(self.next_seq) {
             return;
         }
         let mark = match self.consumers.is_empty() {
-            true => closed_mark(&self.messages),
+            true => closed_mark(&self.messages, self.polled_below),
             false => Mark::Open,
         };
         journal.take(&mut self.messages, self.next_seq, mark, fx);
@@ -538,23 +545,24 @@ impl Queue {
     pub fn seal(&mut self, fx: &mut Effects) {
         self.settle_got(fx);
         if let Some(journal) = &mut self.journal {
-            let mark = closed_mark(&self.messages);
+            let mark = closed_mark(&self.messages, 0);
             journal.take(&mut self.messages, self.next_seq, mark, fx);
         }
     }
 }
 
-fn closed_mark(messages: &Messages) -> Mark {
-    Mark::Closed(marked_levels(messages).collect())
+fn closed_mark(messages: &Messages, polled_below: u64) -> Mark {
+    Mark::Closed(marked_levels(messages, polled_below).collect())
 }
 
-fn is_mark_of(levels: &[(u8, u64)], messages: &Messages) -> bool {
-    marked_levels(messages).eq(levels.iter().copied())
+fn is_mark_of(levels: &[(u8, u64)], messages: &Messages, polled_below: u64) -> bool {
+    marked_levels(messages, polled_below).eq(levels.iter().copied())
 }
 
-fn marked_levels(messages: &Messages) -> impl Iterator<Item = (u8, u64)> {
+fn marked_levels(messages: &Messages, polled_below: u64) -> impl Iterator<Item = (u8, u64)> {
     let levels = messages.levels().map(|(number, level)| (number, level.taken_below));
-    levels.filter(|&(_, taken_below)| taken_below != 0)
+    let taken = levels.filter(|&(_, taken_below)| taken_below != 0);
+    taken.map(move |(number, taken_below)| (number, taken_below.max(polled_below)))
 }
 
 fn history_of(header: &Header) -> History {

@@ -327,7 +327,7 @@ impl Operator for NodeOperator {
     fn purge_queue(&self, vhost: &str, queue: &str) -> Answer<u64> {
         let cell = self.queue(vhost, queue)?;
         let mut turn = self.broker.begin(net::now());
-        let purged = self.broker.purge(&mut turn, &cell);
+        let (purged, _) = self.broker.purge(&mut turn, &cell);
         self.broker.finish(turn);
         Ok(purged)
     }

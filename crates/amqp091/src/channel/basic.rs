@@ -41,7 +41,7 @@ impl Connection {
             side.prefetch_max = prefetch_max;
             resume_unparked(side, work);
         }
-        self.shared.send(number, BasicQosOk {});
+        self.reply(number, BasicQosOk {});
         Ok(())
     }
 
@@ -89,7 +89,9 @@ impl Connection {
             encode_method(number, &Method::from(method), out);
             encode_content(number, CLASS_BASIC, message.properties, message.body, frame_max, out);
         };
-        self.broker.get(&mut work.turn, &queue, no_ack, reply);
+        let ((), reading) = self.broker.get(&mut work.turn, &queue, no_ack, reply);
+        self.hold_for(reading.marked.max(self.settled));
+        self.settled = self.settled.max(reading.settled);
         Ok(())
     }
 

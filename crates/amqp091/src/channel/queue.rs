@@ -185,7 +185,9 @@ impl Connection {
             topology.lookup_queue(&self.vhost, &name, self.id)?.id
         };
         let queue = self.broker.queue(id);
-        let purged = queue.map_or(0, |queue| self.broker.purge(&mut work.turn, &queue));
+        let purge_of = |queue| self.broker.purge(&mut work.turn, &queue);
+        let (purged, lsn) = queue.map_or_else(Default::default, purge_of);
+        self.settled = self.settled.max(lsn);
         if !purge.nowait {
             self.reply(number, QueuePurgeOk { message_count: u32_of(purged) });
         }

@@ -23,8 +23,12 @@ pub struct Effects {
     pub journal_index: u64,
     /// Entries below this number may be dropped. The entry of this turn comes first.
     pub compact_to: Option<u64>,
-    /// Nothing written so far is needed any more: the whole log of the queue may go. Then
-    /// [`Effects::journal`] is empty. Later entries go on counting.
+    /// The entry says anew which messages may have been delivered. What is delivered from this
+    /// turn on is to be sent once it is durable: after a crash it would come back unflagged.
+    pub has_mark: bool,
+    /// Nothing written so far is needed any more, this turn's entry included: the whole log of the
+    /// queue may go. Later entries go on counting. The entry comes first all the same, for the
+    /// log may take its time to go.
     pub clear_journal: bool,
     /// Indexes into the published batch of the messages that the queue refused because it is full
     /// (a negative acknowledgement for publishers in confirm mode). Ascending per batch.
@@ -41,11 +45,12 @@ pub struct Effects {
 impl Effects {
     /// Forgets what was carried out. Keeps the allocations.
     pub fn clear(&mut self) {
-        let Self { journal, journal_index, compact_to, clear_journal, .. } = self;
+        let Self { journal, journal_index, compact_to, clear_journal, has_mark, .. } = self;
         journal.clear();
         *journal_index = 0;
         *compact_to = None;
         *clear_journal = false;
+        *has_mark = false;
         self.rejected.clear();
         self.dead_letters.clear();
         self.is_unused = false;

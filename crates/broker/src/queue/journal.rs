@@ -181,17 +181,25 @@ impl Journal {
         fx.journal.clear();
         fx.journal.push(VERSION);
         let live = self.write_records(messages, next_seq, &mut fx.journal);
+        self.write_settled(&mut fx.journal);
         if self.live == 0 && self.is_worth_clearing() {
-            self.clear();
-            fx.journal.clear();
             fx.clear_journal = true;
+            if fx.journal.len() == 1 {
+                fx.journal.clear();
+            } else {
+                // Who acknowledged the last message waits for an entry, and the log may be there
+                // still when the broker starts again.
+                fx.journal_index = index;
+                self.next_index += 1;
+            }
+            self.clear();
             return;
         }
-        self.write_settled(&mut fx.journal);
         self.compact(index, live, fx);
         let is_mark_lost = self.mark != Mark::Blank && self.mark_index < self.compacted_to;
         if 0 < self.live && (self.mark != mark || is_mark_lost) {
             write_mark(&mark, &mut fx.journal);
+            fx.has_mark = true;
             self.mark = mark;
             self.mark_index = index;
         }
@@ -217,7 +225,10 @@ impl Journal {
 
     /// Whether [`Self::take`] could have anything to write.
     pub(super) fn is_touched(&self, next_seq: u64) -> bool {
-        self.journaled_below != next_seq || !self.settled.is_empty() || self.sweep.is_some()
+        let is_pending =
+            self.journaled_below != next_seq || !self.settled.is_empty() || self.sweep.is_some();
+        // A log whose end was lost in a crash is dropped by the first turn after it.
+        is_pending || (self.live == 0 && self.is_worth_clearing())
     }
 
     fn is_worth_clearing(&self) -> bool {

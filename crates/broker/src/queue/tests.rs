@@ -1,3 +1,4 @@
+mod clearing;
 mod harness;
 mod model;
 mod transcripts;

@@ -93,6 +93,8 @@ struct Message {
     is_redelivered: bool,
     /// Someone had it, or might have had it before a crash.
     was_taken: bool,
+    /// It was there when a get took it or another one: a crash may flag it.
+    was_polled: bool,
 }
 
 /// Messages by (255 - priority, age): in the order of delivery.
@@ -267,6 +269,7 @@ impl Run {
                 state: State::Ready,
                 is_redelivered: false,
                 was_taken: false,
+                was_polled: false,
             };
             self.model.messages.insert((255 - level, self.model.published), message);
             outgoing.push(Outgoing {
@@ -314,6 +317,7 @@ impl Run {
             .position(|seen| matches!(seen, Seen::Got { .. } | Seen::GotNothing));
         match self.harness.seen.remove(at.expect("get answers")) {
             Seen::Got { body, is_redelivered, .. } => {
+                self.model.messages.values_mut().for_each(|message| message.was_polled = true);
                 self.model.take(&body, is_redelivered, is_no_ack);
             }
             _ => assert!(self.model.head().is_none(), "get must find what is ready"),
@@ -330,7 +334,7 @@ impl Run {
         self.model.messages = kept;
         self.model.drop_expired(self.harness.now.0);
         // Flags: read from the queue; whatever was delivered must have one, and when there were
-        // no consumers nothing else may.
+        // no consumers and no gets nothing else may.
         let found = self.harness.queue.messages.ready();
         let flags: BTreeMap<Vec<u8>, bool> = found
             .map(|found| (found.message().body.to_vec(), super::super::Delivery::new(found)))
@@ -339,10 +343,11 @@ impl Run {
         for message in self.model.messages.values_mut() {
             let Some(&flag) = flags.get(&message.body) else { continue };
             assert!(flag || !message.was_taken, "{} was delivered", show(&message.body));
-            if !was_open || is_clean {
+            if is_clean || !(was_open || message.was_polled) {
                 assert_eq!(flag, message.was_taken, "flag of {}", show(&message.body));
             }
             (message.is_redelivered, message.was_taken) = (flag, flag);
+            message.was_polled = flag;
         }
     }
 

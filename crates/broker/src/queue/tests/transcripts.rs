@@ -520,7 +520,7 @@ fn persistent_messages_survive() {
         expect![[r#"
             got a, 1 left
             got a*, 2 left
-            got c, 1 left
+            got c*, 1 left
             got d, 0 left
             got d*, 0 left
             purged 0
