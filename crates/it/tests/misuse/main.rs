@@ -194,7 +194,7 @@ macro_rules! files {
 
 files!(
     handshake handshake_limits framing channel exchange queue publish consume ack get qos_tx
-    server_only broker_initiated limits timeouts tls alarms
+    server_only broker_initiated limits limit_exchanges timeouts tls alarms
     arguments_classic arguments_quorum arguments_stream
     quorum quorum_timeouts stream plugins
 );
