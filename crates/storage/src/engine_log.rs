@@ -37,7 +37,9 @@ pub struct EngineOptions {
 
 impl Default for EngineOptions {
     fn default() -> Self {
-        Self { file_bytes: 64 << 20, purge_bytes: 512 << 20 }
+        // Small enough that files come back while their pages are still in memory: overwriting
+        // those is many times faster than writing fresh ones.
+        Self { file_bytes: 32 << 20, purge_bytes: 128 << 20 }
     }
 }
 
