@@ -101,12 +101,16 @@ fn run_suite(
 ) -> Result<SuiteReport> {
     let broker = Broker::start(suite, options, paths, binary)?;
     let started = Instant::now();
-    let mut cases = run::run(suite, options, paths, &broker)?;
+    let missing = suite.needs_port.filter(|port| !broker.listens(*port));
+    let mut cases = match missing {
+        Some(port) => vec![Case::skipped("(suite)", &format!("nothing listens on port {port}"))],
+        None => run::run(suite, options, paths, &broker)?,
+    };
     let seconds = Duration::as_secs(&started.elapsed());
     if let Some(crash) = broker.stop()? {
         cases.push(Case::failed("(broker)", &crash));
     }
-    let surprises = known.compare(suite.name, &cases, options.only.is_none());
+    let surprises = known.compare(suite.name, &cases, options.only.is_none() && missing.is_none());
     Ok(SuiteReport { suite: suite.name, seconds, cases, surprises })
 }
 
@@ -119,6 +123,9 @@ fn print_suite(report: &SuiteReport) {
         report.count(Outcome::Skipped),
         report.seconds,
     );
+    for case in report.cases.iter().filter(|case| case.case == "(suite)") {
+        println!("    {}", case.message);
+    }
     for surprise in &report.surprises {
         println!("    {surprise}");
     }

@@ -43,14 +43,14 @@ pub(super) fn binary(options: &Options, paths: &Paths) -> Result<Option<PathBuf>
     if let Some(binary) = &options.binary {
         return Ok(Some(std::fs::canonicalize(binary).with_context(|| binary.clone())?));
     }
-    let profile: &[&str] = if options.release { &["--release"] } else { &[] };
+    let profile: &[&str] = if options.debug { &[] } else { &["--release"] };
     let built = Command::new("cargo")
         .args(["build", "--quiet", "--package", "leveret"])
         .args(profile)
         .current_dir(&paths.root)
         .status()?;
     ensure!(built.success(), "leveret does not build");
-    let folder = if options.release { "target/release" } else { "target/debug" };
+    let folder = if options.debug { "target/debug" } else { "target/release" };
     Ok(Some(paths.root.join(folder).join("leveret")))
 }
 
@@ -93,6 +93,11 @@ impl Broker {
                     .output();
             }
         }
+    }
+
+    /// Whether anything listens on this port of the broker's machine.
+    pub(super) fn listens(&self, port: u16) -> bool {
+        TcpStream::connect((self.host.as_str(), port)).is_ok()
     }
 
     /// Stops our own broker. Gives what went wrong with it: an early end, or a panic in its log.

@@ -30,6 +30,11 @@ impl Case {
     pub(super) fn failed(case: &str, message: &str) -> Self {
         Self { case: case.to_owned(), outcome: Outcome::Failed, message: message.to_owned() }
     }
+
+    /// Something that was not run, and why.
+    pub(super) fn skipped(case: &str, message: &str) -> Self {
+        Self { case: case.to_owned(), outcome: Outcome::Skipped, message: message.to_owned() }
+    }
 }
 
 /// Reads a report of one JSON object per line. A case told twice counts by the later line.

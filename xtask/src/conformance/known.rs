@@ -79,13 +79,14 @@ impl Known {
         Ok(Self { entries, other_broker })
     }
 
-    /// What differs from the list. `whole`: the suite ran as a whole, so a listed case that did
-    /// not run is one that no longer exists.
+    /// What differs from the list. `whole`: modules ran as a whole, so a listed case of one that
+    /// ran is there, or exists no longer.
     pub(super) fn compare(&self, suite: &str, cases: &[Case], whole: bool) -> Vec<Surprise> {
         let mut surprises: Vec<_> =
             cases.iter().filter_map(|case| self.surprise(suite, case)).collect();
         for entry in self.entries.iter().filter(|it| whole && it.suite == suite) {
-            if !cases.iter().any(|case| entry.covers(suite, &case.case)) {
+            let module_ran = cases.iter().any(|case| module(&case.case) == module(&entry.case));
+            if module_ran && !cases.iter().any(|case| entry.covers(suite, &case.case)) {
                 surprises.push(Surprise::NotRun { case: entry.case.clone() });
             }
         }
@@ -107,6 +108,11 @@ impl Known {
             _ => None,
         }
     }
+}
+
+/// The file that a case is in.
+fn module(case: &str) -> &str {
+    case.split("::").next().and_then(|file| file.split(" > ").next()).unwrap_or(case)
 }
 
 /// How many of all failures the list explains.

@@ -14,7 +14,7 @@ Starts a fresh Leveret for each suite on ports 5672 and 5671 and runs the suite 
   --list                  Names the suites
   --setup                 Only downloads and installs what the suites need; a later run is offline
   --full                  Also the modules left out of the usual run for their length
-  --release               Builds Leveret with optimisation
+  --debug                 Builds Leveret without optimisation, which is quicker
   --binary FILE           Runs this leveret binary instead of building one
   --target HOST:PORT      Runs against a broker that runs already; many suites need it on
                           localhost:5672 with guest/guest
@@ -28,7 +28,7 @@ pub(super) struct Options {
     pub(super) list: bool,
     pub(super) setup_only: bool,
     pub(super) full: bool,
-    pub(super) release: bool,
+    pub(super) debug: bool,
     pub(super) suites: Vec<String>,
     pub(super) only: Option<String>,
     pub(super) binary: Option<String>,
@@ -64,7 +64,7 @@ impl Options {
                 "--list" => options.list = true,
                 "--setup" => options.setup_only = true,
                 "--full" => options.full = true,
-                "--release" => options.release = true,
+                "--debug" => options.debug = true,
                 "--suite" => options.suites.push(value()?),
                 "--only" => options.only = Some(value()?),
                 "--binary" => options.binary = Some(value()?),

@@ -9,6 +9,9 @@ pub(super) struct Suite {
     pub(super) name: &'static str,
     pub(super) about: &'static str,
     pub(super) program: Program,
+    /// The port of a part of RabbitMQ that nearly all its cases need. Where nothing listens on it
+    /// the suite counts as skipped.
+    pub(super) needs_port: Option<u16>,
     /// After this the suite is ended and counted as failed.
     pub(super) limit: Duration,
 }
@@ -75,6 +78,9 @@ const PYTEST: Pytest = Pytest {
     node_packages: &[],
 };
 
+/// The HTTP interface of RabbitMQ's management plugin.
+const MANAGEMENT: u16 = 15672;
+
 const fn seconds(count: u64) -> Duration {
     Duration::from_secs(count)
 }
@@ -89,6 +95,7 @@ pub(super) const ALL: &[Suite] = &[
             modules: &["."],
             ..PYTEST
         }),
+        needs_port: None,
         limit: seconds(240),
     },
     Suite {
@@ -99,6 +106,7 @@ pub(super) const ALL: &[Suite] = &[
             modules: &["."],
             ..PYTEST
         }),
+        needs_port: None,
         limit: seconds(120),
     },
     Suite {
@@ -110,6 +118,7 @@ pub(super) const ALL: &[Suite] = &[
             node_packages: &["amqplib@2.3.1", "uuid@9.0.1"],
             ..PYTEST
         }),
+        needs_port: None,
         limit: seconds(120),
     },
     Suite {
@@ -121,6 +130,7 @@ pub(super) const ALL: &[Suite] = &[
             modules: &["."],
             ..PYTEST
         }),
+        needs_port: None,
         limit: seconds(240),
     },
     Suite {
@@ -131,6 +141,7 @@ pub(super) const ALL: &[Suite] = &[
             modules: &["t/integration/test_py_amqp.py"],
             ..PYTEST
         }),
+        needs_port: None,
         limit: seconds(180),
     },
     Suite {
@@ -143,11 +154,12 @@ pub(super) const ALL: &[Suite] = &[
             arguments: &["-k", "not default_certs"],
             ..PYTEST
         }),
+        needs_port: None,
         limit: seconds(180),
     },
     Suite {
         name: "amqpstorm",
-        about: "AMQPStorm's functional tests",
+        about: "AMQPStorm's functional tests, where there is a management interface to check by",
         program: Program::Pytest(Pytest {
             source: Source::Sdist {
                 package: "amqpstorm",
@@ -172,6 +184,7 @@ pub(super) const ALL: &[Suite] = &[
             ],
             ..PYTEST
         }),
+        needs_port: Some(MANAGEMENT),
         limit: seconds(180),
     },
     Suite {
@@ -198,6 +211,7 @@ pub(super) const ALL: &[Suite] = &[
             arguments: &["-p", "docker_stand_in"],
             ..PYTEST
         }),
+        needs_port: None,
         limit: seconds(300),
     },
     Suite {
@@ -228,10 +242,12 @@ pub(super) const ALL: &[Suite] = &[
                 "tests/test_rpc.py",
                 "tests/test_rpc_factory.py",
             ],
-            long_modules: &["tests"],
+            // All but test_robust_recovery.py, which restarts the broker through Docker.
+            long_modules: &["tests", "--ignore=tests/test_robust_recovery.py"],
             arguments: &["-p", "docker_stand_in", "-o", "log_cli=false"],
             ..PYTEST
         }),
+        needs_port: None,
         limit: seconds(600),
     },
     Suite {
@@ -248,6 +264,7 @@ pub(super) const ALL: &[Suite] = &[
                 "test/recovery.test.js",
             ],
         }),
+        needs_port: None,
         limit: seconds(120),
     },
     Suite {
@@ -261,6 +278,7 @@ pub(super) const ALL: &[Suite] = &[
             long_tests: &[],
             examples: &["publisher_confirms"],
         }),
+        needs_port: None,
         limit: seconds(120),
     },
     Suite {
@@ -283,6 +301,7 @@ pub(super) const ALL: &[Suite] = &[
             long_tests: &["--test=test_heartbeat", "--test=test_io_error_handling"],
             examples: &[],
         }),
+        needs_port: None,
         limit: seconds(180),
     },
 ];
