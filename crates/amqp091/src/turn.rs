@@ -80,10 +80,13 @@ impl Connection {
     /// Ends a turn: everything reaches its queue, confirms go out, mailboxes wake.
     pub(crate) fn end_turn(&mut self, mut work: Work<'_>) {
         self.flush(&mut work);
-        self.send_confirms();
+        // One look at the journal decides both which confirms go out and whether to be woken for
+        // the others: what became durable in between would be neither sent nor waited for.
+        let durable = self.broker.durable();
+        self.send_confirms(durable);
         let congested = work.turn.take_congested();
         self.broker.finish(work.turn);
-        self.throttle();
+        self.throttle(durable);
         self.pace(congested);
     }
 
@@ -113,11 +116,10 @@ impl Connection {
     }
 
     /// Confirms what is durable.
-    pub(crate) fn send_confirms(&mut self) {
+    pub(crate) fn send_confirms(&mut self, durable: Lsn) {
         if !self.has_confirms {
             return;
         }
-        let durable = self.broker.durable();
         let mut inner = self.shared.lock();
         for (number, channel) in self.channels.iter_mut() {
             let Some(confirms) = &mut channel.confirms else { continue };
@@ -142,8 +144,7 @@ impl Connection {
 
     /// Decides whether input waits: for the journal, or for an alarm to end. Both resolve without
     /// this connection being read.
-    fn throttle(&mut self) {
-        let durable = self.broker.durable();
+    fn throttle(&mut self, durable: Lsn) {
         if self.stage == Stage::Running {
             let backlog_max = self.broker.config().journal_backlog_max;
             let was_in_flow = self.is_in_flow;

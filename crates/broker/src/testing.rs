@@ -43,6 +43,8 @@ struct MemoryJournalInner {
     appended: u64,
     durable: u64,
     is_manual: bool,
+    /// Counts down with each look at what is durable; at 0 everything is.
+    looks_until_sync: Option<u32>,
     waiting: Vec<(Lsn, MailboxRef)>,
 }
 
@@ -50,6 +52,12 @@ impl MemoryJournal {
     /// From now on appends become durable only by [`MemoryJournal::sync`].
     pub fn hold(&self) {
         self.inner.lock().is_manual = true;
+    }
+
+    /// Lets all appends become durable just before somebody looks once more after `looks` looks:
+    /// the disk may be done at any moment of a turn.
+    pub fn sync_after_looks(&self, looks: u32) {
+        self.inner.lock().looks_until_sync = Some(looks);
     }
 
     /// Makes all appends durable and wakes who waits for them.
@@ -95,6 +103,17 @@ impl Journal for MemoryJournal {
     }
 
     fn durable(&self) -> Lsn {
+        let is_due = match &mut self.inner.lock().looks_until_sync {
+            None => false,
+            Some(0) => true,
+            Some(looks) => {
+                *looks -= 1;
+                false
+            }
+        };
+        if is_due {
+            self.sync();
+        }
         Lsn(self.inner.lock().durable)
     }
 

@@ -210,7 +210,7 @@ impl Connection {
     }
 
     fn close_channel_by_client(&mut self, work: &mut Work<'_>, number: u16) {
-        self.send_confirms();
+        self.send_confirms(self.broker.durable());
         self.release_channel(work, number);
         self.remove_channel(number);
         self.reply(number, ChannelCloseOk {});

@@ -28,6 +28,24 @@ fn confirms_wait_for_the_journal() {
 }
 
 #[test]
+fn no_confirm_is_missed_whenever_in_a_turn_the_disk_is_done() {
+    for looks in 0..12 {
+        let (broker, journal) = slow_broker();
+        let mut client = Client::open(&broker);
+        client.declare_with("q", FieldTable::new());
+        client.select_confirms();
+        client.said();
+        journal.sync_after_looks(looks);
+        client.publish_with("", "q", &persistent(), false, "a");
+        let said = client.said();
+        // For the case that nobody looked that often: the disk is done after the turn.
+        journal.sync();
+        let said = said + &client.said();
+        assert!(said.contains("basic.ack"), "after {looks} looks: {said:?}");
+    }
+}
+
+#[test]
 fn answers_wait_for_earlier_settlements() {
     let (broker, journal) = slow_broker();
     let mut client = Client::open(&broker);
