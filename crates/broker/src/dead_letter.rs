@@ -16,6 +16,10 @@ use properties::Properties;
 
 const DEATHS: &str = "x-death";
 
+/// Longest routing key that a frame can carry, in bytes. An `x-dead-letter-routing-key` is a long
+/// string and may be longer: it routes as it is, and consumers see its front.
+const ROUTING_KEY_MAX: usize = u8::MAX as usize;
+
 /// A dead letter, rewritten for its way through the dead letter exchange.
 #[derive(Clone, Debug)]
 pub struct Reincarnation {
@@ -90,10 +94,11 @@ impl Reincarnation {
 
     /// The message to publish.
     pub fn incoming(&self) -> Incoming<'_> {
+        let routing_key = self.routing_keys.first().map_or(&[][..], Vec::as_slice);
         Incoming {
             message: MessageRef {
                 exchange: &self.exchange,
-                routing_key: self.routing_keys.first().map_or(&[], Vec::as_slice),
+                routing_key: routing_key.get(..ROUTING_KEY_MAX).unwrap_or(routing_key),
                 properties: &self.properties,
                 body: &self.body,
                 image: None,
