@@ -70,12 +70,20 @@ impl<L: Log> ControlPlane<L> {
         Ok(plane)
     }
 
-    /// Proposes one command and waits for it: start-up has nobody else to serve.
-    pub(crate) fn propose_now(&mut self, command: Command) -> anyhow::Result<()> {
+    /// Proposes commands and waits for them: start-up has nobody else to serve. They reach the log
+    /// in one write, so that a crash leaves all of them or none.
+    pub(crate) fn propose_now(&mut self, commands: Vec<Command>) -> anyhow::Result<()> {
         let (sender, receiver) = std::sync::mpsc::channel();
-        self.propose(command, Box::new(move |result| drop(sender.send(result))));
+        for command in commands {
+            let sender = sender.clone();
+            self.propose(command, Box::new(move |result| drop(sender.send(result))));
+        }
+        drop(sender);
         self.turn()?;
-        receiver.recv()?.map(drop).map_err(|refusal| anyhow::anyhow!(refusal.text))
+        receiver
+            .iter()
+            .try_for_each(|result| result.map(drop))
+            .map_err(|it| anyhow::anyhow!(it.text))
     }
 
     /// The body of the control thread.

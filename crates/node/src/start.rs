@@ -134,11 +134,9 @@ impl Node {
         let mut plane = ControlPlane::recover(group, broker.clone()).map_err(failed)?;
         let is_blank = broker.topology().is_blank();
         if is_blank {
-            for command in options.first_boot {
-                plane.propose_now(command).map_err(failed)?;
-            }
+            plane.propose_now(options.first_boot).map_err(failed)?;
         }
-        plane.propose_now(Command::DeleteTransient).map_err(failed)?;
+        plane.propose_now(vec![Command::DeleteTransient]).map_err(failed)?;
         recover_queues(&broker, &wal, is_clean)?;
         let control_thread = spawn("control", move || plane.run(&work));
 
