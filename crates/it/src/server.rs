@@ -36,6 +36,17 @@ impl Server {
     /// When the binary cannot be built or does not accept connections in time; the panic shows its log.
     #[must_use]
     pub fn start(conf: &str) -> Self {
+        let mut server = Self::prepare(conf);
+        server.launch();
+        server
+    }
+
+    /// As [`Self::start`], without starting it.
+    ///
+    /// # Panics
+    /// When its directory cannot be written.
+    #[must_use]
+    pub fn prepare(conf: &str) -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let (port, tls_port) = (free_port(), free_port());
         let mut conf = conf.replace("{dir}", &dir.path().to_string_lossy());
@@ -45,9 +56,7 @@ impl Server {
         let conf = conf.replace("{port}", &port.to_string());
         let conf = conf.replace("{tls-port}", &tls_port.to_string());
         fs::write(dir.path().join("rabbitmq.conf"), conf).expect("the directory is writable");
-        let mut server = Self { child: None, dir, port, tls_port };
-        server.launch();
-        server
+        Self { child: None, dir, port, tls_port }
     }
 
     /// `127.0.0.1:PORT` of the AMQP listener.
@@ -124,7 +133,29 @@ impl Server {
         command.output().expect("the binary was built")
     }
 
+    /// Starts the process again and kills it after a while, ready or not.
+    pub fn start_and_kill_after(&mut self, delay: Duration) {
+        self.kill();
+        let mut child = self.spawn();
+        // Not to wait for anything, but to kill at this moment.
+        std::thread::park_timeout(delay);
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+
     fn launch(&mut self) {
+        let mut child = self.spawn();
+        let address = self.address();
+        let mut has_ended = false;
+        let accepts = wait_until(START_LIMIT, || {
+            has_ended = matches!(child.try_wait(), Ok(Some(_)));
+            has_ended || TcpStream::connect(&address).is_ok()
+        });
+        self.child = Some(child);
+        assert!(accepts && !has_ended, "the broker does not accept connections:\n{}", self.log());
+    }
+
+    fn spawn(&self) -> Child {
         let log = self.dir.path().join("log");
         let log = fs::OpenOptions::new().create(true).append(true).open(log);
         let log = log.expect("the directory is writable");
@@ -134,15 +165,7 @@ impl Server {
         command.arg("--data-dir").arg(self.dir.path().join("data"));
         command.stdin(Stdio::null());
         command.stdout(log.try_clone().expect("a file handle")).stderr(log);
-        let mut child = command.spawn().expect("the binary was built");
-        let address = self.address();
-        let mut has_ended = false;
-        let accepts = wait_until(START_LIMIT, || {
-            has_ended = matches!(child.try_wait(), Ok(Some(_)));
-            has_ended || TcpStream::connect(&address).is_ok()
-        });
-        self.child = Some(child);
-        assert!(accepts && !has_ended, "the broker does not accept connections:\n{}", self.log());
+        command.spawn().expect("the binary was built")
     }
 }
 
@@ -219,6 +242,15 @@ impl Target {
     }
 }
 
+/// The binary under test, to be run with other arguments than a [`Server`]'s.
+///
+/// # Panics
+/// When it cannot be built.
+#[must_use]
+pub fn command() -> Command {
+    Command::new(binary())
+}
+
 /// A port that was free a moment ago.
 pub(crate) fn free_port() -> u16 {
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
@@ -237,10 +269,14 @@ fn wait_until(limit: Duration, mut condition: impl FnMut() -> bool) -> bool {
     false
 }
 
-/// The path of the `leveret` binary of the profile this test was built in, built first if need be.
+/// The path of the `leveret` binary of the profile this test was built in, built first if need be;
+/// or the one that `LEVERET_TEST_BINARY` names.
 fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
+        if let Some(path) = env::var_os("LEVERET_TEST_BINARY") {
+            return path.into();
+        }
         let test = env::current_exe().expect("a test has a path");
         let profile = test.parent().and_then(Path::parent).expect("target/PROFILE/deps/test");
         let mut cargo = Command::new(env!("CARGO"));
