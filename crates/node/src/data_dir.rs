@@ -112,10 +112,13 @@ fn restrict(path: &Path) -> io::Result<()> {
     fs::set_permissions(path, fs::Permissions::from_mode(0o700))
 }
 
+/// Under another name first: a crash in between leaves no file rather than half of one.
 fn write_durably(file: &Path, text: &str) -> io::Result<()> {
-    let mut out = File::create(file)?;
+    let unfinished = file.with_extension("new");
+    let mut out = File::create(&unfinished)?;
     out.write_all(text.as_bytes())?;
     out.sync_all()?;
+    fs::rename(&unfinished, file)?;
     match file.parent() {
         Some(dir) => File::open(dir)?.sync_all(),
         None => Ok(()),
