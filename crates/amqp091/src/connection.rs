@@ -23,7 +23,7 @@ use crate::heartbeat::Heartbeat;
 use crate::memo::PropertiesMemo;
 use crate::pending::Pending;
 use crate::route_cache::RouteCache;
-use crate::shared::{OUTBOX_MAX, Shared};
+use crate::shared::{ANSWERS_MAX, OUTBOX_MAX, Shared};
 use crate::turn::Pace;
 use crate::work::Work;
 
@@ -126,6 +126,8 @@ pub struct Connection {
     pub(crate) has_sent_blocked: bool,
     /// Input waits for the journal.
     pub(crate) is_in_flow: bool,
+    /// Input waits until the client has read what it asked for.
+    pub(crate) is_unread: bool,
     /// Some channel is in confirm mode.
     pub(crate) has_confirms: bool,
     wanted: usize,
@@ -173,6 +175,7 @@ impl Connection {
             is_blocked: false,
             has_sent_blocked: false,
             is_in_flow: false,
+            is_unread: false,
             has_confirms: false,
             wanted: 0,
             broker,
@@ -386,7 +389,9 @@ impl Connection {
             channel.assembly.begin(&method);
             return Ok(());
         }
-        self.dispatch(work, number, &method).map_err(|it| blame(it, method.ids()))
+        let result = self.dispatch(work, number, &method);
+        self.note_answers();
+        result.map_err(|it| blame(it, method.ids()))
     }
 
     /// A complete message that came in pieces.
@@ -410,7 +415,14 @@ impl Connection {
     pub(crate) fn is_paused(&self) -> bool {
         let is_held = self.hold_until.0 != 0 && OUTBOX_MAX <= self.shared.lock().out.len();
         let is_paced = self.pace.is_some();
-        self.pending.is_some() || self.is_blocked || self.is_in_flow || is_held || is_paced
+        let is_waiting = self.is_blocked || self.is_in_flow || self.is_unread;
+        self.pending.is_some() || is_waiting || is_held || is_paced
+    }
+
+    /// Looks whether the answers pile up. Not with every frame, for it takes the lock: after what
+    /// may be answered at length, and at the end of a turn.
+    pub(crate) fn note_answers(&mut self) {
+        self.is_unread = ANSWERS_MAX <= self.shared.lock().out.len();
     }
 }
 
@@ -504,6 +516,7 @@ impl Protocol for Connection {
             if !is_empty || inner.out.buf().capacity() < out.buf().capacity() {
                 std::mem::swap(&mut inner.out, out);
             }
+            self.is_unread = false;
             std::mem::take(&mut inner.parked)
         };
         if !out.is_empty() {

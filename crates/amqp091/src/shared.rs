@@ -22,6 +22,9 @@ use crate::unacked::{Delivered, Unacked};
 
 /// Unwritten output above which consumers wait, in bytes.
 pub(crate) const OUTBOX_MAX: usize = 256 * 1024;
+/// Unwritten output above which input waits, in bytes: who does not read the answers gets no more of
+/// them. Beyond what deliveries of usual sizes fill, so that they alone stop no input.
+pub(crate) const ANSWERS_MAX: usize = 1024 * 1024;
 /// Unwritten output above which direct replies are refused, in bytes. They have no queue to wait in,
 /// so that the limit is far beyond what a client that reads ever has.
 const REPLY_OUTBOX_MAX: usize = 16 * 1024 * 1024;

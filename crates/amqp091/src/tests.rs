@@ -4,4 +4,5 @@ mod basics;
 mod chaos;
 mod errors;
 mod kit;
+mod limits;
 mod pacing;

@@ -87,6 +87,7 @@ impl Connection {
         let congested = work.turn.take_congested();
         self.broker.finish(work.turn);
         self.throttle(durable);
+        self.note_answers();
         self.pace(congested);
     }
 
