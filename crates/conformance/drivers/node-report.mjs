@@ -19,7 +19,7 @@ export default async function* report(source) {
       // A group or file fails with its cases, which are told by themselves.
       if ((group || whole) && error?.failureType === 'subtestsFailed') continue;
       names.length = data.nesting;
-      names[data.nesting] = data.name;
+      names[data.nesting] = whole ? '(file)' : data.name;
       const skipped = type === 'test:pass' && (data.skip !== undefined || data.todo !== undefined);
       const outcome = type === 'test:fail' ? 'failed' : skipped ? 'skipped' : 'passed';
       const message = error ? String(error.cause?.stack ?? error.cause ?? error.message) : '';

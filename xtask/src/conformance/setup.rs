@@ -136,7 +136,7 @@ fn unpack_npm(node: &Node, paths: &Paths) -> Result<()> {
         run(Command::new("tar")
             .args(["xzf", &archive, "--strip-components=1"])
             .current_dir(folder))?;
-        npm_install(folder, &[&["--omit=dev", "--no-save"], node.packages].concat())
+        npm_install(folder, &["--omit=dev"])
     })
 }
 

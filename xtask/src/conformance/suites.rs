@@ -50,8 +50,6 @@ pub(super) enum Source {
 pub(super) struct Node {
     pub(super) package: &'static str,
     pub(super) version: &'static str,
-    /// What the tests need besides.
-    pub(super) packages: &'static [&'static str],
     pub(super) files: &'static [&'static str],
 }
 
@@ -132,6 +130,17 @@ pub(super) const ALL: &[Suite] = &[
         }),
         needs_port: None,
         limit: seconds(240),
+    },
+    Suite {
+        name: "replies",
+        about: "What has happened, and in which order, once RabbitMQ has replied",
+        program: Program::Pytest(Pytest {
+            source: Source::Carried("replies"),
+            modules: &["."],
+            ..PYTEST
+        }),
+        needs_port: None,
+        limit: seconds(60),
     },
     Suite {
         name: "kombu",
@@ -256,7 +265,6 @@ pub(super) const ALL: &[Suite] = &[
         program: Program::Node(Node {
             package: "amqplib",
             version: "2.2.0",
-            packages: &["claire@0.4.1"],
             files: &[
                 "test/callback_api.test.js",
                 "test/channel_api.test.js",
