@@ -207,9 +207,15 @@ impl Publisher {
         if self.load.window.is_some() {
             self.outstanding.push_back((self.sent + count as u64, now));
         }
+        let mut counted = from;
         while at < end {
             match self.stream.try_write(&self.block.bytes[at..end]) {
-                Ok(written) => at += written,
+                Ok(written) => {
+                    at += written;
+                    let through = self.block.ends.partition_point(|it| *it <= at);
+                    self.counters.add_sent((through - counted) as u64);
+                    counted = through;
+                }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     self.stream.ready(Interest::READABLE | Interest::WRITABLE).await?;
                     self.read_available()?;
@@ -218,7 +224,6 @@ impl Publisher {
             }
         }
         self.sent += count as u64;
-        self.counters.add_sent(count as u64);
         self.next_in_block = if to == self.block.ends.len() { 0 } else { to };
         Ok(())
     }

@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use super::Bench;
 use super::broker::{Broker, Leveret};
-use super::figure::{Bar, Better, Figure, median};
+use super::figure::{Bar, Better, Figure, median, quantity};
 use super::process::settle;
 
 const STARTING: &str = "start to listening";
@@ -18,6 +18,9 @@ const DECLARING: &str = "1,000 durable queues declared one by one";
 
 /// Names of the scenarios of this file.
 pub(super) const NAMES: [&str; 5] = [STARTING, IDLE, CONNECTION, QUEUE, DECLARING];
+
+const KIB: f64 = 1024.0;
+const MIB: f64 = 1024.0 * 1024.0;
 
 /// Queues of which the memory is measured, and of which the time.
 const QUEUES: usize = 10_000;
@@ -34,15 +37,15 @@ pub(super) fn run(bench: &mut Bench<'_>) -> Result<()> {
     if bench.options.wants(IDLE) {
         let of = |broker: &Broker, time| settle(time).and_then(|()| broker.resident());
         let figure = both(bench, IDLE, |bench, broker, _| of(broker, bench.settling()))?;
-        bench.add(figure.scaled("MB", 1e6, &[Bar::Own(12.0)]));
+        bench.add(figure.scaled("MiB", MIB, &[Bar::Own(12.0)]));
     }
     if bench.options.wants(CONNECTION) {
         let (first, last) = if bench.options.quick { (200, 1000) } else { (1000, 5000) };
         let figure = both(bench, CONNECTION, |bench, broker, _| {
             connections(broker, first, last, bench.settling())
         })?;
-        let note = format!("between {first} and {last} connections");
-        bench.add(figure.noted(&note).scaled("KB", 1e3, &[Bar::Own(5.0)]));
+        let note = format!("those after the first {first} of {last}");
+        bench.add(figure.noted(&note).scaled("KiB", KIB, &[Bar::Own(5.0)]));
     }
     if bench.options.wants(QUEUE) {
         let mut files_made = 0;
@@ -56,8 +59,8 @@ pub(super) fn run(bench: &mut Bench<'_>) -> Result<()> {
             })?;
             Ok(bytes)
         })?;
-        let note = format!("each of {QUEUES}; Leveret made {files_made} files");
-        bench.add(figure.noted(&note).scaled("KB", 1e3, &[Bar::Own(1.0)]));
+        let note = format!("each of {}; Leveret made {files_made} files", quantity(QUEUES as f64));
+        bench.add(figure.noted(&note).scaled("KiB", KIB, &[Bar::Own(1.0)]));
     }
     if bench.options.wants(DECLARING) {
         let rounds = bench.options.rounds;
