@@ -23,6 +23,8 @@ pub struct QueueCell {
     queue: Mutex<Queue>,
     /// Set under the lock, once: whoever still holds a reference finds nothing here any more.
     is_deleted: AtomicBool,
+    /// Set under the lock, once: nobody uses it, and its deletion is on its way.
+    is_doomed: AtomicBool,
     /// The deadline armed in the timers, in ms; 0 when none.
     armed_ms: AtomicU64,
     /// Where the journal says last which messages may have been delivered.
@@ -40,6 +42,7 @@ impl QueueCell {
             record,
             queue: Mutex::new(queue),
             is_deleted: AtomicBool::new(false),
+            is_doomed: AtomicBool::new(false),
             armed_ms: AtomicU64::new(0),
             mark_lsn: AtomicU64::new(0),
             is_congested: AtomicBool::new(false),
@@ -58,6 +61,17 @@ impl QueueCell {
     /// Called with the queue locked.
     pub(crate) fn mark_deleted(&self) {
         self.is_deleted.store(true, Ordering::Relaxed);
+    }
+
+    /// True once it was decided that the queue is not used any more: it takes no consumers, and
+    /// whoever declares it has it deleted first.
+    pub fn is_doomed(&self) -> bool {
+        self.is_doomed.load(Ordering::Relaxed)
+    }
+
+    /// Called with the queue locked; true the first time.
+    pub(crate) fn doom(&self) -> bool {
+        !self.is_doomed.swap(true, Ordering::Relaxed)
     }
 
     /// True while messages pile up although the queue has consumers. Whoever publishes in bulk

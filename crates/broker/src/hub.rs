@@ -1,5 +1,8 @@
 //! The broker as the node shares it: queues behind locks, the topology, and the work of a turn.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeSet;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
@@ -283,6 +286,7 @@ impl Broker {
                 self.journal.clear(record.id);
             }
         }
+        self.timers.disarm(cell.armed_ms(), record.id);
         self.finish(turn);
     }
 
@@ -322,6 +326,9 @@ impl Broker {
         consumer: Consumer,
     ) -> Result<Lsn, ConsumeRefusal> {
         let mut queue = cell.lock();
+        if cell.is_deleted() || cell.is_doomed() {
+            return Err(ConsumeRefusal::Gone);
+        }
         queue.add_consumer(turn.now, consumer, &mut turn.fx)?;
         self.deliver(turn, cell, &mut queue);
         self.conclude(turn, cell, queue);
@@ -449,18 +456,21 @@ impl Broker {
             if fx.clear_journal {
                 self.journal.clear(id);
             }
+            // Decided while nobody can subscribe: who comes later finds no queue.
+            if (fx.is_unused || fx.is_expired) && cell.doom() {
+                turn.doomed.push(id);
+            }
+            let armed_ms = cell.armed_ms();
             if let Some(at) = queue.poll_timeout()
-                && (cell.armed_ms() == 0 || at.0 < cell.armed_ms())
+                && !cell.is_doomed()
+                && (armed_ms == 0 || at.0 < armed_ms)
             {
                 cell.set_armed_ms(at.0);
-                turn.deadlines.push((at, id));
+                turn.deadlines.push((at, armed_ms, id));
             }
         }
         drop(queue);
         turn.dead_letters.extend(fx.dead_letters.drain(..).map(|letter| (cell.clone(), letter)));
-        if fx.is_unused || fx.is_expired {
-            turn.doomed.push(id);
-        }
         fx.clear();
         lsn
     }
@@ -481,8 +491,8 @@ impl Broker {
         while !turn.dead_letters.is_empty() {
             self.publish_dead_letters(&mut turn);
         }
-        for (at, queue) in turn.deadlines.drain(..) {
-            self.timers.arm(at, queue);
+        for (at, replaced_ms, queue) in turn.deadlines.drain(..) {
+            self.timers.arm(at, replaced_ms, queue);
         }
         if !turn.doomed.is_empty() {
             let ids = std::mem::take(&mut turn.doomed);
@@ -614,14 +624,16 @@ impl Broker {
         last
     }
 
-    /// Checks that a queue may be deleted under the given conditions; returns its ready count.
+    /// Checks that a queue may be deleted under the given conditions; returns its ready count. Who
+    /// sets a condition has to delete it then: it takes no consumers any more.
     pub fn check_delete(
         &self,
         cell: &QueueRef,
         if_unused: bool,
         if_empty: bool,
     ) -> Result<u64, Refusal> {
-        let counts = self.counts(cell);
+        let queue = cell.lock();
+        let counts = queue.counts();
         let refuse = |why: &str| {
             let text =
                 format!("queue '{}' in vhost '{}' {why}", cell.record.name, cell.record.vhost);
@@ -632,6 +644,9 @@ impl Broker {
         }
         if if_empty && counts.ready > 0 {
             return refuse("not empty");
+        }
+        if if_unused || if_empty {
+            cell.doom();
         }
         Ok(counts.ready)
     }

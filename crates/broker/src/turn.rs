@@ -19,7 +19,8 @@ pub struct Turn {
     pub(crate) fx: Effects,
     pub(crate) touched: Vec<MailboxRef>,
     pub(crate) dead_letters: Vec<(QueueRef, DeadLetter)>,
-    pub(crate) deadlines: Vec<(Timestamp, QueueId)>,
+    /// When, the earlier arming that this replaces in ms (0 for none), which queue.
+    pub(crate) deadlines: Vec<(Timestamp, u64, QueueId)>,
     pub(crate) doomed: Vec<QueueId>,
     pub(crate) congested: Option<QueueRef>,
 }

@@ -49,8 +49,7 @@ impl Connection {
         let arguments = consume.arguments.decode();
         let priority = check_arguments(&record, &arguments)?;
         let Some(queue) = self.broker.queue(record.id) else {
-            let (kind, text) = (RefusalKind::NotFound, format!("no {}", named(&record)));
-            return Err(Refusal { kind, text }.into());
+            return Err(no_queue(&record).into());
         };
         self.subscribe(work, number, consume, &queue, arguments, priority)
     }
@@ -105,12 +104,12 @@ impl Connection {
                 let text = format!("{} in exclusive use", named(&queue.record));
                 return Err(Refusal { kind: RefusalKind::AccessRefused, text }.into());
             }
+            Err(ConsumeRefusal::Gone) => {
+                self.retire_slot(number, slot);
+                return Err(no_queue(&queue.record).into());
+            }
         }
-        self.note_consumer(number, tag.clone(), slot);
-        if queue.is_deleted() {
-            // It went while we subscribed, and may have told its consumers before we were one.
-            self.cancel_by_server(work, number, &tag);
-        }
+        self.note_consumer(number, tag, slot);
         Ok(())
     }
 
@@ -304,6 +303,10 @@ fn check_arguments(queue: &QueueRecord, arguments: &FieldTable) -> Result<i64, F
         }
     }
     Ok(priority)
+}
+
+fn no_queue(queue: &QueueRecord) -> Refusal {
+    Refusal { kind: RefusalKind::NotFound, text: format!("no {}", named(queue)) }
 }
 
 fn named(queue: &QueueRecord) -> String {

@@ -60,7 +60,15 @@ impl Connection {
             topology.authorize_declare_queue(&command, &mut authority)?;
             topology.check_declare_queue(&command)?
         };
-        match existing {
+        let is_doomed = |record: &Arc<QueueRecord>| {
+            self.broker.queue(record.id).is_some_and(|queue| queue.is_doomed())
+        };
+        if let Some(doomed) = existing.as_ref().filter(|record| is_doomed(record)) {
+            // Whoever saw that nobody uses it may not have asked for its end yet.
+            let command = Command::DeleteQueues(vec![doomed.id]);
+            self.broker.propose_with(command, Box::new(|_| {}));
+        }
+        match existing.filter(|record| !is_doomed(record)) {
             Some(record) => self.finish_declare_queue(work, number, &record, declare.nowait),
             None => {
                 let then = Then::QueueDeclared { nowait: declare.nowait };

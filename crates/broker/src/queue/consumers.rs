@@ -50,6 +50,8 @@ impl std::fmt::Debug for Consumer {
 pub enum ConsumeRefusal {
     /// It or another one is exclusive: 403 "queue 'q' in vhost 'v' in exclusive use".
     ExclusiveUse,
+    /// The queue is deleted, or about to be because nobody uses it: 404 "no queue 'q' in vhost 'v'".
+    Gone,
 }
 
 /// What a listing says about a consumer.

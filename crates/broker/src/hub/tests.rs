@@ -1,0 +1,182 @@
+use std::sync::{Arc, OnceLock};
+
+use field_table::FieldTable;
+use parking_lot::Mutex;
+use stdx::Timestamp;
+use topology::{AddVhost, Command, DeclareQueue, Outcome, QueueId};
+
+use super::Broker;
+use crate::testing::MemoryJournal;
+use crate::{
+    Authenticator, Batch, BrokerConfig, Completion, ConsumeRefusal, Consumer, ConsumerId,
+    ConsumerKey, Control, Event, Intake, Mailbox, QueueRef,
+};
+
+/// A control plane that takes its time: proposals wait until they are applied.
+#[derive(Default)]
+struct SlowControl {
+    proposed: Mutex<Vec<(Command, Completion)>>,
+    broker: OnceLock<Arc<Broker>>,
+    index: Mutex<u64>,
+}
+
+impl Control for SlowControl {
+    fn propose(&self, command: Command, done: Completion) {
+        self.proposed.lock().push((command, done));
+    }
+}
+
+impl SlowControl {
+    fn broker(&self) -> &Arc<Broker> {
+        self.broker.get().expect("set by `start`")
+    }
+
+    fn apply(&self, now: Timestamp, command: &Command) -> Outcome {
+        let mut index = self.index.lock();
+        *index += 1;
+        self.broker().apply(now, *index, command).expect("nothing is against it")
+    }
+
+    fn apply_proposed(&self, now: Timestamp) {
+        for (command, done) in std::mem::take(&mut *self.proposed.lock()) {
+            done(Ok(self.apply(now, &command)));
+        }
+    }
+
+    /// The ids of queues whose deletion was proposed.
+    fn deletions(&self) -> Vec<QueueId> {
+        let proposed = self.proposed.lock();
+        let ids = proposed.iter().filter_map(|(command, _)| match command {
+            Command::DeleteQueues(ids) => Some(ids.clone()),
+            _ => None,
+        });
+        ids.flatten().collect()
+    }
+
+    fn declare(&self, now: Timestamp, auto_delete: bool, arguments: FieldTable) -> QueueRef {
+        let outcome = self.apply(
+            now,
+            &Command::DeclareQueue(DeclareQueue {
+                vhost: "/".to_owned(),
+                name: "q".to_owned(),
+                is_server_named: false,
+                durable: true,
+                auto_delete,
+                owner: None,
+                arguments,
+            }),
+        );
+        let Outcome::QueueDeclared { queue, .. } = outcome else { panic!("{outcome:?}") };
+        self.broker().queue(queue.id).expect("just declared")
+    }
+}
+
+struct Nobody;
+
+impl Authenticator for Nobody {
+    fn is_password_of(&self, _: &topology::State, _: &str, _: &[u8]) -> bool {
+        false
+    }
+}
+
+impl Mailbox for Nobody {
+    fn deliver(&self, _: ConsumerKey, _: &QueueRef, batch: &Batch<'_>) -> Intake {
+        Intake { taken: batch.len(), is_full: false }
+    }
+
+    fn deliver_reply(&self, _: ConsumerKey, _: &message::MessageRef<'_>) -> bool {
+        false
+    }
+
+    fn post(&self, _: Event) {}
+
+    fn wake(&self) {}
+}
+
+fn start() -> Arc<SlowControl> {
+    let control = Arc::new(SlowControl::default());
+    let journal = Arc::new(MemoryJournal::default());
+    let config = BrokerConfig::default();
+    let state = topology::State::default();
+    let broker = Broker::new(config, state, journal, control.clone(), Arc::new(Nobody), 7);
+    control.broker.set(Arc::new(broker)).ok().expect("set once");
+    let vhost = AddVhost { name: "/".to_owned(), ..AddVhost::default() };
+    control.apply(Timestamp(0), &Command::AddVhost(vhost));
+    control
+}
+
+fn consumer(id: u64) -> Consumer {
+    Consumer {
+        id: ConsumerId(id),
+        mailbox: Arc::new(Nobody),
+        key: ConsumerKey { channel: 1, slot: 0 },
+        channel: 1,
+        tag: Arc::from("c"),
+        is_no_ack: true,
+        prefetch: 0,
+        priority: 0,
+        is_exclusive: false,
+        arguments: FieldTable::new(),
+    }
+}
+
+#[test]
+fn an_expired_queue_is_deleted_once_however_long_it_takes() {
+    let control = start();
+    let expires = FieldTable::new().with("x-expires", 100);
+    let queue = control.declare(Timestamp(1000), false, expires);
+    let broker = control.broker();
+    assert_eq!(broker.poll_timers(Timestamp(1000)), Some(Timestamp(1100)));
+    assert_eq!(broker.poll_timers(Timestamp(1100)), None);
+    assert_eq!(broker.poll_timers(Timestamp(1200)), None);
+    assert_eq!(control.deletions(), [queue.record.id]);
+    control.apply_proposed(Timestamp(1300));
+    assert!(queue.is_deleted());
+}
+
+#[test]
+fn no_consumer_gets_into_a_queue_that_is_about_to_go() {
+    let control = start();
+    let queue = control.declare(Timestamp(0), true, FieldTable::new());
+    let broker = control.broker();
+    let mut turn = broker.begin(Timestamp(0));
+    broker.consume(&mut turn, &queue, consumer(1)).expect("it is there");
+    broker.cancel(&mut turn, &queue, ConsumerId(1));
+    let refused = broker.consume(&mut turn, &queue, consumer(2));
+    assert_eq!(refused, Err(ConsumeRefusal::Gone));
+    broker.finish(turn);
+    assert_eq!(control.deletions(), [queue.record.id]);
+}
+
+#[test]
+fn a_queue_has_one_deadline_and_a_deleted_one_has_none() {
+    let control = start();
+    let arguments = FieldTable::new().with("x-expires", 1_000_000).with("x-message-ttl", 10);
+    let queue = control.declare(Timestamp(0), false, arguments);
+    let broker = control.broker();
+    for ms in 1..100 {
+        let now = Timestamp(ms * 100);
+        let mut turn = broker.begin(now);
+        let message = message::MessageRef {
+            exchange: b"",
+            routing_key: b"q",
+            properties: &[0, 0],
+            body: b"x",
+            image: None,
+        };
+        let incoming = message::Incoming {
+            message,
+            is_persistent: false,
+            priority: 0,
+            ttl_ms: None,
+            history: message::History::default(),
+        };
+        broker.get(&mut turn, &queue, true, |_| {});
+        broker.publish(&mut turn, &queue, &[incoming]);
+        broker.finish(turn);
+        broker.poll_timers(now.plus_ms(50));
+    }
+    assert_eq!(broker.timers.len(), 1);
+    control.apply(Timestamp(9999), &Command::DeleteQueues(vec![queue.record.id]));
+    assert_eq!(broker.timers.len(), 0);
+}
