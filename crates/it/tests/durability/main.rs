@@ -118,8 +118,14 @@ fn run_clients(runtime: &Runtime, round: &Round, server: &Server, chance: &mut C
             let connection = round.connect().await?;
             load::declare(&connection.create_channel().await?).await?;
         }
-        inspect::inspect(round, chance).await
+        tokio::select! {
+            inspected = inspect::inspect(round, chance) => inspected,
+            () = round.killed() => Ok(()),
+        }
     });
+    if round.is_killed() {
+        return;
+    }
     if let Err(error) = inspected {
         return round.complain(format!("while looking at what is there: {error}"));
     }
@@ -137,11 +143,16 @@ fn run_clients(runtime: &Runtime, round: &Round, server: &Server, chance: &mut C
     clients.spawn_on(control::churn(round.clone(), chance.fork()), handle);
     control::add_user(round, server, chance);
     runtime.block_on(async {
-        while let Some(ended) = clients.join_next().await {
-            let ended = ended.expect("clients do not panic");
-            if let Err(error) = ended {
+        loop {
+            let ended = tokio::select! {
+                ended = clients.join_next() => ended,
+                () = round.killed() => None,
+            };
+            let Some(ended) = ended else { break };
+            if let Err(error) = ended.expect("clients do not panic") {
                 round.complain(format!("a client failed under load: {error}"));
             }
         }
+        clients.shutdown().await;
     });
 }

@@ -5,6 +5,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use lapin::{Connection, ConnectionProperties};
+use tokio::sync::watch;
 
 use crate::control::ControlLedger;
 use crate::ledger::Ledger;
@@ -15,7 +16,7 @@ pub(crate) struct Shared {
     pub(crate) ledger: Mutex<Ledger>,
     changed: Condvar,
     pub(crate) control: Mutex<ControlLedger>,
-    is_killed: AtomicBool,
+    is_killed: watch::Sender<bool>,
     is_under_load: AtomicBool,
 }
 
@@ -40,7 +41,7 @@ pub(crate) enum KillAt {
 
 impl Round {
     pub(crate) fn new(number: u32, address: String, shared: &Arc<Shared>) -> Self {
-        shared.is_killed.store(false, Ordering::Release);
+        shared.is_killed.send_replace(false);
         shared.is_under_load.store(false, Ordering::Release);
         Self { number, address, shared: shared.clone() }
     }
@@ -61,7 +62,14 @@ impl Round {
     }
 
     pub(crate) fn is_killed(&self) -> bool {
-        self.shared.is_killed.load(Ordering::Acquire)
+        *self.shared.is_killed.borrow()
+    }
+
+    /// Ends with the broker: a client of a dead one may wait for ever.
+    pub(crate) async fn killed(&self) {
+        let mut is_killed = self.shared.is_killed.subscribe();
+        // The sender lives as long as the round.
+        let _ = is_killed.wait_for(|&it| it).await;
     }
 
     pub(crate) fn begin_load(&self) {
@@ -101,7 +109,7 @@ impl Round {
             let tick = Duration::from_millis(100);
             ledger = self.shared.changed.wait_timeout(ledger, tick).expect("no client panicked").0;
         }
-        self.shared.is_killed.store(true, Ordering::Release);
+        self.shared.is_killed.send_replace(true);
     }
 
     /// A connection of lapin's.
