@@ -1,8 +1,8 @@
 //! Control-plane commands that a method waits for.
 
 use amqp091_codec::{
-    ConnectionCloseOk, ExchangeBindOk, ExchangeDeclareOk, ExchangeDeleteOk, ExchangeUnbindOk,
-    MethodId, QueueBindOk, QueueDeleteOk, QueueUnbindOk,
+    BasicCancelOk, ConnectionCloseOk, ExchangeBindOk, ExchangeDeclareOk, ExchangeDeleteOk,
+    ExchangeUnbindOk, MethodId, QueueBindOk, QueueDeleteOk, QueueUnbindOk,
 };
 use broker::{Broker, Event};
 use topology::{Command, ConnectionId, Outcome, QueueId, Refusal};
@@ -21,7 +21,7 @@ pub(crate) struct Pending {
 }
 
 /// What to do when the command is applied.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Then {
     /// The client does not want to hear of it.
     Nothing,
@@ -37,6 +37,10 @@ pub(crate) enum Then {
     QueueDeleted {
         message_count: u32,
         nowait: bool,
+    },
+    /// The queue that was to go with its last consumer is gone; `tag` is named in the answer.
+    ConsumerEnded {
+        tag: Option<Box<str>>,
     },
     /// The exclusive queues are gone: the connection may say that it is closed.
     ConnectionClosed,
@@ -138,6 +142,11 @@ impl Connection {
             Then::QueueDeleted { message_count, nowait } => {
                 if !nowait {
                     self.reply(channel, QueueDeleteOk { message_count });
+                }
+            }
+            Then::ConsumerEnded { tag } => {
+                if let Some(tag) = tag {
+                    self.reply(channel, BasicCancelOk { consumer_tag: &tag });
                 }
             }
             Then::ConnectionClosed => {

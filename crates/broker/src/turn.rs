@@ -31,6 +31,13 @@ impl Turn {
         self.congested.take()
     }
 
+    /// Whether this turn left `queue` without the use it was to end with. The caller deletes it
+    /// then; otherwise [`crate::Broker::finish`] does.
+    pub fn take_doomed(&mut self, queue: QueueId) -> bool {
+        let place = self.doomed.iter().position(|id| *id == queue);
+        place.map(|place| self.doomed.swap_remove(place)).is_some()
+    }
+
     /// Notes that a mailbox has something new; it is woken once at the end of the turn.
     pub(crate) fn touch(&mut self, mailbox: &MailboxRef) {
         // A consumer mostly gets many batches in a row: looking at the last one catches nearly all

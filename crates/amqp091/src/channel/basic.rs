@@ -106,7 +106,12 @@ impl Connection {
         if !requeue {
             return Err(not_implemented("requeue=false").into());
         }
-        if let Some(side) = self.shared.lock().channels.get_mut(number) {
+        if is_answered {
+            // Its deliveries come before the answer, and are taken back with all others.
+            self.flush(work);
+        }
+        let mut inner = self.shared.lock();
+        if let Some(side) = inner.channels.get_mut(number) {
             let mut unacked = std::mem::take(&mut side.unacked);
             unacked.take_all(|delivered| {
                 let (slot, how) = (delivered.slot, Settle::Requeue);
@@ -116,8 +121,12 @@ impl Connection {
             resume_unparked(side, work);
         }
         if is_answered {
+            // Under the same lock, and before anything is delivered again: clients forget what they
+            // hold when they see it.
+            inner.send(number, BasicRecoverOk {});
+            drop(inner);
+            self.hold_for(self.settled);
             self.flush(work);
-            self.reply(number, BasicRecoverOk {});
         }
         Ok(())
     }

@@ -6,14 +6,15 @@ use std::sync::atomic::Ordering;
 use amqp091_codec::{BasicCancel, BasicCancelOk, BasicConsume, BasicConsumeOk};
 use broker::{ConsumeRefusal, Consumer, ConsumerId, ConsumerKey, QueueRef, REPLY_TO};
 use field_table::FieldTable;
-use topology::{Permission, QueueRecord, Refusal, RefusalKind, ResourceKind};
+use topology::{Command, Permission, QueueId, QueueRecord, Refusal, RefusalKind, ResourceKind};
 
 use crate::connection::Connection;
 use crate::errors::{Failure, Fault, not_allowed, precondition_failed};
+use crate::pending::Then;
 use crate::shared::Slot;
 use crate::work::Work;
 
-use super::ReplyConsumer;
+use super::{Ids, ReplyConsumer};
 
 /// Arguments of consumers that only other types of queues know.
 const ARGUMENTS_OF_OTHER_TYPES: [&str; 4] =
@@ -169,7 +170,14 @@ impl Connection {
     }
 
     /// The client does not want a consumer any more. One that is not there is no mistake.
-    pub(super) fn cancel(&mut self, work: &mut Work<'_>, number: u16, cancel: &BasicCancel<'_>) {
+    pub(super) fn cancel(
+        &mut self,
+        work: &mut Work<'_>,
+        number: u16,
+        id: Ids,
+        cancel: &BasicCancel<'_>,
+    ) {
+        let queue = self.queue_of(number, cancel.consumer_tag);
         let channel = self.channel(number);
         let is_it = |it: &mut Box<ReplyConsumer>| *it.tag == *cancel.consumer_tag;
         if let Some(reply) = channel.reply_consumer.take_if(is_it) {
@@ -178,9 +186,23 @@ impl Connection {
         } else {
             self.end_consumer(work, number, cancel.consumer_tag);
         }
+        if let Some(queue) = queue.filter(|queue| work.turn.take_doomed(*queue)) {
+            // An auto-delete queue is gone once the answer is there: its name is free again.
+            let tag = (!cancel.nowait).then(|| cancel.consumer_tag.into());
+            let then = Then::ConsumerEnded { tag };
+            return self.propose(work, number, id, Command::DeleteQueues(vec![queue]), then);
+        }
         if !cancel.nowait {
             self.reply(number, BasicCancelOk { consumer_tag: cancel.consumer_tag });
         }
+    }
+
+    /// The queue that a consumer reads.
+    fn queue_of(&mut self, number: u16, tag: &str) -> Option<QueueId> {
+        let slot = *self.channel(number).consumers.get(tag)?;
+        let inner = self.shared.lock();
+        let (queue, _) = inner.channels.get(number)?.source(slot)?;
+        Some(queue.record.id)
     }
 
     /// Some clients answer the server's `basic.cancel`. RabbitMQ takes it for a cancel without

@@ -192,7 +192,7 @@ impl Connection {
             Method::QueueDelete(it) => self.delete_queue(work, number, id, it)?,
             Method::BasicQos(it) => self.set_qos(work, number, it)?,
             Method::BasicConsume(it) => self.consume(work, number, it)?,
-            Method::BasicCancel(it) => self.cancel(work, number, it),
+            Method::BasicCancel(it) => self.cancel(work, number, id, it),
             Method::BasicCancelOk(it) => self.handle_cancel_ok(work, number, it)?,
             Method::BasicGet(it) => self.get(work, number, it)?,
             Method::BasicAck(_) | Method::BasicNack(_) | Method::BasicReject(_) => {
