@@ -11,6 +11,10 @@ use crate::errors::Failure;
 /// Largest body that may be announced, in bytes; RabbitMQ's hard limit.
 pub(crate) const BODY_SIZE_MAX: u64 = 512 * 1024 * 1024;
 
+/// Room for a body that was announced and did not come yet, in bytes. More is made as it arrives, so
+/// that an announcement alone costs next to nothing.
+const ANNOUNCED_BODY_MAX: usize = 64 * 1024;
+
 /// A method with content, without the content.
 #[derive(Clone, Debug)]
 pub(crate) struct ContentMethod {
@@ -122,10 +126,9 @@ impl Assembly {
         partial.remaining = header.body_size;
         partial.is_kept = header.body_size <= kept_max;
         if partial.is_kept {
-            // One allocation of the exact size. Large ones are backed by memory as they fill, so
-            // that announcing a body costs its sender more than us.
-            let body_len = usize::try_from(header.body_size).unwrap_or(0);
-            partial.bytes.reserve_exact(header.properties.len() + body_len);
+            let body_len = usize::try_from(header.body_size).unwrap_or(usize::MAX);
+            let room = header.properties.len() + body_len.min(ANNOUNCED_BODY_MAX);
+            partial.bytes.reserve_exact(room);
             partial.bytes.extend_from_slice(header.properties);
             partial.properties_len = header.properties.len() as u32;
         }
@@ -150,10 +153,11 @@ impl Assembly {
             let text = "content body frame exceeds remaining content size";
             return Err(Failure::new(ReplyCode::FrameError, text).of(method));
         };
-        partial.remaining = remaining;
         if partial.is_kept {
+            partial.make_room(piece.len());
             partial.bytes.extend_from_slice(piece);
         }
+        partial.remaining = remaining;
         if remaining == 0 {
             return Ok(Some(partial.finish()));
         }
@@ -163,6 +167,15 @@ impl Assembly {
 }
 
 impl Partial {
+    /// Makes room for `piece_len` bytes: as much again as there is, up to the whole body.
+    fn make_room(&mut self, piece_len: usize) {
+        let free = self.bytes.capacity() - self.bytes.len();
+        if free < piece_len {
+            let missing = usize::try_from(self.remaining).unwrap_or(piece_len);
+            self.bytes.reserve_exact(missing.min(self.bytes.len().max(piece_len)));
+        }
+    }
+
     fn finish(self) -> Assembled {
         let bytes = Bytes::from(self.bytes);
         let image = self.is_kept.then(|| {
@@ -258,3 +271,6 @@ fn next_frame(input: &[u8], channel: u16, frame_max: u32) -> Result<Frame<'_>, A
         Ok(_) | Err(_) => Err(Ahead::Pieces),
     }
 }
+
+#[cfg(test)]
+mod tests;
