@@ -46,7 +46,7 @@ impl Connection {
             messages.clear();
             origins.clear();
         }
-        for group in std::mem::take(&mut settlements.groups) {
+        for group in settlements.take() {
             let Group { queue, consumer, how, tickets, .. } = group;
             let lsn = self.broker.settle(turn, &queue, consumer, &tickets, how);
             self.settled = self.settled.max(lsn);

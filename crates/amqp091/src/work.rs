@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use ahash::AHashMap;
 use broker::{ConsumerId, QueueRef, Settle, Ticket, Turn};
 use message::Incoming;
 use smallvec::SmallVec;
@@ -11,6 +12,9 @@ const BUCKETS_MAX: usize = 32;
 /// Most publishes collected for a queue before they reach it: enough to pay for the lock, few enough
 /// to stay in the cache.
 const MESSAGES_MAX: usize = 512;
+
+/// Groups of settlements that are looked through one by one; more are found by hash.
+const GROUPS_SCANNED_MAX: usize = 16;
 
 /// The queues of a route.
 pub(crate) type Queues = SmallVec<[QueueRef; 1]>;
@@ -130,7 +134,9 @@ pub(crate) struct Group {
 /// Settlements of a turn that have not reached their queues yet, in their order.
 #[derive(Default)]
 pub(crate) struct Settlements {
-    pub(crate) groups: Vec<Group>,
+    groups: Vec<Group>,
+    /// Where the group of a channel's slot is, once there are many.
+    places: AHashMap<(u16, u32, Settle), usize>,
 }
 
 impl Settlements {
@@ -143,13 +149,35 @@ impl Settlements {
         ticket: Ticket,
         source: impl FnOnce() -> Option<(QueueRef, Option<ConsumerId>)>,
     ) {
-        let is_same =
-            |group: &Group| group.channel == channel && group.slot == slot && group.how == how;
-        if let Some(group) = self.groups.iter_mut().rev().find(|group| is_same(group)) {
-            group.tickets.push(ticket);
+        if let Some(place) = self.find(channel, slot, how) {
+            self.groups[place].tickets.push(ticket);
             return;
         }
         let Some((queue, consumer)) = source() else { return };
         self.groups.push(Group { channel, slot, how, queue, consumer, tickets: vec![ticket] });
+        if GROUPS_SCANNED_MAX < self.groups.len() {
+            let from = if self.places.is_empty() { 0 } else { self.groups.len() - 1 };
+            let key = |it: &Group| (it.channel, it.slot, it.how);
+            let new = (from..).zip(&self.groups[from..]).map(|(place, it)| (key(it), place));
+            self.places.extend(new);
+        }
+    }
+
+    fn find(&self, channel: u16, slot: u32, how: Settle) -> Option<usize> {
+        let is_same =
+            |group: &Group| group.channel == channel && group.slot == slot && group.how == how;
+        if self.groups.last().is_some_and(is_same) {
+            return Some(self.groups.len() - 1);
+        }
+        match self.places.is_empty() {
+            true => self.groups.iter().rposition(is_same),
+            false => self.places.get(&(channel, slot, how)).copied(),
+        }
+    }
+
+    /// Takes all groups, oldest first.
+    pub(crate) fn take(&mut self) -> Vec<Group> {
+        self.places.clear();
+        std::mem::take(&mut self.groups)
     }
 }

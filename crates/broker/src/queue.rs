@@ -73,7 +73,7 @@ impl Ticket {
 }
 
 /// What becomes of delivered messages.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Settle {
     /// Consumed: gone.
     Ack,

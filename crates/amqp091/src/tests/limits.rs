@@ -56,3 +56,28 @@ fn who_does_not_read_the_answers_is_not_read() {
     "#]]
     .assert_eq(&client.said());
 }
+
+#[test]
+fn deliveries_of_many_consumers_are_settled_at_once() {
+    const CONSUMERS: usize = 40;
+    let mut client = Client::open(&broker());
+    client.declare("q");
+    for number in 0..CONSUMERS {
+        client.consume("q", &format!("c{number}"), false);
+    }
+    for _ in 0..3 * CONSUMERS {
+        client.publish("", "q", "a");
+    }
+    let said = client.said();
+    assert_eq!(said.matches("deliver ").count(), 3 * CONSUMERS);
+    client.ack(3 * CONSUMERS as u64, true);
+    client.declare("q");
+    assert_eq!(client.said().matches("declare_ok").count(), 1);
+    let counts = broker_counts(&client);
+    assert_eq!((counts.ready, counts.unacked), (0, 0));
+}
+
+fn broker_counts(client: &Client) -> broker::Counts {
+    let broker = &client.connection.broker;
+    broker.counts(broker.queues().first().expect("one was declared"))
+}
