@@ -6,6 +6,9 @@ use topology::QueueId;
 use crate::dead_letter::Reincarnation;
 use crate::{Broker, DeadLetter, QueueRef, Ticket, Turn};
 
+/// Dead letters rewritten at a time: a copy takes ten times the memory of a small message.
+const COPIES_MAX: usize = 1024;
+
 impl Broker {
     /// Publishes what died so far in this turn. Publishing may kill others (a full queue drops
     /// its head), so the caller repeats it until nothing is left.
@@ -14,7 +17,8 @@ impl Broker {
     /// of theirs: a crash in between leaves both, never neither.
     pub(crate) fn publish_dead_letters(&self, turn: &mut Turn) {
         let letters = std::mem::take(&mut turn.dead_letters);
-        for run in letters.chunk_by(|(a, _), (b, _)| std::sync::Arc::ptr_eq(a, b)) {
+        let runs = letters.chunk_by(|(a, _), (b, _)| std::sync::Arc::ptr_eq(a, b));
+        for run in runs.flat_map(|run| run.chunks(COPIES_MAX)) {
             let (source, _) = &run[0];
             self.publish_dead_letters_of(turn, source, run);
             let tickets: Vec<Ticket> = run.iter().filter_map(|(_, letter)| letter.ticket).collect();
