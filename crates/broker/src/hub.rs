@@ -18,9 +18,9 @@ use crate::registry::Registry;
 use crate::reply::ReplyConsumers;
 use crate::timers::Timers;
 use crate::{
-    AuthenticatorRef, BrokerConfig, ConsumeRefusal, Consumer, ConsumerId, ConsumerView, Control,
-    Counts, Damaged, Event, Got, Journal, Lsn, MailboxRef, Queue, QueueCell, QueueRef, Recovery,
-    Settle, Ticket, Turn,
+    AuthenticatorRef, BrokerConfig, ConsumeRefusal, Consumer, ConsumerId, ConsumerKey,
+    ConsumerView, Control, Counts, Damaged, Event, Got, Journal, Lsn, MailboxRef, Queue, QueueCell,
+    QueueRef, Recovery, Settle, Ticket, Turn,
 };
 use message::Incoming;
 
@@ -201,9 +201,17 @@ impl Broker {
         self.control.propose(command, done);
     }
 
-    /// Applies a committed command: the topology first, then what it means for queues and
-    /// connections. Called by the control plane alone, in the log's order.
-    pub fn apply(&self, now: Timestamp, index: u64, command: &Command) -> Result<Outcome, Refusal> {
+    /// Applies a committed command: the topology first, then what it means for queues; then `done`
+    /// is told, and then connections hear what they lost by it, so that whoever deletes a queue gets
+    /// the answer before its own consumers' cancellations, as from RabbitMQ. Called by the control
+    /// plane alone, in the log's order.
+    pub fn apply(
+        &self,
+        now: Timestamp,
+        index: u64,
+        command: &Command,
+        done: impl FnOnce(Result<Outcome, Refusal>),
+    ) {
         let mut changes = Vec::new();
         let result = {
             let mut topology = self.topology.write();
@@ -218,10 +226,26 @@ impl Broker {
             self.generation.fetch_add(1, Ordering::Release);
             result
         };
-        for change in changes {
-            self.carry_out(now, change);
+        let mut losers = Vec::new();
+        for change in &changes {
+            match change {
+                Change::QueueCreated(record) => {
+                    if let Some(cell) = self.queue(record.id) {
+                        self.start_queue(now, &cell);
+                    }
+                }
+                Change::QueueDeleted(record) => self.drop_queue(record, &mut losers),
+                _ => {}
+            }
         }
-        result
+        done(result);
+        for (mailbox, key) in losers {
+            mailbox.post(Event::ConsumerCancelled(key));
+            mailbox.wake();
+        }
+        for change in changes {
+            self.close_connections_of(change);
+        }
     }
 
     /// Restores the topology from a snapshot. Queues come back empty.
@@ -252,14 +276,9 @@ impl Broker {
         }
     }
 
-    fn carry_out(&self, now: Timestamp, change: Change) {
+    /// Ends the connections of a vhost or a user that is gone.
+    fn close_connections_of(&self, change: Change) {
         match change {
-            Change::QueueCreated(record) => {
-                if let Some(cell) = self.queue(record.id) {
-                    self.start_queue(now, &cell);
-                }
-            }
-            Change::QueueDeleted(record) => self.drop_queue(now, &record),
             Change::VhostDeleted(name) => {
                 let reason = format!("vhost '{name}' is deleted");
                 self.registry.request_close(&reason, |it| *it.facts.vhost == *name);
@@ -272,22 +291,18 @@ impl Broker {
         }
     }
 
-    fn drop_queue(&self, now: Timestamp, record: &QueueRecord) {
+    /// Takes a deleted queue away and names the consumers it had.
+    fn drop_queue(&self, record: &QueueRecord, losers: &mut Vec<(MailboxRef, ConsumerKey)>) {
         let Some(cell) = self.queues.write().remove(&record.id) else { return };
-        let mut turn = self.begin(now);
         {
             let queue = cell.lock();
             cell.mark_deleted();
-            for consumer in queue.consumers() {
-                consumer.mailbox.post(Event::ConsumerCancelled(consumer.key));
-                turn.touch(&consumer.mailbox);
-            }
+            losers.extend(queue.consumers().map(|it| (it.mailbox.clone(), it.key)));
             if record.durable {
                 self.journal.clear(record.id);
             }
         }
         self.timers.disarm(cell.armed_ms(), record.id);
-        self.finish(turn);
     }
 
     // Queues.

@@ -24,7 +24,7 @@ impl Control for ImmediateControl {
             *index
         };
         let broker = self.broker.get().and_then(Weak::upgrade).expect("set by `broker_with`");
-        done(broker.apply(Timestamp(0), index, &command));
+        broker.apply(Timestamp(0), index, &command, done);
     }
 }
 

@@ -146,12 +146,15 @@ impl<L: Log> ControlPlane<L> {
         group.poll(&mut |committed| match committed {
             Committed::Entry { index, context, data } => {
                 *bytes_since_snapshot += data.len() as u64;
-                let result = apply(broker, now, index, data);
                 // Entries of an earlier run have contexts that nobody waits for.
                 let context = context.try_into().map(u64::from_le_bytes);
-                if let Some(done) = context.ok().and_then(|context| waiting.remove(&context)) {
-                    done(result);
-                }
+                let waiting = context.ok().and_then(|context| waiting.remove(&context));
+                let done = |result| {
+                    if let Some(done) = waiting {
+                        done(result);
+                    }
+                };
+                apply(broker, now, index, data, done);
             }
             Committed::Snapshot { data, .. } => failed = restore(broker, data).err(),
         })?;
@@ -159,13 +162,19 @@ impl<L: Log> ControlPlane<L> {
     }
 }
 
-fn apply(broker: &Broker, now: Timestamp, index: u64, data: &[u8]) -> Result<Outcome, Refusal> {
+fn apply(
+    broker: &Broker,
+    now: Timestamp,
+    index: u64,
+    data: &[u8],
+    done: impl FnOnce(Result<Outcome, Refusal>),
+) {
     match Command::decode(data) {
-        Ok(command) => broker.apply(now, index, &command),
+        Ok(command) => broker.apply(now, index, &command, done),
         Err(error) => {
             // The log's checksums rule damage out, so a newer version wrote it.
             error!(index, %error, "cannot read a command of the control plane's log");
-            Err(Refusal { kind: RefusalKind::InternalError, text: error.to_string() })
+            done(Err(Refusal { kind: RefusalKind::InternalError, text: error.to_string() }));
         }
     }
 }

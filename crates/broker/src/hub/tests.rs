@@ -34,7 +34,9 @@ impl SlowControl {
     fn apply(&self, now: Timestamp, command: &Command) -> Outcome {
         let mut index = self.index.lock();
         *index += 1;
-        self.broker().apply(now, *index, command).expect("nothing is against it")
+        let mut outcome = None;
+        self.broker().apply(now, *index, command, |result| outcome = Some(result));
+        outcome.expect("answered at once").expect("nothing is against it")
     }
 
     fn apply_proposed(&self, now: Timestamp) {
