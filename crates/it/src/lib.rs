@@ -14,6 +14,6 @@ mod words;
 
 pub use client::{Login, RawClient, Received};
 pub use grammar::{METHODS, Method, decode_method, encode_method, method_named};
-pub use server::{Server, Target};
+pub use server::{Server, Target, command};
 pub use value::{Value, decode_table, encode_table};
 pub use words::{Words, quote, tokens};

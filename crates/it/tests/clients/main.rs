@@ -1,0 +1,15 @@
+//! The real broker and third-party clients: what applications see, one behaviour per test.
+//!
+//! Each test starts a broker of its own, so that they run side by side and none can spoil another.
+
+mod configuration;
+mod connections;
+mod consumers;
+mod dead_letters;
+mod exchanges;
+mod kit;
+mod limits;
+mod publishing;
+mod queues;
+mod settling;
+mod tls;
