@@ -234,7 +234,7 @@ impl Broker {
                         self.start_queue(now, &cell);
                     }
                 }
-                Change::QueueDeleted(record) => self.drop_queue(record, &mut losers),
+                Change::QueueDeleted(record) => self.drop_queue(now, record, &mut losers),
                 _ => {}
             }
         }
@@ -292,16 +292,25 @@ impl Broker {
     }
 
     /// Takes a deleted queue away and names the consumers it had.
-    fn drop_queue(&self, record: &QueueRecord, losers: &mut Vec<(MailboxRef, ConsumerKey)>) {
+    fn drop_queue(
+        &self,
+        now: Timestamp,
+        record: &QueueRecord,
+        losers: &mut Vec<(MailboxRef, ConsumerKey)>,
+    ) {
         let Some(cell) = self.queues.write().remove(&record.id) else { return };
-        {
-            let queue = cell.lock();
+        let deleted = {
+            let mut queue = cell.lock();
             cell.mark_deleted();
             losers.extend(queue.consumers().map(|it| (it.mailbox.clone(), it.key)));
             if record.durable {
                 self.journal.clear(record.id);
             }
-        }
+            std::mem::replace(&mut *queue, Queue::new(cell.record.clone(), now))
+        };
+        // Whoever holds something unacked refers to the cell for as long as it likes: the messages
+        // go now, and after the lock.
+        drop(deleted);
         self.timers.disarm(cell.armed_ms(), record.id);
     }
 

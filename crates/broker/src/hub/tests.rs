@@ -122,6 +122,22 @@ fn consumer(id: u64) -> Consumer {
     }
 }
 
+fn incoming(body: &[u8]) -> message::Incoming<'_> {
+    message::Incoming {
+        message: message::MessageRef {
+            exchange: b"",
+            routing_key: b"q",
+            properties: &[0, 0],
+            body,
+            image: None,
+        },
+        is_persistent: true,
+        priority: 0,
+        ttl_ms: None,
+        history: message::History::default(),
+    }
+}
+
 #[test]
 fn an_expired_queue_is_deleted_once_however_long_it_takes() {
     let control = start();
@@ -159,26 +175,32 @@ fn a_queue_has_one_deadline_and_a_deleted_one_has_none() {
     for ms in 1..100 {
         let now = Timestamp(ms * 100);
         let mut turn = broker.begin(now);
-        let message = message::MessageRef {
-            exchange: b"",
-            routing_key: b"q",
-            properties: &[0, 0],
-            body: b"x",
-            image: None,
-        };
-        let incoming = message::Incoming {
-            message,
-            is_persistent: false,
-            priority: 0,
-            ttl_ms: None,
-            history: message::History::default(),
-        };
         broker.get(&mut turn, &queue, true, |_| {});
-        broker.publish(&mut turn, &queue, &[incoming]);
+        broker.publish(&mut turn, &queue, &[incoming(b"x")]);
         broker.finish(turn);
         broker.poll_timers(now.plus_ms(50));
     }
     assert_eq!(broker.timers.len(), 1);
     control.apply(Timestamp(9999), &Command::DeleteQueues(vec![queue.record.id]));
     assert_eq!(broker.timers.len(), 0);
+}
+
+#[test]
+fn a_deleted_queue_holds_nothing_for_those_who_still_refer_to_it() {
+    let control = start();
+    let queue = control.declare(Timestamp(0), false, FieldTable::new());
+    let broker = control.broker();
+    let mut turn = broker.begin(Timestamp(0));
+    broker.publish(&mut turn, &queue, &[incoming(b"x"), incoming(b"y")]);
+    let (ticket, _) = broker.get(&mut turn, &queue, false, |got| got.map(|it| it.delivery.ticket));
+    broker.finish(turn);
+    control.apply(Timestamp(0), &Command::DeleteQueues(vec![queue.record.id]));
+    let counts = broker.counts(&queue);
+    assert_eq!((counts.ready, counts.unacked, counts.persistent), (0, 0, 0));
+    let mut turn = broker.begin(Timestamp(0));
+    let tickets = [ticket.expect("one was there")];
+    let lsn = broker.settle(&mut turn, &queue, None, &tickets, crate::Settle::Ack);
+    assert_eq!(lsn, crate::Lsn(0));
+    broker.get(&mut turn, &queue, true, |got| assert!(got.is_none()));
+    broker.finish(turn);
 }
