@@ -179,8 +179,13 @@ impl Registry {
         let count = |is_one: &dyn Fn(&ConnectionFacts) -> bool| {
             connections.values().filter(|it| is_one(&it.facts)).count() as u64
         };
-        let of_vhost = count(&|it| it.vhost == facts.vhost);
-        let of_user = count(&|it| it.user == facts.user);
+        // Looks at every connection, so that only who set a limit pays for it.
+        let vhost = state.vhost(&facts.vhost);
+        let is_vhost_limited = vhost.is_some_and(|it| it.limits().max_connections.is_some());
+        let of_vhost = if is_vhost_limited { count(&|it| it.vhost == facts.vhost) } else { 0 };
+        let user = state.user(&facts.user);
+        let is_user_limited = user.is_some_and(|it| it.limits().max_connections.is_some());
+        let of_user = if is_user_limited { count(&|it| it.user == facts.user) } else { 0 };
         state.check_connection_limits(&facts.user, &facts.vhost, of_vhost, of_user)?;
         let entry = Arc::new(ConnectionEntry {
             id,
