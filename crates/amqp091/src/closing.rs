@@ -102,13 +102,14 @@ impl Connection {
         }
     }
 
-    /// The client closes. Exclusive queues are gone before it is told so: many clients open a new
-    /// connection and use their names again.
+    /// The client closes. Queues that go with its connection or its consumers are gone before it is
+    /// told so: many clients open a new connection and use their names again.
     pub(crate) fn handle_close(&mut self, work: &mut Work<'_>) {
         self.flush(work);
         self.release_all(work);
         self.stage = Stage::Closing;
-        let ids = std::mem::take(&mut self.exclusive_queues);
+        let mut ids = std::mem::take(&mut self.exclusive_queues);
+        ids.extend(work.turn.take_all_doomed());
         if ids.is_empty() {
             self.reply(0, ConnectionCloseOk {});
             self.close_after_answer();

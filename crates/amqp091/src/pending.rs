@@ -1,8 +1,8 @@
 //! Control-plane commands that a method waits for.
 
 use amqp091_codec::{
-    BasicCancelOk, ConnectionCloseOk, ExchangeBindOk, ExchangeDeclareOk, ExchangeDeleteOk,
-    ExchangeUnbindOk, MethodId, QueueBindOk, QueueDeleteOk, QueueUnbindOk,
+    BasicCancelOk, ChannelCloseOk, ConnectionCloseOk, ExchangeBindOk, ExchangeDeclareOk,
+    ExchangeDeleteOk, ExchangeUnbindOk, MethodId, QueueBindOk, QueueDeleteOk, QueueUnbindOk,
 };
 use broker::{Broker, Event};
 use topology::{Command, ConnectionId, Outcome, QueueId, Refusal};
@@ -42,6 +42,8 @@ pub(crate) enum Then {
     ConsumerEnded {
         tag: Option<Box<str>>,
     },
+    /// The queues that were to go with the channel's consumers are gone.
+    ChannelClosed,
     /// The exclusive queues are gone: the connection may say that it is closed.
     ConnectionClosed,
 }
@@ -149,6 +151,7 @@ impl Connection {
                     self.reply(channel, BasicCancelOk { consumer_tag: &tag });
                 }
             }
+            Then::ChannelClosed => self.reply(channel, ChannelCloseOk {}),
             Then::ConnectionClosed => {
                 self.reply(0, ConnectionCloseOk {});
                 self.close_after_answer();

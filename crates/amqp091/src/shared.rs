@@ -57,6 +57,8 @@ pub(crate) struct Side {
     next_tag: u64,
     pub(crate) unacked: Unacked<Ticket>,
     pub(crate) slots: Vec<Slot>,
+    /// No slot before this one is free.
+    first_free: usize,
     /// Most unsettled deliveries to consumers, 0 for no limit.
     pub(crate) prefetch_max: u32,
     /// Unsettled deliveries to consumers (not by `basic.get`) that count for `prefetch_max`.
@@ -93,6 +95,7 @@ impl Side {
             next_tag: 0,
             unacked: Unacked::default(),
             slots: Vec::new(),
+            first_free: 0,
             prefetch_max: 0,
             prefetched: 0,
             parked: Vec::new(),
@@ -101,8 +104,10 @@ impl Side {
 
     /// Takes a slot; the first free one, so that numbers stay small.
     pub(crate) fn add_slot(&mut self, slot: Slot) -> u32 {
-        let free = self.slots.iter().position(Slot::is_free);
-        let idx = free.unwrap_or(self.slots.len());
+        let from = self.first_free.min(self.slots.len());
+        let free = self.slots[from..].iter().position(Slot::is_free);
+        let idx = free.map_or(self.slots.len(), |place| from + place);
+        self.first_free = idx;
         match self.slots.get_mut(idx) {
             Some(place) => *place = slot,
             None => self.slots.push(slot),
@@ -164,6 +169,7 @@ impl Side {
         self.prefetched -= u32::from(of_slot.consumer.is_some());
         if of_slot.is_free() {
             of_slot.queue = None;
+            self.first_free = self.first_free.min(slot as usize);
         }
         self.show_unacked();
     }
@@ -175,6 +181,7 @@ impl Side {
             of_slot.is_live = false;
             if of_slot.is_free() {
                 of_slot.queue = None;
+                self.first_free = self.first_free.min(slot as usize);
             }
         }
         self.parked.retain(|it| *it != slot);

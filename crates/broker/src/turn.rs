@@ -38,6 +38,11 @@ impl Turn {
         place.map(|place| self.doomed.swap_remove(place)).is_some()
     }
 
+    /// All queues that this turn left without their use, for the caller to delete.
+    pub fn take_all_doomed(&mut self) -> Vec<QueueId> {
+        std::mem::take(&mut self.doomed)
+    }
+
     /// Notes that a mailbox has something new; it is woken once at the end of the turn.
     pub(crate) fn touch(&mut self, mailbox: &MailboxRef) {
         // A consumer mostly gets many batches in a row: looking at the last one catches nearly all

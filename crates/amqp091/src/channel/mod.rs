@@ -13,11 +13,12 @@ use std::sync::Arc;
 
 use ahash::AHashMap;
 use amqp091_codec::{
-    AccessRequestOk, ChannelCloseOk, ChannelFlowOk, ChannelOpenOk, ConfirmSelect, ConfirmSelectOk,
-    Method, MethodId,
+    AccessRequestOk, ChannelClose, ChannelCloseOk, ChannelFlowOk, ChannelOpenOk, ConfirmSelect,
+    ConfirmSelectOk, Method, MethodId,
 };
 use broker::ChannelEntry;
 use std::sync::atomic::Ordering;
+use topology::Command;
 
 use crate::assembler::Assembly;
 use crate::confirms::Confirms;
@@ -26,6 +27,7 @@ use crate::errors::{
     Failure, Fault, channel_error, no_previous_queue, not_allowed, not_implemented,
     precondition_failed, unimplemented_method,
 };
+use crate::pending::Then;
 use crate::shared::Side;
 use crate::work::Work;
 
@@ -213,7 +215,13 @@ impl Connection {
         self.send_confirms(self.broker.durable());
         self.release_channel(work, number);
         self.remove_channel(number);
-        self.reply(number, ChannelCloseOk {});
+        let doomed = work.turn.take_all_doomed();
+        if doomed.is_empty() {
+            self.reply(number, ChannelCloseOk {});
+        } else {
+            let command = Command::DeleteQueues(doomed);
+            self.propose(work, number, ChannelClose::ID, command, Then::ChannelClosed);
+        }
     }
 
     fn select_confirms(&mut self, number: u16, select: &ConfirmSelect) -> Result<(), Fault> {
