@@ -14,7 +14,7 @@ use std::sync::Arc;
 use ahash::AHashMap;
 use amqp091_codec::{
     AccessRequestOk, ChannelClose, ChannelCloseOk, ChannelFlowOk, ChannelOpenOk, ConfirmSelect,
-    ConfirmSelectOk, Method, MethodId,
+    ConfirmSelectOk, Method, MethodArguments, MethodId,
 };
 use broker::ChannelEntry;
 use std::sync::atomic::Ordering;
