@@ -8,11 +8,11 @@ use std::sync::{Mutex, OnceLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use config::{Config, LogFile, LogLevel};
-use tracing::{Event, Level, Subscriber};
-use tracing_subscriber::filter::LevelFilter;
+use tracing::{Event, Level, Metadata, Subscriber};
+use tracing_subscriber::filter::{FilterExt, LevelFilter};
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
-use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::layer::{self as layer_filter, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt as layer, reload};
@@ -110,6 +110,17 @@ where
     filter
 }
 
+/// Lets our own lines through, and of the log engine's (which come by way of the `log` crate) only
+/// those that tell of trouble.
+struct OwnOrGrave;
+
+impl<S> layer_filter::Filter<S> for OwnOrGrave {
+    fn enabled(&self, line: &Metadata<'_>, _: &layer_filter::Context<'_, S>) -> bool {
+        let is_foreign = line.target() == "log" || line.target().starts_with("raft");
+        !is_foreign || *line.level() <= Level::WARN
+    }
+}
+
 /// Sends log lines where the configuration says. Returns where that is, for banners and `status`.
 pub(crate) fn init(config: &Config, data_dir: &Path) -> io::Result<Vec<String>> {
     let mut places = Vec::new();
@@ -125,7 +136,7 @@ pub(crate) fn init(config: &Config, data_dir: &Path) -> io::Result<Vec<String>> 
             .event_format(RabbitFormat)
             .with_writer(writer)
             .with_ansi(false)
-            .with_filter(changeable(console.level, &mut outputs))
+            .with_filter(changeable(console.level, &mut outputs).and(OwnOrGrave))
     });
     let to_file = match &config.log.file {
         LogFile::Off => None,
@@ -140,7 +151,7 @@ pub(crate) fn init(config: &Config, data_dir: &Path) -> io::Result<Vec<String>> 
                     .event_format(RabbitFormat)
                     .with_writer(Mutex::new(file))
                     .with_ansi(false)
-                    .with_filter(changeable(config.log.file_level, &mut outputs)),
+                    .with_filter(changeable(config.log.file_level, &mut outputs).and(OwnOrGrave)),
             )
         }
     };
