@@ -112,6 +112,24 @@ fn consume_and_settle() {
 }
 
 #[test]
+fn recover_is_answered_before_anything_comes_again() {
+    let broker = broker();
+    let mut client = Client::open(&broker);
+    client.declare("q");
+    client.consume("q", "c", false);
+    client.publish("", "q", "a");
+    client.said();
+    client.send(1, BasicRecover { requeue: true });
+    expect![[r#"
+        1: basic.recover_ok
+        1: deliver c #2 again "" "q"
+           -
+           "a"
+    "#]]
+    .assert_eq(&client.said());
+}
+
+#[test]
 fn prefetch_of_a_consumer_and_of_a_channel() {
     let broker = broker();
     let mut client = Client::open(&broker);

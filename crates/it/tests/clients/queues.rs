@@ -78,6 +78,20 @@ fn an_auto_delete_queue_goes_with_its_last_consumer() {
 }
 
 #[test]
+fn an_auto_delete_queue_is_gone_when_the_channel_of_its_consumer_is_closed() {
+    let broker = Broker::start();
+    let client = broker.client();
+    let ch = client.channel();
+    let auto_delete = QueueDeclareOptions { durable: true, auto_delete: true, ..TRANSIENT };
+    ch.declare("brief", auto_delete, "").expect("declared");
+    let reader = client.channel();
+    let _consumer = reader.consume("brief");
+    reader.close();
+    let gone = ch.counts("brief");
+    assert_eq!(gone, Err("404 NOT_FOUND - no queue 'brief' in vhost '/'".to_owned()));
+}
+
+#[test]
 fn the_broker_names_a_queue_that_has_no_name() {
     let broker = Broker::start();
     let ch = broker.channel();
