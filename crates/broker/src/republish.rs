@@ -8,6 +8,9 @@ use crate::{Broker, DeadLetter, QueueRef, Ticket, Turn};
 
 /// Dead letters rewritten at a time: a copy takes ten times the memory of a small message.
 const COPIES_MAX: usize = 1024;
+/// Their bodies together, apart from the last one's, in bytes: they go into one entry of the target's
+/// journal.
+const COPIES_BYTES_MAX: usize = 1024 * 1024;
 
 impl Broker {
     /// Publishes what died so far in this turn. Publishing may kill others (a full queue drops
@@ -17,16 +20,25 @@ impl Broker {
     /// of theirs: a crash in between leaves both, never neither.
     pub(crate) fn publish_dead_letters(&self, turn: &mut Turn) {
         let letters = std::mem::take(&mut turn.dead_letters);
-        let runs = letters.chunk_by(|(a, _), (b, _)| std::sync::Arc::ptr_eq(a, b));
-        for run in runs.flat_map(|run| run.chunks(COPIES_MAX)) {
-            let (source, _) = &run[0];
-            self.publish_dead_letters_of(turn, source, run);
-            let tickets: Vec<Ticket> = run.iter().filter_map(|(_, letter)| letter.ticket).collect();
-            if !tickets.is_empty() {
-                let mut queue = source.lock();
-                queue.forget(&tickets, &mut turn.fx);
-                self.conclude(turn, source, queue);
+        for run in letters.chunk_by(|(a, _), (b, _)| std::sync::Arc::ptr_eq(a, b)) {
+            let mut rest = run;
+            while !rest.is_empty() {
+                let (part, left) = rest.split_at(part_len(rest));
+                self.publish_part(turn, part);
+                rest = left;
             }
+        }
+    }
+
+    /// Publishes dead letters of one queue and has the originals forgotten.
+    fn publish_part(&self, turn: &mut Turn, part: &[(QueueRef, DeadLetter)]) {
+        let Some((source, _)) = part.first() else { return };
+        self.publish_dead_letters_of(turn, source, part);
+        let tickets: Vec<Ticket> = part.iter().filter_map(|(_, letter)| letter.ticket).collect();
+        if !tickets.is_empty() {
+            let mut queue = source.lock();
+            queue.forget(&tickets, &mut turn.fx);
+            self.conclude(turn, source, queue);
         }
     }
 
@@ -82,4 +94,15 @@ impl Broker {
         }
         found
     }
+}
+
+/// How many of `letters`, which are not none, are published together: at least one.
+fn part_len(letters: &[(QueueRef, DeadLetter)]) -> usize {
+    let mut bytes = 0;
+    let has_room = |(_, letter): &&(QueueRef, DeadLetter)| {
+        let had_room = bytes < COPIES_BYTES_MAX;
+        bytes += letter.image.as_ref().len();
+        had_room
+    };
+    letters.iter().take(COPIES_MAX).take_while(has_room).count()
 }

@@ -18,6 +18,7 @@ struct SlowControl {
     proposed: Mutex<Vec<(Command, Completion)>>,
     broker: OnceLock<Arc<Broker>>,
     index: Mutex<u64>,
+    journal: Arc<MemoryJournal>,
 }
 
 impl Control for SlowControl {
@@ -56,11 +57,21 @@ impl SlowControl {
     }
 
     fn declare(&self, now: Timestamp, auto_delete: bool, arguments: FieldTable) -> QueueRef {
+        self.declare_as("q", now, auto_delete, arguments)
+    }
+
+    fn declare_as(
+        &self,
+        name: &str,
+        now: Timestamp,
+        auto_delete: bool,
+        arguments: FieldTable,
+    ) -> QueueRef {
         let outcome = self.apply(
             now,
             &Command::DeclareQueue(DeclareQueue {
                 vhost: "/".to_owned(),
-                name: "q".to_owned(),
+                name: name.to_owned(),
                 is_server_named: false,
                 durable: true,
                 auto_delete,
@@ -97,7 +108,7 @@ impl Mailbox for Nobody {
 
 fn start() -> Arc<SlowControl> {
     let control = Arc::new(SlowControl::default());
-    let journal = Arc::new(MemoryJournal::default());
+    let journal = control.journal.clone();
     let config = BrokerConfig::default();
     let state = topology::State::default();
     let broker = Broker::new(config, state, journal, control.clone(), Arc::new(Nobody), 7);
@@ -203,4 +214,35 @@ fn a_deleted_queue_holds_nothing_for_those_who_still_refer_to_it() {
     assert_eq!(lsn, crate::Lsn(0));
     broker.get(&mut turn, &queue, true, |got| assert!(got.is_none()));
     broker.finish(turn);
+}
+
+#[test]
+fn large_dead_letters_go_into_entries_of_a_bounded_size() {
+    let control = start();
+    let dlx = FieldTable::new()
+        .with("x-message-ttl", 10)
+        .with("x-dead-letter-exchange", "")
+        .with("x-dead-letter-routing-key", "dead");
+    let dead = control.declare_as("dead", Timestamp(0), false, FieldTable::new());
+    let queue = control.declare(Timestamp(0), false, dlx);
+    let broker = control.broker();
+    let body = vec![b'x'; 300_000];
+    for _ in 0..20 {
+        let mut turn = broker.begin(Timestamp(0));
+        broker.publish(&mut turn, &queue, &[persistent(&body)]);
+        broker.finish(turn);
+    }
+    broker.poll_timers(Timestamp(1000));
+    assert_eq!(broker.counts(&dead).persistent, 20);
+    let entries = control.journal.entries(dead.record.id);
+    let largest = entries.iter().map(|(_, entry)| entry.len()).max();
+    assert!(largest < Some(1_500_000), "{largest:?}");
+    assert_eq!(broker.counts(&queue).persistent, 0);
+}
+
+/// A message with `delivery_mode` 2, in its properties, too.
+fn persistent(body: &[u8]) -> message::Incoming<'_> {
+    let mut incoming = incoming(body);
+    incoming.message.properties = &[0x10, 0, 2];
+    incoming
 }
