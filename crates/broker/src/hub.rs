@@ -1,10 +1,9 @@
 //! The broker as the node shares it: queues behind locks, the topology, and the work of a turn.
 
+mod recovery;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
-use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
@@ -19,10 +18,11 @@ use crate::reply::ReplyConsumers;
 use crate::timers::Timers;
 use crate::{
     AuthenticatorRef, BrokerConfig, ConsumeRefusal, Consumer, ConsumerId, ConsumerKey,
-    ConsumerView, Control, Counts, Damaged, Event, Got, Journal, Lsn, MailboxRef, Queue, QueueCell,
-    QueueRef, Recovery, Settle, Ticket, Turn,
+    ConsumerView, Control, Counts, Event, Got, Journal, Lsn, MailboxRef, Queue, QueueCell,
+    QueueRef, Settle, Ticket, Turn,
 };
 use message::Incoming;
+pub use recovery::Recovered;
 
 /// Turns kept for reuse; more are dropped.
 const TURNS_KEPT_MAX: usize = 64;
@@ -73,19 +73,6 @@ impl Alarms {
     pub fn has(self, bit: u8) -> bool {
         self.0 & bit != 0
     }
-}
-
-/// What recovery found.
-#[derive(Debug, Default)]
-pub struct Recovered {
-    /// Queues with a journal.
-    pub queues: usize,
-    /// Messages in them.
-    pub messages: u64,
-    /// Journals of queues that do not exist any more.
-    pub orphans: BTreeSet<QueueId>,
-    /// Entries that cannot be read, and were skipped.
-    pub damaged: Vec<(QueueRef, u64, Damaged)>,
 }
 
 /// The broker: one per node, shared by all connections.
@@ -359,11 +346,6 @@ impl Broker {
         Ok(cell.mark_lsn())
     }
 
-    /// Whether [`Broker::consume`] would be refused now.
-    pub fn check_consume(&self, cell: &QueueRef, is_exclusive: bool) -> Result<(), ConsumeRefusal> {
-        cell.lock().check_consumer(is_exclusive)
-    }
-
     /// Ends a subscription. What it holds unacked stays with it until settled.
     pub fn cancel(&self, turn: &mut Turn, cell: &QueueRef, consumer: ConsumerId) {
         let mut queue = cell.lock();
@@ -590,62 +572,6 @@ impl Broker {
                 entry.mailbox.wake();
             }
         }
-    }
-
-    // Recovery and shutdown.
-
-    /// Fills the queues from their journals. `replay` hands out all entries, those of one queue in
-    /// their order, those of different queues mixed as they may be.
-    pub fn recover_queues<E>(
-        &self,
-        now: Timestamp,
-        is_clean: bool,
-        replay: impl FnOnce(&mut dyn FnMut(QueueId, u64, &[u8])) -> Result<(), E>,
-    ) -> Result<Recovered, E> {
-        let mut recoveries: AHashMap<QueueId, (QueueRef, Recovery)> = AHashMap::new();
-        let mut recovered = Recovered::default();
-        replay(&mut |id, index, entry| {
-            let recovery = match recoveries.entry(id) {
-                Entry::Occupied(slot) => slot.into_mut(),
-                Entry::Vacant(slot) => match self.queue(id) {
-                    Some(cell) => {
-                        let recovery = Queue::recover(cell.record.clone(), now);
-                        slot.insert((cell, recovery))
-                    }
-                    None => {
-                        recovered.orphans.insert(id);
-                        return;
-                    }
-                },
-            };
-            if let Err(damage) = recovery.1.entry(index, entry) {
-                recovered.damaged.push((recovery.0.clone(), index, damage));
-            }
-        })?;
-        for (cell, recovery) in recoveries.into_values() {
-            let mut turn = self.begin(now);
-            let mut queue = cell.lock();
-            *queue = recovery.finish(is_clean);
-            recovered.queues += 1;
-            recovered.messages += queue.backlog().0;
-            self.conclude(&mut turn, &cell, queue);
-            self.finish(turn);
-        }
-        Ok(recovered)
-    }
-
-    /// Journals where each queue's consumers got to, so that redelivered flags are exact after a
-    /// clean stop.
-    pub fn seal(&self, now: Timestamp) -> Lsn {
-        let mut last = Lsn(0);
-        for cell in self.queues() {
-            let mut turn = self.begin(now);
-            let mut queue = cell.lock();
-            queue.seal(&mut turn.fx);
-            last = last.max(self.conclude(&mut turn, &cell, queue));
-            self.finish(turn);
-        }
-        last
     }
 
     /// Checks that a queue may be deleted under the given conditions; returns its ready count. Who

@@ -172,15 +172,6 @@ impl Queue {
         &self.record
     }
 
-    /// The settings changed: limits that are lower now are enforced at once, a new message TTL
-    /// holds for messages to come.
-    pub fn reconfigure(&mut self, now: Timestamp, record: Arc<QueueRecord>, fx: &mut Effects) {
-        self.settle_got(fx);
-        self.record = record;
-        self.used_at = now;
-        self.trim(now, fx);
-    }
-
     fn drop_head(&mut self, reason: DeathReason, fx: &mut Effects) {
         if let Some((ticket, header)) = self.take_head() {
             self.bury(ticket, &header, reason, fx);

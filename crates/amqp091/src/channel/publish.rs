@@ -325,9 +325,8 @@ impl Connection {
             return Ok(());
         }
         let topology = self.broker.topology();
-        let may_impersonate = topology
-            .user(&self.user)
-            .is_some_and(|user| user.tags().iter().any(|tag| &**tag == "impersonator"));
+        let may_impersonate =
+            topology.user(&self.user).is_some_and(|user| user.has_tag("impersonator"));
         if may_impersonate {
             return Ok(());
         }
