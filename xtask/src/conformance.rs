@@ -35,7 +35,7 @@ impl Paths {
         let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
         let root = root.parent().context("xtask lies in the checkout")?.to_owned();
         let work = root.join(".conformance");
-        let carried = root.join("crates/conformance");
+        let carried = root.join("conformance");
         Ok(Self { root, work, carried })
     }
 }

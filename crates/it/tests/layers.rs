@@ -50,7 +50,6 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     // proof
     ("it", &[]),
-    ("conformance", &[]),
     ("xtask", &[]),
 ];
 

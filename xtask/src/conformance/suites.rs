@@ -40,7 +40,7 @@ pub(super) struct Pytest {
 
 /// Where tests come from.
 pub(super) enum Source {
-    /// A folder in `crates/conformance`.
+    /// A folder in `conformance`.
     Carried(&'static str),
     /// The source distribution on PyPI, and its folder once unpacked.
     Sdist { package: &'static str, version: &'static str, folder: &'static str },
