@@ -10,7 +10,7 @@ mod logging;
 
 use std::collections::BTreeMap;
 
-use crate::{Config, ListenAddress, LogLevel, TlsVersion};
+use crate::{Config, ListenAddress, TlsVersion};
 
 const GROUPS: &[&[Key]] =
     &[listeners::KEYS, access::KEYS, limits::KEYS, alarms::KEYS, logging::KEYS, broker::KEYS];
@@ -98,8 +98,6 @@ pub struct Typed {
     pub(crate) loopback_users: Vec<(String, bool)>,
     /// `default_user_tags.TAG`
     pub(crate) default_user_tags: Vec<(String, bool)>,
-    /// `log.CATEGORY.level` by category.
-    pub(crate) log_levels: BTreeMap<String, LogLevel>,
 }
 
 impl Typed {
@@ -130,7 +128,6 @@ impl Typed {
         if !self.default_user_tags.is_empty() {
             config.default_user.tags = chosen(self.default_user_tags);
         }
-        config.log.categories = self.log_levels;
         let has_pair = config.tls.certfile.is_some() && config.tls.keyfile.is_some();
         if !config.listeners.tls.is_empty() && !has_pair {
             let text = "listeners.ssl needs ssl_options.certfile and ssl_options.keyfile";

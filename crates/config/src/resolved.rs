@@ -1,6 +1,6 @@
 //! The configuration a broker runs with: every value filled in.
 
-use std::{collections::BTreeMap, net::IpAddr, path::PathBuf, time::Duration};
+use std::{net::IpAddr, path::PathBuf, time::Duration};
 
 /// All settings, with RabbitMQ's defaults where the file says nothing.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,14 +25,10 @@ pub struct Config {
     pub data_dir: Option<PathBuf>,
     /// `cluster_name`; the node's name when absent.
     pub cluster_name: Option<String>,
-    /// `default_queue_type`: `classic`, `quorum` or `stream`.
-    pub default_queue_type: String,
     /// `classic_queue.confirm`, our own key: what a confirm of a persistent message promises.
     pub classic_queue_confirm: ConfirmDurability,
-    /// `deprecated_features.permit.NAME`: what was explicitly permitted or forbidden.
-    pub deprecated_features: BTreeMap<String, bool>,
-    /// `reverse_dns_lookups`: show clients by host name.
-    pub reverse_dns_lookups: bool,
+    /// `deprecated_features.permit.*`: which of them work.
+    pub deprecated: DeprecatedFeatures,
 }
 
 impl Default for Config {
@@ -48,10 +44,8 @@ impl Default for Config {
             log: Log::default(),
             data_dir: None,
             cluster_name: None,
-            default_queue_type: "classic".to_owned(),
             classic_queue_confirm: ConfirmDurability::Fsync,
-            deprecated_features: BTreeMap::new(),
-            reverse_dns_lookups: false,
+            deprecated: DeprecatedFeatures::default(),
         }
     }
 }
@@ -95,9 +89,9 @@ pub struct TcpListenOptions {
     pub nodelay: bool,
     /// `SO_KEEPALIVE`.
     pub keepalive: bool,
-    /// `SO_SNDBUF`, bytes; the system's choice when absent.
+    /// `SO_SNDBUF`, bytes; when absent the system adapts it to the traffic.
     pub sndbuf: Option<u32>,
-    /// `SO_RCVBUF`, bytes; the system's choice when absent.
+    /// `SO_RCVBUF`, bytes; when absent the system adapts it to the traffic.
     pub recbuf: Option<u32>,
 }
 
@@ -116,8 +110,6 @@ pub struct TlsOptions {
     pub certfile: Option<PathBuf>,
     /// Its private key.
     pub keyfile: Option<PathBuf>,
-    /// Passphrase of the key.
-    pub password: Option<String>,
     /// Whether a client's certificate is checked.
     pub verify: TlsVerify,
     /// With [`TlsVerify::Peer`]: refuse clients that send no certificate.
@@ -223,7 +215,7 @@ pub struct Limits {
     pub max_message_size: u64,
     /// `handshake_timeout`: from accept to `connection.open`.
     pub handshake_timeout: Option<Duration>,
-    /// `ssl_handshake_timeout`
+    /// `ssl_handshake_timeout`: before `handshake_timeout` begins.
     pub tls_handshake_timeout: Duration,
     /// `cluster_queue_limit`
     pub cluster_queue_limit: Option<u64>,
@@ -280,6 +272,22 @@ pub enum ConfirmDurability {
     Os,
 }
 
+/// Deprecated features that work unless the operator forbids them; RabbitMQ 4.3 forbids them unless
+/// they are permitted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeprecatedFeatures {
+    /// `global_qos`: `basic.qos` with `global` limits the channel.
+    pub global_qos: bool,
+    /// `transient_nonexcl_queues`: queues that are neither durable nor exclusive.
+    pub transient_nonexcl_queues: bool,
+}
+
+impl Default for DeprecatedFeatures {
+    fn default() -> Self {
+        Self { global_qos: true, transient_nonexcl_queues: true }
+    }
+}
+
 /// `log.*`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Log {
@@ -291,9 +299,6 @@ pub struct Log {
     pub file: LogFile,
     /// `log.file.level`
     pub file_level: LogLevel,
-    /// `log.CATEGORY.level` (`default`, `connection`, `channel`, `queue`, ...): overrides for
-    /// lines of that category, on every output.
-    pub categories: BTreeMap<String, LogLevel>,
 }
 
 impl Default for Log {
@@ -303,7 +308,6 @@ impl Default for Log {
             console: LogConsole { is_enabled: true, level: LogLevel::Info, is_stderr: false },
             file: LogFile::Off,
             file_level: LogLevel::Info,
-            categories: BTreeMap::new(),
         }
     }
 }

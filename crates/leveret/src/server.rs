@@ -17,6 +17,7 @@ use net::{Accepted, Listener, ListenerOptions, Peer, TlsOptions};
 use node::{DiskLimit, MemoryWatermark, Node, NodeOptions};
 use tokio::net::UnixListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Notify;
 use topology::{AddUser, AddVhost, Command, Rules, SetPermissions};
 use tracing::{info, warn};
 
@@ -75,16 +76,21 @@ fn start(arguments: &ServerArguments, started_at: Instant) -> anyhow::Result<()>
     }
     let node_name = config::default_node_name();
     banner(&config, &data_dir, &log_files, config_file.as_deref());
-    let node = Node::start(node_options(&config, &node_name, &data_dir))?;
+    let disk_failure = Arc::new(Notify::new());
+    let node = Node::start(node_options(&config, &node_name, &data_dir), {
+        let disk_failure = disk_failure.clone();
+        move || disk_failure.notify_one()
+    })?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_name("leveret")
         .build()
         .context("cannot start the runtime")?;
     let facts = Facts { data_dir, config_file, log_files, started_at };
-    runtime.block_on(serve(&config, &node, facts, started_at))?;
+    let served = runtime.block_on(serve(&config, &node, facts, started_at, &disk_failure));
     runtime.shutdown_timeout(GOODBYE_MAX);
     node.stop();
+    served?;
     info!("stopped");
     Ok(())
 }
@@ -129,13 +135,13 @@ fn node_options(config: &Config, node_name: &str, data_dir: &Path) -> NodeOption
     broker.connections_max = limits.max_connections;
     broker.channels_per_node_max = limits.channel_max_per_node;
     broker.consumers_per_channel_max = limits.consumer_max_per_channel;
-    broker.is_global_qos_permitted = is_permitted(config, "global_qos");
+    broker.is_global_qos_permitted = config.deprecated.global_qos;
     NodeOptions {
         data_dir: data_dir.to_owned(),
         is_synced: config.classic_queue_confirm == ConfirmDurability::Fsync,
         broker,
         rules: Rules {
-            deny_transient_nonexclusive: !is_permitted(config, "transient_nonexcl_queues"),
+            deny_transient_nonexclusive: !config.deprecated.transient_nonexcl_queues,
             cluster_queue_limit: limits.cluster_queue_limit,
             cluster_exchange_limit: limits.cluster_exchange_limit,
             vhost_max: limits.vhost_max,
@@ -145,11 +151,6 @@ fn node_options(config: &Config, node_name: &str, data_dir: &Path) -> NodeOption
         memory_watermark: memory_watermark(config.memory_high_watermark),
         disk_limit: disk_limit(config.disk_free_limit),
     }
-}
-
-/// Deprecated features work unless the operator denies them.
-fn is_permitted(config: &Config, feature: &str) -> bool {
-    config.deprecated_features.get(feature).copied().unwrap_or(true)
 }
 
 fn first_boot(config: &Config) -> Vec<Command> {
@@ -195,7 +196,9 @@ async fn serve(
     node: &Node,
     facts: Facts,
     started_at: Instant,
+    disk_failure: &Notify,
 ) -> anyhow::Result<()> {
+    let data_dir = facts.data_dir.display().to_string();
     let control = ctl::server::bind(&facts.data_dir).context("cannot bind the control socket")?;
     control.set_nonblocking(true)?;
     let control = UnixListener::from_std(control)?;
@@ -212,13 +215,16 @@ async fn serve(
     operator.set_running();
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-        () = operator.stop_requested() => {}
-    }
+    let has_failed = tokio::select! {
+        _ = terminate.recv() => false,
+        _ = interrupt.recv() => false,
+        () = operator.stop_requested() => false,
+        // Better gone, and started anew by whoever watches over it, than there and of no use.
+        () = disk_failure.notified() => true,
+    };
     info!("stopping");
     say_goodbye(node).await;
+    anyhow::ensure!(!has_failed, "stopped: the data directory {data_dir} took a write no more");
     Ok(())
 }
 
@@ -247,10 +253,14 @@ fn acceptor(node: &Node) -> Accepted {
 }
 
 fn bind(config: &Config) -> anyhow::Result<Vec<(Listener, &'static str)>> {
+    let wanted = &config.listeners.options;
     let options = ListenerOptions {
-        backlog: config.listeners.options.backlog,
-        nodelay: config.listeners.options.nodelay,
-        keepalive: config.listeners.options.keepalive,
+        backlog: wanted.backlog,
+        nodelay: wanted.nodelay,
+        keepalive: wanted.keepalive,
+        send_buffer: wanted.sndbuf,
+        receive_buffer: wanted.recbuf,
+        tls_handshake_timeout: config.limits.tls_handshake_timeout,
     };
     let mut bound = Vec::new();
     for address in &config.listeners.tcp {

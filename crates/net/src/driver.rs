@@ -24,6 +24,9 @@ const SLICES_MAX: usize = 64;
 /// answers waits, it does not fill our memory.
 const UNWRITTEN_MAX: usize = 1024 * 1024;
 
+/// Bytes of buffer given to a frame for the size it announces.
+const WANTED_MAX: usize = 1024 * 1024;
+
 /// Turns before the task lets others run.
 const TURNS_PER_POLL: usize = 16;
 
@@ -134,7 +137,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 Ok(false) => {}
                 Err(_) => return Step::Ended,
             },
-            Status::Open | Status::Paused | Status::Draining => {}
+            // Not read because it does not read: that is no reason to think that it is gone.
+            Status::Open => self.protocol.note_unread(),
+            Status::Paused | Status::Draining => {}
         }
         if has_progress { Step::Progress } else { Step::Idle }
     }
@@ -232,7 +237,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         let wanted = self.protocol.wanted_bytes();
         // Room for a full turn behind the carried bytes, unless one frame alone needs more.
         let len = if self.carry.len() >= READ_BUFFER_LEN / 2 || wanted > READ_BUFFER_LEN {
-            (self.carry.len() * 2).max(wanted).max(READ_BUFFER_LEN)
+            // What a frame announces is believed up to a point; beyond it, what has arrived counts.
+            (self.carry.len() * 2).max(wanted.min(WANTED_MAX)).max(READ_BUFFER_LEN)
         } else {
             READ_BUFFER_LEN
         };

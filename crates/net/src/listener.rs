@@ -13,13 +13,11 @@ use tracing::{debug, warn};
 
 use crate::drive;
 
-/// Time for a TLS handshake.
-const TLS_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
-
 /// Pause after `accept` failed, mostly for want of descriptors.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
-/// How a listening socket and the sockets it accepts are set up (`tcp_listen_options.*`).
+/// How a listening socket and the sockets it accepts are set up (`tcp_listen_options.*`,
+/// `ssl_handshake_timeout`).
 #[derive(Clone, Debug)]
 pub struct ListenerOptions {
     /// Connections the kernel queues before they are accepted.
@@ -28,11 +26,24 @@ pub struct ListenerOptions {
     pub nodelay: bool,
     /// Let the kernel probe idle peers.
     pub keepalive: bool,
+    /// `SO_SNDBUF`, bytes; `None` leaves it to the kernel, which then adapts it to the traffic.
+    pub send_buffer: Option<u32>,
+    /// `SO_RCVBUF`, bytes; `None` as above.
+    pub receive_buffer: Option<u32>,
+    /// Time a client has for the TLS handshake.
+    pub tls_handshake_timeout: Duration,
 }
 
 impl Default for ListenerOptions {
     fn default() -> Self {
-        Self { backlog: 128, nodelay: true, keepalive: false }
+        Self {
+            backlog: 128,
+            nodelay: true,
+            keepalive: false,
+            send_buffer: None,
+            receive_buffer: None,
+            tls_handshake_timeout: Duration::from_secs(5),
+        }
     }
 }
 
@@ -69,6 +80,14 @@ impl Listener {
         if address.is_ipv6() {
             // One dual-stack socket serves both families, as RabbitMQ's `::` listener does.
             socket.set_only_v6(!address.ip().is_unspecified())?;
+        }
+        // Accepted sockets inherit the sizes; the window a client is told of is scaled by what
+        // holds when its first packet comes, so that later would be too late.
+        if let Some(bytes) = options.send_buffer {
+            socket.set_send_buffer_size(bytes as usize)?;
+        }
+        if let Some(bytes) = options.receive_buffer {
+            socket.set_recv_buffer_size(bytes as usize)?;
         }
         socket.set_nonblocking(true)?;
         socket.bind(&address.into())?;
@@ -111,14 +130,21 @@ impl Listener {
                 tokio::spawn(drive(stream, protocol));
             }
             Some(tls) => {
-                tokio::spawn(encrypted(tls.clone(), stream, peer, accepted.clone()));
+                let timeout = self.options.tls_handshake_timeout;
+                tokio::spawn(encrypted(tls.clone(), timeout, stream, peer, accepted.clone()));
             }
         }
     }
 }
 
-async fn encrypted(tls: TlsAcceptor, stream: TcpStream, mut peer: Peer, accepted: Accepted) {
-    let handshake = tokio::time::timeout(TLS_HANDSHAKE_TIMEOUT, tls.accept(stream)).await;
+async fn encrypted(
+    tls: TlsAcceptor,
+    timeout: Duration,
+    stream: TcpStream,
+    mut peer: Peer,
+    accepted: Accepted,
+) {
+    let handshake = tokio::time::timeout(timeout, tls.accept(stream)).await;
     let stream = match handshake {
         Ok(Ok(stream)) => stream,
         Ok(Err(error)) => {
@@ -151,3 +177,6 @@ async fn encrypted(tls: TlsAcceptor, stream: TcpStream, mut peer: Peer, accepted
 fn canonical(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(address.ip().to_canonical(), address.port())
 }
+
+#[cfg(test)]
+mod tests;

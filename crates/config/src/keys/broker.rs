@@ -1,4 +1,4 @@
-//! The rest: names, the data directory, defaults of new queues, deprecated features.
+//! The rest: names, the data directory, deprecated features.
 
 use super::Key;
 use crate::{
@@ -24,22 +24,6 @@ pub(super) const KEYS: &[Key] = &[
         },
     },
     Key {
-        name: "default_queue_type",
-        about: "type of queues that are declared without one",
-        set: |typed, entry| {
-            let choices = [
-                ("classic", "classic"),
-                ("quorum", "quorum"),
-                ("stream", "stream"),
-                ("rabbit_classic_queue", "classic"),
-                ("rabbit_quorum_queue", "quorum"),
-                ("rabbit_stream_queue", "stream"),
-            ];
-            typed.config.default_queue_type = one_of(entry.value, &choices)?.to_owned();
-            Ok(())
-        },
-    },
-    Key {
         name: "classic_queue.confirm",
         about: "what a confirm of a persistent message promises: on the disk (fsync), or handed \
                 to the operating system (os; RabbitMQ's promise) (ours)",
@@ -50,19 +34,18 @@ pub(super) const KEYS: &[Key] = &[
         },
     },
     Key {
-        name: "deprecated_features.permit.$name",
-        about: "`false` forbids, `true` allows a deprecated feature",
+        name: "deprecated_features.permit.global_qos",
+        about: "`false`: basic.qos with `global` is taken as per consumer",
         set: |typed, entry| {
-            let is_permitted = boolean(entry.value)?;
-            typed.config.deprecated_features.insert(entry.words.concat(), is_permitted);
+            typed.config.deprecated.global_qos = boolean(entry.value)?;
             Ok(())
         },
     },
     Key {
-        name: "reverse_dns_lookups",
-        about: "show clients by host name",
+        name: "deprecated_features.permit.transient_nonexcl_queues",
+        about: "`false`: queues that are neither durable nor exclusive are refused",
         set: |typed, entry| {
-            typed.config.reverse_dns_lookups = boolean(entry.value)?;
+            typed.config.deprecated.transient_nonexcl_queues = boolean(entry.value)?;
             Ok(())
         },
     },

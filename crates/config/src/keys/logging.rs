@@ -18,21 +18,6 @@ const LEVELS: &[(&str, LogLevel)] = &[
     ("none", LogLevel::None),
 ];
 
-/// A level of one category; each category is a key of its own, so that a mistyped one is noticed.
-macro_rules! category {
-    ($category:literal) => {
-        Key {
-            name: concat!("log.", $category, ".level"),
-            about: concat!("least severe level written of category ", $category),
-            set: |typed, entry| {
-                let level = one_of(entry.value, LEVELS)?;
-                typed.log_levels.insert($category.to_owned(), level);
-                Ok(())
-            },
-        }
-    };
-}
-
 pub(super) const KEYS: &[Key] = &[
     Key {
         name: "log.dir",
@@ -86,8 +71,4 @@ pub(super) const KEYS: &[Key] = &[
             Ok(())
         },
     },
-    category!("default"),
-    category!("connection"),
-    category!("channel"),
-    category!("queue"),
 ];

@@ -1,6 +1,11 @@
 //! TLS on `listeners.ssl`, as a second client library (amqprs over rustls) sees it.
 
-use std::{fs, path::Path, sync::Arc};
+use std::{
+    fs,
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use amqprs::{
     BasicProperties,
@@ -169,4 +174,15 @@ fn plain_clients_on_the_tls_port_and_the_other_way_round_harm_nobody() {
     hello.send_bytes(b"\x16\x03\x01\0\x05\x01\0\0\x01\0");
     while !matches!(hello.receive(), it::Received::Closed) {}
     exchange_a_message(connect(&broker, &authority, &[&TLS13], None).expect("a connection"));
+}
+
+#[test]
+fn a_client_has_only_so_long_for_its_handshake() {
+    let (broker, _) = broker("ssl_handshake_timeout = 200");
+    let start = Instant::now();
+    let mut silent = it::RawClient::connect(&broker.server.tls_address()).expect("it accepts");
+    assert_eq!(silent.receive(), it::Received::Closed);
+    let waited = start.elapsed();
+    assert!(Duration::from_millis(200) <= waited, "{waited:?}");
+    assert!(waited < Duration::from_secs(4), "{waited:?}: the default is 5 s");
 }
