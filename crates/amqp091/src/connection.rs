@@ -543,6 +543,10 @@ impl Protocol for Connection {
         }
     }
 
+    fn note_unread(&mut self) {
+        self.heartbeat.received();
+    }
+
     fn give_back(&mut self, _now: Timestamp) {
         self.shared.lock().out.shrink(0);
         // Known again after one publish; five kilobytes for a connection that may never publish again.

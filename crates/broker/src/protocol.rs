@@ -45,6 +45,10 @@ pub trait Protocol: Send {
     /// have been served meanwhile, so the driver asks again after writing.
     fn take_output(&mut self, now: Timestamp, out: &mut Outbox);
 
+    /// The socket is not read although it may be, because the peer does not read what was written:
+    /// silence means nothing meanwhile.
+    fn note_unread(&mut self);
+
     /// There was no traffic for a while: free buffers that are empty.
     fn give_back(&mut self, now: Timestamp);
 

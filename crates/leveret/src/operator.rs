@@ -275,12 +275,13 @@ impl Operator for NodeOperator {
 
     fn set_vm_memory_high_watermark(&self, watermark: MemoryHighWatermark) -> Answer<()> {
         *self.watermark.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = watermark;
-        self.resources.set_memory_watermark(crate::server::memory_watermark(watermark));
+        let watermark = crate::server::memory_watermark(watermark);
+        self.resources.set_memory_watermark(&self.broker, watermark);
         Ok(())
     }
 
     fn set_disk_free_limit(&self, limit: DiskFreeLimit) -> Answer<()> {
-        self.resources.set_disk_limit(crate::server::disk_limit(limit));
+        self.resources.set_disk_limit(&self.broker, crate::server::disk_limit(limit));
         Ok(())
     }
 
@@ -548,12 +549,14 @@ impl Operator for NodeOperator {
     }
 
     fn add_vhost(&self, vhost: &VhostInfo) -> Answer<()> {
-        self.done(Command::AddVhost(AddVhost {
+        let vhost = AddVhost {
             name: vhost.name.clone(),
             description: Some(vhost.description.clone()).filter(|it| !it.is_empty()),
             tags: vhost.tags.clone(),
             default_queue_type: vhost.default_queue_type.clone(),
-        }))
+        };
+        self.broker.topology().check_add_vhost(&vhost).map_err(refusal)?;
+        self.done(Command::AddVhost(vhost))
     }
 
     fn delete_vhost(&self, name: &str) -> Answer<()> {

@@ -11,6 +11,12 @@ use tracing::{info, warn};
 /// Time between two looks. RabbitMQ looks at memory every 2.5 s and at the disk every 10 s or less.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
+/// Time between two looks while the disk could fill up any moment.
+const CHECK_INTERVAL_MIN: Duration = Duration::from_millis(20);
+
+/// How fast a disk fills at most: the nearer to its limit, the sooner the next look.
+const FILL_BYTES_PER_MS: u64 = 2_000_000;
+
 /// Above which use of memory publishers are blocked.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum MemoryWatermark {
@@ -48,16 +54,16 @@ impl Resources {
         Self { data_dir, limits, changed: Condvar::new() }
     }
 
-    /// Changes the memory watermark; acts at once.
-    pub fn set_memory_watermark(&self, watermark: MemoryWatermark) {
+    /// Changes the memory watermark. The alarm is on or off by it when this returns.
+    pub fn set_memory_watermark(&self, broker: &Broker, watermark: MemoryWatermark) {
         self.limits.lock().memory = watermark;
-        self.changed.notify_one();
+        self.check(broker);
     }
 
-    /// Changes the disk limit; acts at once.
-    pub fn set_disk_limit(&self, limit: DiskLimit) {
+    /// Changes the disk limit. The alarm is on or off by it when this returns.
+    pub fn set_disk_limit(&self, broker: &Broker, limit: DiskLimit) {
         self.limits.lock().disk = limit;
-        self.changed.notify_one();
+        self.check(broker);
     }
 
     pub(crate) fn stop(&self) {
@@ -94,18 +100,21 @@ impl Resources {
     /// The body of the watching thread.
     pub(crate) fn run(&self, broker: &Arc<Broker>) {
         loop {
-            self.check(broker);
+            let disk_free = self.check(broker);
+            let interval = interval(disk_free, self.disk_limit_bytes());
             let mut limits = self.limits.lock();
             if limits.is_stopped {
                 return;
             }
-            self.changed.wait_for(&mut limits, CHECK_INTERVAL);
+            self.changed.wait_for(&mut limits, interval);
         }
     }
 
-    fn check(&self, broker: &Broker) {
+    /// Sets the alarms; the free space it saw, in bytes.
+    fn check(&self, broker: &Broker) -> u64 {
         let is_memory_low = self.memory_used_bytes() > self.memory_limit_bytes();
-        let is_disk_low = self.disk_free_bytes() < self.disk_limit_bytes();
+        let disk_free = self.disk_free_bytes();
+        let is_disk_low = disk_free < self.disk_limit_bytes();
         for (bit, is_on, name) in [
             (Alarms::MEMORY, is_memory_low, "memory resource limit alarm"),
             (Alarms::DISK, is_disk_low, "disk resource limit alarm"),
@@ -121,6 +130,17 @@ impl Resources {
                 info!("{name} cleared on node {node}");
             }
         }
+        disk_free
+    }
+}
+
+/// Time until the next look, before which a disk with so much space cannot have passed its limit.
+fn interval(disk_free_bytes: u64, limit_bytes: u64) -> Duration {
+    match disk_free_bytes.checked_sub(limit_bytes) {
+        Some(left) => Duration::from_millis(left / FILL_BYTES_PER_MS)
+            .clamp(CHECK_INTERVAL_MIN, CHECK_INTERVAL),
+        // The alarm is on; it may clear at leisure.
+        None => CHECK_INTERVAL,
     }
 }
 
@@ -144,3 +164,6 @@ fn resident_bytes() -> Option<u64> {
     let line = text.lines().find(|line| line.starts_with("VmRSS:"))?;
     Some(line.split_whitespace().nth(1)?.parse::<u64>().ok()? * 1024)
 }
+
+#[cfg(test)]
+mod tests;

@@ -37,6 +37,9 @@ impl Connection {
                 self.check_any_access(&topology, ResourceKind::Queue, &name)?;
                 topology.lookup_queue(&self.vhost, &name, self.id)?.clone()
             };
+            if self.broker.queue(record.id).is_some_and(|queue| queue.is_doomed()) {
+                return Err(self.no_queue(&name).into());
+            }
             self.finish_declare_queue(work, number, &record, declare.nowait);
             return Ok(());
         }
@@ -107,6 +110,11 @@ impl Connection {
         }
     }
 
+    fn no_queue(&self, name: &str) -> Failure {
+        let text = format!("no queue '{name}' in vhost '{}'", self.vhost);
+        Failure::new(amqp091_codec::ReplyCode::NotFound, text)
+    }
+
     /// Declaring an address for direct replies only asks whether somebody waits there.
     fn declare_reply_queue(
         &mut self,
@@ -115,8 +123,7 @@ impl Connection {
     ) -> Result<(), Fault> {
         let name = clean_name(declare.queue).into_owned();
         if name != REPLY_TO && !self.broker.has_reply_consumer(name.as_bytes()) {
-            let text = format!("no queue '{name}' in vhost '{}'", self.vhost);
-            return Err(Failure::new(amqp091_codec::ReplyCode::NotFound, text).into());
+            return Err(self.no_queue(&name).into());
         }
         self.channel(number).last_queue = Some(name.as_str().into());
         self.answer_declare(number, &name, (0, 1), declare.nowait);
