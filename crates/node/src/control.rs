@@ -86,8 +86,8 @@ impl<L: Log> ControlPlane<L> {
             .map_err(|it| anyhow::anyhow!(it.text))
     }
 
-    /// The body of the control thread.
-    pub(crate) fn run(mut self, work: &Receiver<Work>) {
+    /// The body of the control thread, until it is told to stop or the log fails.
+    pub(crate) fn run(mut self, work: &Receiver<Work>) -> anyhow::Result<()> {
         while let Ok(first) = work.recv() {
             let more = std::iter::from_fn(|| work.try_recv().ok());
             let mut is_stopping = false;
@@ -102,12 +102,13 @@ impl<L: Log> ControlPlane<L> {
                 for (_, done) in self.waiting.drain() {
                     done(Err(stopping()));
                 }
-                return;
+                return Err(error);
             }
             if is_stopping {
-                return;
+                break;
             }
         }
+        Ok(())
     }
 
     fn propose(&mut self, command: Command, done: Completion) {

@@ -18,7 +18,7 @@ const LOG_DIR: &str = "log";
 #[derive(Debug, thiserror::Error)]
 pub enum DataDirError {
     /// It cannot be made, read or written.
-    #[error("cannot use data directory {path}: {source}")]
+    #[error("cannot use data directory {path}")]
     Io {
         /// The directory.
         path: PathBuf,

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use broker::{Broker, BrokerConfig, Journal};
 use consensus::{Group, NodeId};
-use storage::{Durability, EngineLog, EngineOptions, GroupId, Wal};
+use storage::{Durability, EngineLog, EngineOptions, GroupId, Waiter, Wal};
 use topology::{Command, Rules, State};
 use tracing::{info, warn};
 
@@ -80,6 +80,21 @@ pub struct Node {
     others: Vec<JoinHandle<()>>,
 }
 
+/// Called when the disk refuses a write.
+type OnFailure = Arc<dyn Fn() + Send + Sync>;
+
+/// Waits for the failure of the log.
+struct FailureWatch(OnFailure);
+
+impl Waiter for FailureWatch {
+    fn handle_durable(&self, _durable: storage::Lsn) {}
+
+    fn handle_failure(&self, error: &storage::Error) {
+        tracing::error!(%error, "the log failed; nothing is confirmed any more");
+        (self.0)();
+    }
+}
+
 /// Lets periodic threads end in the middle of their wait.
 #[derive(Default)]
 struct StopFlag {
@@ -103,7 +118,15 @@ impl StopFlag {
 
 impl Node {
     /// Opens the data directory, recovers what it holds and starts the node's threads.
-    pub fn start(options: NodeOptions) -> Result<Self, NodeError> {
+    ///
+    /// `on_failure` is called, once or twice, on one of these threads when the disk has refused a
+    /// write. Nothing becomes durable from then on, even if there is room again: the node has to be
+    /// stopped, and recovers what was confirmed when it is started anew.
+    pub fn start(
+        options: NodeOptions,
+        on_failure: impl Fn() + Send + Sync + 'static,
+    ) -> Result<Self, NodeError> {
+        let on_failure: OnFailure = Arc::new(on_failure);
         let data_dir = DataDir::open(&options.data_dir)?;
         let is_clean = data_dir.take_clean_mark()?;
         let log = Arc::new(EngineLog::open(&data_dir.log_dir(), EngineOptions::default())?);
@@ -111,12 +134,12 @@ impl Node {
         let wal = Arc::new(Wal::open(log.clone(), durability)?);
         let writer = spawn("wal", {
             let wal = wal.clone();
-            move || {
-                if let Err(error) = wal.run() {
-                    tracing::error!(%error, "the log failed; nothing is confirmed any more");
-                }
-            }
+            // Those who wait for a position have been told of a failure when this returns.
+            move || drop(wal.run())
         });
+        // A position that is never reached: called when the log fails.
+        let watch = FailureWatch(on_failure.clone());
+        wal.notify_when(storage::Lsn(u64::MAX), Arc::new(watch));
 
         let (control, work) = channel();
         let journal: Arc<dyn Journal> = Arc::new(WalJournal { wal: wal.clone() });
@@ -138,7 +161,11 @@ impl Node {
         }
         plane.propose_now(vec![Command::DeleteTransient]).map_err(failed)?;
         recover_queues(&broker, &wal, is_clean)?;
-        let control_thread = spawn("control", move || plane.run(&work));
+        let control_thread = spawn("control", move || {
+            if plane.run(&work).is_err() {
+                on_failure();
+            }
+        });
 
         let stop = Arc::new(StopFlag::default());
         let resources = Arc::new(Resources::new(

@@ -8,6 +8,7 @@
 mod chance;
 mod control;
 mod damage;
+mod full;
 mod inspect;
 mod ledger;
 mod load;
