@@ -47,7 +47,8 @@ impl Queue {
         let refuses = limits.overflow != Overflow::DropHead
             && (limits.max_length, limits.max_bytes) != (u64::MAX, u64::MAX);
         if refuses {
-            let slack = self.consumers.total_credit(self.is_single_active());
+            let enough = self.ready + batch.len() as u64;
+            let slack = self.consumers.total_credit(self.is_single_active(), enough);
             for (index, incoming) in batch.iter().enumerate() {
                 if self.would_overflow(&limits, slack, incoming.message.body.len() as u64) {
                     fx.rejected.push(index as u32);

@@ -1,4 +1,5 @@
 mod clearing;
+mod consumers;
 mod harness;
 mod model;
 mod transcripts;
