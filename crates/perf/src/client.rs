@@ -1,17 +1,22 @@
 //! As much of a client as a load generator needs: connect, set up, find frames.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
+use std::time::Duration;
 
 use amqp091_codec::{
-    ChannelOpen, ConnectionOpen, ConnectionStartOk, ConnectionTuneOk, Frame, Method, Payload,
-    ProtocolHeader, Split, Table, encode_method, split_frame,
+    ChannelOpen, ConnectionClose, ConnectionOpen, ConnectionStartOk, ConnectionTuneOk, Frame,
+    Method, Payload, ProtocolHeader, Split, Table, encode_method, split_frame,
 };
 use anyhow::{Context, bail};
 use field_table::FieldTable;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// The one channel each connection uses.
 pub(crate) const CHANNEL: u16 = 1;
+
+/// Time a broker gets to answer `connection.close`.
+const GOODBYE_MAX: Duration = Duration::from_secs(2);
 
 /// `amqp://user:password@host:port/vhost`
 #[derive(Clone, Debug, PartialEq)]
@@ -170,12 +175,48 @@ impl Client {
         }
     }
 
+    /// Tells the broker that this was all; its answer is for [`Self::await_close`].
+    pub(crate) fn begin_close(&mut self) -> anyhow::Result<()> {
+        self.send_frames(&connection_close())
+    }
+
+    /// Waits until the broker agrees with the end of the connection.
+    pub(crate) fn await_close(mut self) -> anyhow::Result<()> {
+        self.expect_on(0, |method| matches!(method, Method::ConnectionCloseOk(_)))
+    }
+
+    /// Ends the connection.
+    pub(crate) fn close(mut self) -> anyhow::Result<()> {
+        self.begin_close()?;
+        self.await_close()
+    }
+
     /// The socket for the load itself and what was read from it but not looked at.
     pub(crate) fn into_load(self) -> anyhow::Result<(tokio::net::TcpStream, Vec<u8>)> {
         self.stream.set_nonblocking(true)?;
         let rest = self.received[self.consumed..].to_vec();
         Ok((tokio::net::TcpStream::from_std(self.stream)?, rest))
     }
+}
+
+fn connection_close() -> Vec<u8> {
+    let method = ConnectionClose { reply_code: 200, reply_text: "done", class_id: 0, method_id: 0 };
+    let mut out = Vec::new();
+    encode_method(0, &Method::from(method), &mut out);
+    out
+}
+
+/// Ends a connection that has carried a load, whose output ends with a whole frame. What the broker
+/// still sends is read until it closes the socket, so that nobody sees a connection reset.
+pub(crate) async fn close_after_load(mut stream: tokio::net::TcpStream) {
+    let goodbye = async {
+        stream.write_all(&connection_close()).await?;
+        let mut chunk = vec![0; 64 * 1024];
+        while stream.read(&mut chunk).await? > 0 {}
+        io::Result::Ok(())
+    };
+    // A broker that does not answer, or has gone, keeps nobody from leaving.
+    drop(tokio::time::timeout(GOODBYE_MAX, goodbye).await);
 }
 
 /// An error when the broker closes channel or connection.

@@ -8,7 +8,7 @@ use amqp091_codec::{BasicAck, FrameKind, Split, encode_ack, split_frame};
 use anyhow::bail;
 use tokio::net::TcpStream;
 
-use crate::client::{CHANNEL, check_for_close};
+use crate::client::{CHANNEL, check_for_close, close_after_load};
 use crate::publisher::STAMP_LEN;
 use crate::report::Counters;
 
@@ -44,6 +44,8 @@ pub(crate) struct Consumer {
     redelivered: u64,
     latencies: Vec<u64>,
     out: Vec<u8>,
+    /// Part of a frame may have been written.
+    is_writing: bool,
 }
 
 impl Consumer {
@@ -69,11 +71,24 @@ impl Consumer {
             redelivered: 0,
             latencies: Vec::new(),
             out: Vec::new(),
+            is_writing: false,
         }
     }
 
-    /// Consumes until it has had its share.
+    /// Consumes until it has had its share or the time is over.
     pub(crate) async fn run(mut self) -> anyhow::Result<()> {
+        let counters = self.counters.clone();
+        tokio::select! {
+            result = self.consume() => result?,
+            () = counters.over() => {}
+        }
+        if !self.is_writing {
+            close_after_load(self.stream).await;
+        }
+        Ok(())
+    }
+
+    async fn consume(&mut self) -> anyhow::Result<()> {
         loop {
             self.take_frames()?;
             self.acknowledge().await?;
@@ -153,6 +168,7 @@ impl Consumer {
         self.out.clear();
         encode_ack(CHANNEL, &ack, &mut self.out);
         let mut at = 0;
+        self.is_writing = true;
         while at < self.out.len() {
             match self.stream.try_write(&self.out[at..]) {
                 Ok(written) => at += written,
@@ -162,6 +178,7 @@ impl Consumer {
                 Err(error) => return Err(error.into()),
             }
         }
+        self.is_writing = false;
         Ok(())
     }
 }

@@ -12,7 +12,7 @@ use anyhow::bail;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 
-use crate::client::{CHANNEL, check_for_close};
+use crate::client::{CHANNEL, check_for_close, close_after_load};
 use crate::report::Counters;
 
 /// Bodies below this cannot carry a time.
@@ -112,6 +112,8 @@ pub(crate) struct Publisher {
     outstanding: VecDeque<(u64, u64)>,
     counters: Arc<Counters>,
     epoch: Instant,
+    /// Part of a frame may have been written.
+    is_writing: bool,
 }
 
 impl Publisher {
@@ -134,11 +136,24 @@ impl Publisher {
             outstanding: VecDeque::new(),
             counters,
             epoch,
+            is_writing: false,
         }
     }
 
-    /// Publishes until the load is sent and confirmed.
+    /// Publishes until the load is sent and confirmed or the time is over.
     pub(crate) async fn run(mut self) -> anyhow::Result<()> {
+        let counters = self.counters.clone();
+        tokio::select! {
+            result = self.publish() => result?,
+            () = counters.over() => {}
+        }
+        if !self.is_writing {
+            close_after_load(self.stream).await;
+        }
+        Ok(())
+    }
+
+    async fn publish(&mut self) -> anyhow::Result<()> {
         let start = Instant::now();
         loop {
             self.read_available()?;
@@ -208,6 +223,7 @@ impl Publisher {
             self.outstanding.push_back((self.sent + count as u64, now));
         }
         let mut counted = from;
+        self.is_writing = true;
         while at < end {
             match self.stream.try_write(&self.block.bytes[at..end]) {
                 Ok(written) => {
@@ -223,6 +239,7 @@ impl Publisher {
                 Err(error) => return Err(error.into()),
             }
         }
+        self.is_writing = false;
         self.sent += count as u64;
         self.next_in_block = if to == self.block.ends.len() { 0 } else { to };
         Ok(())

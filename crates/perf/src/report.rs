@@ -1,11 +1,12 @@
 //! What was measured, as it goes and in the end.
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
 /// Numbers that all connections add to, a batch at a time.
 pub(crate) struct Counters {
@@ -15,7 +16,7 @@ pub(crate) struct Counters {
     nacked: AtomicU64,
     returned: AtomicU64,
     redelivered: AtomicU64,
-    is_over: AtomicBool,
+    is_over: watch::Sender<bool>,
     latencies: Mutex<Latencies>,
 }
 
@@ -64,7 +65,7 @@ impl Counters {
             nacked: AtomicU64::new(0),
             returned: AtomicU64::new(0),
             redelivered: AtomicU64::new(0),
-            is_over: AtomicBool::new(false),
+            is_over: watch::Sender::new(false),
             latencies: Mutex::new(Latencies { consume: histogram(), confirm: histogram() }),
         }
     }
@@ -73,13 +74,20 @@ impl Counters {
         self.sent.fetch_add(count, Ordering::Relaxed);
     }
 
-    /// Asks the producers to stop.
+    /// Asks producers and consumers to stop.
     pub(crate) fn end(&self) {
-        self.is_over.store(true, Ordering::Relaxed);
+        self.is_over.send_replace(true);
     }
 
     pub(crate) fn is_over(&self) -> bool {
-        self.is_over.load(Ordering::Relaxed)
+        *self.is_over.borrow()
+    }
+
+    /// Resolves when the load is to stop.
+    pub(crate) async fn over(&self) {
+        let mut is_over = self.is_over.subscribe();
+        // Whoever could hang up is `self`.
+        drop(is_over.wait_for(|is_over| *is_over).await);
     }
 
     pub(crate) fn add_returned(&self, count: u64) {

@@ -50,19 +50,23 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<()> {
     for (number, start) in starts.into_iter().enumerate() {
         by_thread[number % threads].push(start);
     }
-    for starts in by_thread {
+    let workers = by_thread.into_iter().map(|starts| {
         let done = done.clone();
-        std::thread::spawn(move || work(starts, &done));
-    }
+        std::thread::spawn(move || work(starts, &done))
+    });
+    let workers: Vec<_> = workers.collect();
     let line = format!("set up in {:.3} s\n", start.elapsed().as_secs_f64());
     drop(io::stderr().write_all(line.as_bytes()));
     let mut summary = watch(&arguments, &counters, count, &ended)?;
     summary.declared_in = declared_in;
     counters.end();
+    for worker in workers {
+        ensure!(worker.join().is_ok(), "a thread of the load has failed");
+    }
     if arguments.delete {
         delete(&arguments, &target)?;
     }
-    drop(idle);
+    close_all(idle)?;
     print(&arguments, &summary)
 }
 
@@ -133,7 +137,8 @@ fn declare(arguments: &Arguments, target: &Target) -> anyhow::Result<()> {
             client.call(&method, |it| matches!(it, Method::QueueBindOk(_)))?;
         }
     }
-    bind_many(arguments, &mut client, &queues)
+    bind_many(arguments, &mut client, &queues)?;
+    client.close()
 }
 
 /// Deletes what [`declare`] made, in a few writes; the last answer is awaited.
@@ -148,16 +153,24 @@ fn delete(arguments: &Arguments, target: &Target) -> anyhow::Result<()> {
     // The answer to a second deletion of the last queue tells that all came to pass.
     let last = deletion(&queues[queues.len() - 1], false);
     client.call(&last, |it| matches!(it, Method::QueueDeleteOk(_)))?;
-    if !is_exchange_ours(arguments) {
-        return Ok(());
+    if is_exchange_ours(arguments) {
+        let method = Method::from(ExchangeDelete {
+            ticket: 0,
+            exchange: &arguments.exchange,
+            if_unused: false,
+            nowait: false,
+        });
+        client.call(&method, |it| matches!(it, Method::ExchangeDeleteOk(_)))?;
     }
-    let method = Method::from(ExchangeDelete {
-        ticket: 0,
-        exchange: &arguments.exchange,
-        if_unused: false,
-        nowait: false,
-    });
-    client.call(&method, |it| matches!(it, Method::ExchangeDeleteOk(_)))
+    client.close()
+}
+
+/// Ends many connections in the time of one.
+fn close_all(mut clients: Vec<Client>) -> anyhow::Result<()> {
+    for client in &mut clients {
+        client.begin_close()?;
+    }
+    clients.into_iter().try_for_each(Client::await_close)
 }
 
 fn deletion(queue: &str, nowait: bool) -> Method<'_> {
@@ -307,8 +320,10 @@ fn watch(
         }
         let counts = counters.counts();
         let (consume, confirm) = counters.take_latencies();
-        if arguments.interval > 0 && now >= last.0 + interval {
-            progress(now, now - last.0, counts.since(last.1), &consume);
+        if now >= last.0 + interval {
+            if arguments.interval > 0 {
+                progress(now, now - last.0, counts.since(last.1), &consume);
+            }
             last = (now, counts);
         }
         match measured_from {

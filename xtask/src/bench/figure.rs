@@ -110,7 +110,11 @@ pub(super) fn table(figures: &[Figure]) -> String {
 /// Three or more significant digits, thousands set apart.
 pub(super) fn quantity(value: f64) -> String {
     if value.abs() < 100.0 {
-        let digits = if value.abs() < 10.0 { 2 } else { 1 };
+        let digits = match value.abs() {
+            ..1.0 => 3,
+            ..10.0 => 2,
+            _ => 1,
+        };
         let text = format!("{value:.digits$}");
         let text = text.trim_end_matches('0').trim_end_matches('.');
         return if text.is_empty() { "0".to_owned() } else { text.to_owned() };
