@@ -44,6 +44,9 @@ pub(crate) const BATCH_MESSAGES_MAX: usize = 256;
 /// A batch ends with the delivery that brings its bodies to this many bytes.
 pub(crate) const BATCH_BYTES_MAX: usize = 64 * 1024;
 
+/// The deadline of what is overdue. (Not 0, which stands for no deadline where it is kept.)
+const AT_ONCE: Timestamp = Timestamp(1);
+
 /// Names a delivered message until it is settled. Means nothing to another queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Ticket {
@@ -138,6 +141,9 @@ pub struct Queue {
     planned: usize,
     /// Got without acknowledgement: stays readable until the next call.
     got: Option<Ticket>,
+    /// A turn had to leave heads that must be dropped to the next one. Nothing is handed over
+    /// before they are gone.
+    is_behind: bool,
 }
 
 impl Queue {
@@ -159,6 +165,7 @@ impl Queue {
             used_at: now,
             planned: 0,
             got: None,
+            is_behind: false,
         }
     }
 
@@ -170,12 +177,6 @@ impl Queue {
     /// The record it was declared by.
     pub fn record(&self) -> &Arc<QueueRecord> {
         &self.record
-    }
-
-    fn drop_head(&mut self, reason: DeathReason, fx: &mut Effects) {
-        if let Some((ticket, header)) = self.take_head() {
-            self.bury(ticket, &header, reason, fx);
-        }
     }
 
     fn take_head(&mut self) -> Option<(Ticket, Header)> {
@@ -247,7 +248,8 @@ impl Queue {
     pub fn next_batch(&mut self, now: Timestamp, fx: &mut Effects) -> Option<Batch<'_>> {
         self.settle_got(fx);
         self.planned = 0;
-        if self.ready == 0 {
+        self.catch_up(now, fx);
+        if self.ready == 0 || self.is_behind {
             return None;
         }
         let Some((_, credit)) = self.consumers.next(self.is_single_active()) else {
@@ -340,11 +342,20 @@ impl Queue {
         self.consumers.resume(id);
     }
 
-    /// Takes one message, `basic.get`.
+    /// Takes one message, `basic.get`. Finds nothing while more than a turn's worth of expired
+    /// messages wait to be dead-lettered before it.
     pub fn get(&mut self, now: Timestamp, is_no_ack: bool, fx: &mut Effects) -> Option<Got<'_>> {
         self.settle_got(fx);
         self.used_at = now;
-        self.drop_expired(now.plus_ms(1), fx);
+        self.trim(now, fx);
+        // Without dead letters the rest takes less than a wrong answer is worth.
+        while self.is_behind && self.record.settings.dead_letter_exchange.is_none() {
+            fx.dropped = 0;
+            self.trim(now, fx);
+        }
+        if self.is_behind {
+            return None;
+        }
         let (ticket, header) = self.take_head()?;
         self.hand_over(ticket, &header);
         if self.polled_below <= header.seq {
@@ -493,8 +504,12 @@ impl Queue {
         self.used_at = now;
     }
 
-    /// When [`Queue::handle_timeout`] has something to do, if nothing else happens.
+    /// When [`Queue::handle_timeout`] has something to do, if nothing else happens. In the past
+    /// when there was more to drop than a turn may.
     pub fn poll_timeout(&self) -> Option<Timestamp> {
+        if self.is_behind {
+            return Some(AT_ONCE);
+        }
         let head = self.messages.ready().next();
         let head_expires = head.map(|found| found.header.expires_at).filter(|&at| at != 0);
         head_expires.map(Timestamp).into_iter().chain(self.expires_at()).min()
@@ -505,10 +520,11 @@ impl Queue {
         expires_ms.map(|expires_ms| self.used_at.plus_ms(expires_ms))
     }
 
-    /// Time has passed: drops what is expired, notices that the queue itself is.
+    /// Time has passed: drops what is expired, as far as it goes in a turn, and notices that the
+    /// queue itself is.
     pub fn handle_timeout(&mut self, now: Timestamp, fx: &mut Effects) {
         self.settle_got(fx);
-        self.drop_expired(now.plus_ms(1), fx);
+        self.trim(now, fx);
         fx.is_expired |= self.expires_at().is_some_and(|at| at <= now);
     }
 

@@ -39,6 +39,8 @@ pub struct Effects {
     pub is_unused: bool,
     /// The queue was not used for its `x-expires`: delete it.
     pub is_expired: bool,
+    /// Heads dropped in this turn because they expired or were too many.
+    pub(super) dropped: usize,
     pub(super) pool: BufferPool,
 }
 
@@ -55,6 +57,7 @@ impl Effects {
         self.dead_letters.clear();
         self.is_unused = false;
         self.is_expired = false;
+        self.dropped = 0;
     }
 }
 

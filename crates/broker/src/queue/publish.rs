@@ -10,6 +10,11 @@ use super::journal::Journal;
 use super::level::is_shared;
 use super::record::{DEAD_LETTERED, FAILED, HEADER_LEN, Header, KEY_ONLY, PERSISTENT};
 
+/// Messages that expire or are too many, dropped in a turn at most: each may become a dead letter,
+/// and all that time the queue is locked. More than a turn ever publishes, so that a queue of
+/// limited length does not grow.
+pub(super) const DROPS_PER_TURN_MAX: usize = 4096;
+
 /// The settings that publishing needs, at hand.
 #[derive(Clone, Copy)]
 struct Limits {
@@ -42,6 +47,7 @@ impl Queue {
     /// queue of length 0 refuses everything.
     pub fn publish(&mut self, now: Timestamp, batch: &[Incoming<'_>], fx: &mut Effects) {
         self.settle_got(fx);
+        self.catch_up(now, fx);
         let limits = Limits::of(&self.record);
         let expected = batch.iter().map(|incoming| record_len(incoming)).sum();
         let refuses = limits.overflow != Overflow::DropHead
@@ -125,27 +131,53 @@ impl Queue {
         }
     }
 
-    /// Makes the queue as short as it has to be, and drops what is expired at its head.
+    /// Makes the queue as short as it has to be, and drops what is expired at its head: as much
+    /// of it as this turn may.
     pub(super) fn trim(&mut self, now: Timestamp, fx: &mut Effects) {
+        self.is_behind = false;
         let limits = Limits::of(&self.record);
         while limits.overflow == Overflow::DropHead
             && 0 < self.ready
             && (limits.max_length < self.ready || limits.max_bytes < self.ready_bytes)
         {
-            self.drop_head(DeathReason::Maxlen, fx);
+            if !self.drop_head(DeathReason::Maxlen, fx) {
+                return;
+            }
         }
         self.drop_expired(now.plus_ms(1), fx);
     }
 
-    /// Drops heads that expired before `before`.
+    /// Goes on with what an earlier trim left over.
+    pub(super) fn catch_up(&mut self, now: Timestamp, fx: &mut Effects) {
+        if self.is_behind {
+            self.trim(now, fx);
+        }
+    }
+
+    /// Drops heads that expired before `before`: as many as this turn may.
     pub(super) fn drop_expired(&mut self, before: Timestamp, fx: &mut Effects) {
         while 0 < self.ready
             && let Some(head) = self.messages.head()
             && head.header.expires_at != 0
             && head.header.expires_at < before.0
         {
-            self.drop_head(DeathReason::Expired, fx);
+            if !self.drop_head(DeathReason::Expired, fx) {
+                return;
+            }
         }
+    }
+
+    /// False when it may not in this turn: then it is noted that the queue is behind.
+    fn drop_head(&mut self, reason: DeathReason, fx: &mut Effects) -> bool {
+        if DROPS_PER_TURN_MAX <= fx.dropped {
+            self.is_behind = true;
+            return false;
+        }
+        if let Some((ticket, header)) = self.take_head() {
+            fx.dropped += 1;
+            self.bury(ticket, &header, reason, fx);
+        }
+        true
     }
 }
 

@@ -1,3 +1,4 @@
+mod backlog;
 mod clearing;
 mod consumers;
 mod harness;
