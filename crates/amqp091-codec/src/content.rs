@@ -85,6 +85,23 @@ pub(crate) fn content_len(properties: &[u8], body_len: usize, frame_max: u32) ->
     HEADER_SIZE + FIXED_SIZE + properties.len() + 1 + body_len + frames * EMPTY_FRAME_SIZE
 }
 
+/// Appends a content header as a frame.
+pub(crate) fn put_header_frame(
+    channel: u16,
+    class_id: u16,
+    properties: &[u8],
+    body_size: u64,
+    out: &mut Vec<u8>,
+) {
+    put_frame_header(FrameKind::Header, channel, FIXED_SIZE + properties.len(), out);
+    let mut fixed = [0; FIXED_SIZE];
+    fixed[..2].copy_from_slice(&class_id.to_be_bytes());
+    fixed[4..].copy_from_slice(&body_size.to_be_bytes());
+    out.extend_from_slice(&fixed);
+    out.extend_from_slice(properties);
+    out.push(FRAME_END);
+}
+
 /// Appends a content header and a body in frames of at most `frame_max` bytes (0: no limit).
 ///
 /// `properties` are flags and properties as they lie in a header, see
@@ -101,13 +118,7 @@ pub fn encode_content(
     out: &mut Vec<u8>,
 ) {
     out.reserve(content_len(properties, body.len(), frame_max));
-    put_frame_header(FrameKind::Header, channel, FIXED_SIZE + properties.len(), out);
-    let mut fixed = [0; FIXED_SIZE];
-    fixed[..2].copy_from_slice(&class_id.to_be_bytes());
-    fixed[4..].copy_from_slice(&(body.len() as u64).to_be_bytes());
-    out.extend_from_slice(&fixed);
-    out.extend_from_slice(properties);
-    out.push(FRAME_END);
+    put_header_frame(channel, class_id, properties, body.len() as u64, out);
     for piece in body.chunks(body_limit(frame_max)) {
         put_body_frame(channel, piece, out);
     }

@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use crate::content::{body_limit, content_len, frame_len, put_body_frame};
+use crate::content::{body_limit, content_len, frame_len, put_body_frame, put_header_frame};
 use crate::frame::{EMPTY_FRAME_SIZE, FRAME_END, HEADER_SIZE};
 use crate::{BasicAck, BasicDeliver, BasicPublish, CLASS_BASIC, FrameKind, MethodArguments};
 
@@ -50,20 +50,30 @@ pub fn encode_deliver_around(
     out: &mut Vec<u8>,
 ) -> BodySplice {
     let start = out.len();
-    let limit = body_limit(frame_max);
     let arguments = DeliverArguments::new(deliver);
     let content_len = content_len(properties, body_len, frame_max);
     out.reserve(EMPTY_FRAME_SIZE + arguments.payload_len() + content_len - body_len);
     arguments.put(channel, out);
     put_header_frame_after(channel, body_len as u64, properties, out);
-    let head_end = out.len();
-    let mut rest = body_len;
-    while rest != 0 {
-        let piece = rest.min(limit);
-        put_empty_body_frame(channel, piece, out);
-        rest -= piece;
-    }
-    BodySplice { start, head_end, body_len, limit }
+    put_empty_body_frames(start, channel, body_len, frame_max, out)
+}
+
+/// Appends everything of a content but its body, as [`encode_deliver_around`] does of a delivery.
+///
+/// # Panics
+/// If a frame would take 4 GiB or more.
+pub fn encode_content_around(
+    channel: u16,
+    class_id: u16,
+    properties: &[u8],
+    body_len: usize,
+    frame_max: u32,
+    out: &mut Vec<u8>,
+) -> BodySplice {
+    let start = out.len();
+    out.reserve(content_len(properties, body_len, frame_max) - body_len);
+    put_header_frame(channel, class_id, properties, body_len as u64, out);
+    put_empty_body_frames(start, channel, body_len, frame_max, out)
 }
 
 /// The arguments of `basic.deliver`, their strings no longer than they may be.
@@ -143,6 +153,25 @@ fn put_header_frame_after(channel: u16, body_size: u64, properties: &[u8], out: 
     out.push(FRAME_END);
 }
 
+/// Appends the frames of a body that goes into them later; what it goes around begins at `start`.
+fn put_empty_body_frames(
+    start: usize,
+    channel: u16,
+    body_len: usize,
+    frame_max: u32,
+    out: &mut Vec<u8>,
+) -> BodySplice {
+    let head_end = out.len();
+    let limit = body_limit(frame_max);
+    let mut rest = body_len;
+    while rest != 0 {
+        let piece = rest.min(limit);
+        put_empty_body_frame(channel, piece, out);
+        rest -= piece;
+    }
+    BodySplice { start, head_end, body_len, limit }
+}
+
 /// Appends header and end octet of a frame with `len` bytes of body, which go between them later.
 fn put_empty_body_frame(channel: u16, len: usize, out: &mut Vec<u8>) {
     let [channel_high, channel_low] = channel.to_be_bytes();
@@ -151,10 +180,11 @@ fn put_empty_body_frame(channel: u16, len: usize, out: &mut Vec<u8>) {
     out.extend_from_slice(&[kind, channel_high, channel_low, a, b, c, d, FRAME_END]);
 }
 
-/// Where the pieces of a body go between the bytes that [`encode_deliver_around`] appended.
+/// Where the pieces of a body go between the bytes that [`encode_deliver_around`] or
+/// [`encode_content_around`] appended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BodySplice {
-    /// Where the delivery starts in the output.
+    /// Where all of it starts in the output.
     start: usize,
     /// Where the frames of the body start in it.
     head_end: usize,

@@ -45,7 +45,8 @@ mod wire;
 
 pub use content::{ContentHeader, encode_content};
 pub use encode::{
-    BodySplice, SplicePiece, encode_ack, encode_deliver, encode_deliver_around, encode_publish,
+    BodySplice, SplicePiece, encode_ack, encode_content_around, encode_deliver,
+    encode_deliver_around, encode_publish,
 };
 pub use frame::{
     EMPTY_FRAME_SIZE, FRAME_END, FRAME_MIN_SIZE, Frame, FrameError, FrameKind, HEARTBEAT, Payload,

@@ -15,6 +15,10 @@ pub(crate) const BODY_SIZE_MAX: u64 = 512 * 1024 * 1024;
 /// that an announcement alone costs next to nothing.
 const ANNOUNCED_BODY_MAX: usize = 64 * 1024;
 
+/// Who sent this much of a body will send the rest, in bytes: room for all of it is made at once.
+/// It costs nothing before it is written to, whereas growing further would mean copying.
+const EARNEST_BODY_MIN: usize = 1024 * 1024;
+
 /// A method with content, without the content.
 #[derive(Clone, Debug)]
 pub(crate) struct ContentMethod {
@@ -167,12 +171,16 @@ impl Assembly {
 }
 
 impl Partial {
-    /// Makes room for `piece_len` bytes: as much again as there is, up to the whole body.
+    /// Makes room for `piece_len` bytes: as much again as there is, for much of it the whole body.
     fn make_room(&mut self, piece_len: usize) {
         let free = self.bytes.capacity() - self.bytes.len();
         if free < piece_len {
             let missing = usize::try_from(self.remaining).unwrap_or(piece_len);
-            self.bytes.reserve_exact(missing.min(self.bytes.len().max(piece_len)));
+            let room = match self.bytes.len() {
+                EARNEST_BODY_MIN.. => missing,
+                len => missing.min(len.max(piece_len)),
+            };
+            self.bytes.reserve_exact(room);
         }
     }
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use amqp091_codec::{
-    BasicConsumeOk, BasicDeliver, Method, ShortBytes, SplicePiece, encode_deliver,
-    encode_deliver_around, encode_method,
+    BasicConsumeOk, BasicDeliver, BodySplice, CLASS_BASIC, Method, ShortBytes, SplicePiece,
+    encode_content, encode_content_around, encode_deliver, encode_deliver_around, encode_method,
 };
 use broker::{
     Batch, ChannelEntry, ConsumerId, ConsumerKey, Delivery, Event, Intake, Mailbox, Outbox,
@@ -231,29 +231,49 @@ impl Inner {
         deliver: &BasicDeliver<'_>,
         message: &MessageRef<'_>,
     ) {
-        let shared = match message.body.len() {
-            SHARED_BODY_MIN.. => message.shared_body(),
-            _ => None,
-        };
         let MessageRef { properties, body, .. } = *message;
-        match shared {
-            None => encode_deliver(channel, deliver, properties, body, frame_max, out.buf()),
-            Some(body) => splice_delivery(out, frame_max, channel, deliver, properties, body),
-        }
+        let Some(shared) = body_left_alone(message) else {
+            return encode_deliver(channel, deliver, properties, body, frame_max, out.buf());
+        };
+        let (body_len, mut framing) = (body.len(), Vec::new());
+        let splice =
+            encode_deliver_around(channel, deliver, properties, body_len, frame_max, &mut framing);
+        splice_body(out, &framing, &splice, &shared);
     }
 }
 
-fn splice_delivery(
+/// Appends the content of a message behind its method, or leaves its body where it is if that pays.
+pub(crate) fn put_content(
     out: &mut Outbox,
     frame_max: u32,
     channel: u16,
-    deliver: &BasicDeliver<'_>,
-    properties: &[u8],
-    body: Bytes,
+    message: &MessageRef<'_>,
 ) {
+    let MessageRef { properties, body, .. } = *message;
+    let Some(shared) = body_left_alone(message) else {
+        return encode_content(channel, CLASS_BASIC, properties, body, frame_max, out.buf());
+    };
     let mut framing = Vec::new();
-    let splice =
-        encode_deliver_around(channel, deliver, properties, body.len(), frame_max, &mut framing);
+    let splice = encode_content_around(
+        channel,
+        CLASS_BASIC,
+        properties,
+        body.len(),
+        frame_max,
+        &mut framing,
+    );
+    splice_body(out, &framing, &splice, &shared);
+}
+
+/// The body by reference, if it has memory of its own and is worth it.
+fn body_left_alone(message: &MessageRef<'_>) -> Option<Bytes> {
+    match message.body.len() {
+        SHARED_BODY_MIN.. => message.shared_body(),
+        _ => None,
+    }
+}
+
+fn splice_body(out: &mut Outbox, framing: &[u8], splice: &BodySplice, body: &Bytes) {
     for piece in splice.pieces() {
         match piece {
             SplicePiece::Framing(range) => out.buf().extend_from_slice(&framing[range]),

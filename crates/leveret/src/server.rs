@@ -29,6 +29,12 @@ const GOODBYE_MAX: Duration = Duration::from_secs(3);
 /// Time between two looks whether they have.
 const GOODBYE_POLL: Duration = Duration::from_millis(5);
 
+/// Time between two large blocks for the allocator's sake, beyond the second it keeps freed ones.
+const REMINDER_INTERVAL: Duration = Duration::from_millis(1500);
+
+/// Length of such a block, in bytes: large enough to have pages of its own.
+const REMINDER_LEN: usize = 8 * 1024 * 1024;
+
 /// Command line of the server.
 #[derive(Debug, Default, clap::Args)]
 pub(crate) struct ServerArguments {
@@ -206,6 +212,7 @@ async fn serve(
     let operator = Arc::new(NodeOperator::new(node, facts, config, &listeners));
     tokio::spawn(run_control_socket(control, operator.clone()));
     tokio::spawn(run_timers(node.broker.clone()));
+    tokio::spawn(remind_allocator());
     for (listener, protocol) in listeners {
         info!("started {protocol} listener on {}", listener.local_addr()?);
         tokio::spawn(listener.run(acceptor(node)));
@@ -334,6 +341,18 @@ async fn run_control_socket(socket: UnixListener, operator: Arc<NodeOperator>) {
                 tracing::debug!(%error, "a control connection ended early");
             }
         });
+    }
+}
+
+/// Has the allocator give memory back to the system after large messages or long queues: it keeps
+/// freed blocks for a second, then waits for the next large block to look at them, and a broker that
+/// has become idle asks for none.
+async fn remind_allocator() {
+    let mut ticks = tokio::time::interval(REMINDER_INTERVAL);
+    loop {
+        ticks.tick().await;
+        // Never written to, so that it takes addresses and no memory.
+        drop(std::hint::black_box(Vec::<u8>::with_capacity(REMINDER_LEN)));
     }
 }
 

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use crate::{
     BasicAck, BasicDeliver, BasicPublish, CLASS_BASIC, SplicePiece, encode_ack, encode_content,
-    encode_deliver, encode_deliver_around, encode_method, encode_publish,
+    encode_content_around, encode_deliver, encode_deliver_around, encode_method, encode_publish,
 };
 
 const PROPERTIES: &[u8] = &[0x10, 0, 2];
@@ -89,5 +89,25 @@ proptest! {
             })
             .collect();
         prop_assert_eq!(&spliced, &in_parts);
+    }
+
+    #[test]
+    fn a_content_around_its_body_is_the_content(
+        body in proptest::collection::vec(any::<u8>(), 0..40),
+        frame_max in prop_oneof![Just(0), 9..32_u32],
+    ) {
+        let (mut whole, mut framing) = (Vec::new(), b"before".to_vec());
+        encode_content(9, CLASS_BASIC, PROPERTIES, &body, frame_max, &mut whole);
+        let splice = encode_content_around(
+            9, CLASS_BASIC, PROPERTIES, body.len(), frame_max, &mut framing,
+        );
+        let spliced: Vec<u8> = splice
+            .pieces()
+            .flat_map(|piece| match piece {
+                SplicePiece::Framing(range) => framing[range].to_vec(),
+                SplicePiece::Body(range) => body[range].to_vec(),
+            })
+            .collect();
+        prop_assert_eq!(&spliced, &whole);
     }
 }

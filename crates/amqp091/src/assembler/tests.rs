@@ -28,6 +28,20 @@ fn an_announced_body_costs_nothing_before_it_comes() {
 }
 
 #[test]
+fn a_large_body_is_not_copied_again_and_again() {
+    let mut assembly = announced(16 * MIB);
+    let piece = vec![1; 128 * 1024];
+    let mut capacities = Vec::new();
+    while let Assembly::Body(partial) = &assembly {
+        capacities.push(partial.bytes.capacity());
+        assembly.take(&Payload::Body(&piece), 16 * MIB as u64).expect("it fits");
+    }
+    capacities.dedup();
+    assert!(capacities.len() <= 6, "{capacities:?}");
+    assert!(*capacities.last().expect("it grew") < 16 * MIB + 1024);
+}
+
+#[test]
 fn a_body_of_many_pieces_ends_in_memory_of_its_size() {
     let body: Vec<u8> = (0..MIB + 7).map(|at| (at % 251) as u8).collect();
     let mut assembly = announced(body.len());

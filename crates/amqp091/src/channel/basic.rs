@@ -3,14 +3,14 @@
 use std::sync::atomic::Ordering;
 
 use amqp091_codec::{
-    BasicGet, BasicGetEmpty, BasicGetOk, BasicQos, BasicQosOk, BasicRecoverOk, CLASS_BASIC, Method,
-    ShortBytes, encode_content, encode_method,
+    BasicGet, BasicGetEmpty, BasicGetOk, BasicQos, BasicQosOk, BasicRecoverOk, ShortBytes,
 };
 use broker::{Got, Settle};
 use topology::{Permission, ResourceKind};
 
 use crate::connection::Connection;
 use crate::errors::{Fault, not_implemented};
+use crate::shared::put_content;
 use crate::work::Work;
 
 use super::settle::resume_unparked;
@@ -85,9 +85,8 @@ impl Connection {
                 routing_key: ShortBytes(message.routing_key),
                 message_count: u32::try_from(remaining).unwrap_or(u32::MAX),
             };
-            let out = inner.out.buf();
-            encode_method(number, &Method::from(method), out);
-            encode_content(number, CLASS_BASIC, message.properties, message.body, frame_max, out);
+            inner.send(number, method);
+            put_content(&mut inner.out, frame_max, number, &message);
         };
         let ((), reading) = self.broker.get(&mut work.turn, &queue, no_ack, reply);
         self.hold_for(reading.marked.max(self.settled));

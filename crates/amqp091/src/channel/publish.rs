@@ -3,10 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use amqp091_codec::{
-    BasicProperties, BasicReturn, CLASS_BASIC, Method, Properties, ReplyCode, ShortBytes, Table,
-    encode_content, encode_method,
-};
+use amqp091_codec::{BasicProperties, BasicReturn, Properties, ReplyCode, ShortBytes, Table};
 use broker::{Lsn, QueueRef, REPLY_TO};
 use bytes::Bytes;
 use field_table::{ArrayScanner, FieldTable, FieldValue, ShortStr, ValueRef};
@@ -19,7 +16,7 @@ use crate::connection::Connection;
 use crate::errors::{Failure, Fault, not_implemented, precondition_failed};
 use crate::expiration;
 use crate::memo::Facts;
-use crate::shared::SHARED_BODY_MIN;
+use crate::shared::{SHARED_BODY_MIN, put_content};
 use crate::work::{Origin, Queues, Work};
 
 /// The headers with further routing keys (RabbitMQ's sender-selected distribution).
@@ -238,9 +235,8 @@ impl Connection {
         };
         let mut inner = self.shared.lock();
         let frame_max = inner.frame_max;
-        let out = inner.out.buf();
-        encode_method(number, &Method::from(method), out);
-        encode_content(number, CLASS_BASIC, message.properties, message.body, frame_max, out);
+        inner.send(number, method);
+        put_content(&mut inner.out, frame_max, number, message);
     }
 
     /// Checks and routes a publish, in RabbitMQ's order.
