@@ -123,8 +123,8 @@ impl NodeOperator {
             Ok(_) => Ok(()),
             Err(error) => Err(Refusal::InvalidRegex {
                 pattern: pattern.to_owned(),
-                reason: error.0,
-                position: 0,
+                reason: error.reason,
+                position: error.position,
             }),
         }
     }

@@ -1,5 +1,7 @@
 //! The regular expressions of permissions.
 
+mod syntax;
+
 use std::borrow::Cow;
 use std::fmt;
 
@@ -28,8 +30,13 @@ enum Matcher {
 
 /// Text that is no regular expression.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct InvalidPattern(pub String);
+#[error("{reason}")]
+pub struct InvalidPattern {
+    /// What is wrong: PCRE's words for the usual mistakes, otherwise the engine's.
+    pub reason: String,
+    /// After how many bytes that shows.
+    pub position: usize,
+}
 
 impl Pattern {
     /// Compiles `source`.
@@ -83,7 +90,13 @@ impl Pattern {
 }
 
 fn compile(source: &str) -> Result<Regex, InvalidPattern> {
-    Regex::new(source).map_err(|error| InvalidPattern(error.to_string()))
+    Regex::new(source).map_err(|error| match (syntax::mistake(source), &error) {
+        (Some((reason, position)), _) => InvalidPattern { reason: reason.to_owned(), position },
+        (None, fancy_regex::Error::ParseError(position, reason)) => {
+            InvalidPattern { reason: reason.to_string(), position: *position }
+        }
+        (None, _) => InvalidPattern { reason: error.to_string(), position: 0 },
+    })
 }
 
 impl PartialEq for Pattern {

@@ -31,3 +31,73 @@ fn a_pattern_that_backtracks_for_ever_matches_nothing() {
     let name = "a".repeat(60) + "!";
     assert!(!matches(r"^(a+)+\1$(?=b)", &name));
 }
+
+/// What RabbitMQ 4.3 says of these, on Erlang 29.
+#[test]
+fn the_usual_mistakes_have_pcre_s_words_and_positions() {
+    let bracket = "missing terminating ] for character class";
+    let open = "missing closing parenthesis";
+    let closed = "unmatched closing parenthesis";
+    let quantifier = "quantifier does not follow a repeatable item";
+    for (source, reason, position) in [
+        ("[", bracket, 1),
+        ("a[", bracket, 2),
+        ("[]", bracket, 2),
+        ("[^]", bracket, 3),
+        ("[^", bracket, 2),
+        ("abc[def", bracket, 7),
+        ("[]a", bracket, 3),
+        ("(", open, 1),
+        ("(a", open, 2),
+        ("a(b(c", open, 5),
+        ("(?:a", open, 4),
+        ("(?=a", open, 4),
+        ("(?<n>a", open, 6),
+        (r"^(amq\.*", open, 8),
+        (")", closed, 1),
+        ("a)", closed, 2),
+        ("a(b)c)", closed, 6),
+        ("*", quantifier, 1),
+        ("+a", quantifier, 1),
+        ("a|*", quantifier, 3),
+        ("(*", quantifier, 2),
+        ("(|*)", quantifier, 3),
+        ("(a|*b)", quantifier, 4),
+        ("(?i)*", quantifier, 5),
+        ("a***", quantifier, 3),
+        ("{2}", quantifier, 3),
+    ] {
+        if let Err(error) = Pattern::new(source) {
+            assert_eq!((error.reason.as_str(), error.position), (reason, position), "{source}");
+        }
+        assert_eq!(super::syntax::mistake(source), Some((reason, position)), "{source}");
+    }
+}
+
+#[test]
+fn what_is_right_is_no_mistake() {
+    for source in [
+        "a++",
+        "a+?",
+        "[a]]",
+        "(?a)",
+        "(?=a)*",
+        r"(\w+)-\1",
+        r"\p{L}{2,3}",
+        "[[:alpha:]]+",
+        "{name}",
+        "(?i)a",
+        "(?i:a)",
+        "^(?!secret)",
+        "a{2}?",
+        r"\(",
+        r"[\]]",
+        "",
+        "(?<n>a)",
+        "x(?<!y)",
+    ] {
+        assert_eq!(super::syntax::mistake(source), None, "{source}");
+    }
+    let end = Pattern::new("a\\").expect_err("nothing follows the backslash");
+    assert_eq!(end.position, 1);
+}

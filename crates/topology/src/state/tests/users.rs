@@ -62,7 +62,7 @@ fn users_have_permissions() {
             permit u v ^conf '' .*
               done | PermissionsChanged u v
             permit u v [ '' ''
-              PreconditionFailed: regular expression '[' is invalid: Parsing error at position 1: Invalid character class
+              PreconditionFailed: regular expression '[' is invalid: missing terminating ] for character class
             permit u nope '' '' ''
               NotFound: Virtual host "nope" does not exist
             permit nobody v '' '' ''
