@@ -223,6 +223,8 @@ impl Operator for NodeOperator {
         let broker = &self.broker;
         let topology = broker.topology();
         let rss = self.resources.memory_used_bytes();
+        let descriptors_max =
+            rlimit::getrlimit(rlimit::Resource::NOFILE).map_or(0, |(soft, _)| soft);
         NodeStatus {
             os_pid: std::process::id(),
             os: "Linux".to_owned(),
@@ -232,7 +234,8 @@ impl Operator for NodeOperator {
             runtime_version: format!("Leveret {}", env!("CARGO_PKG_VERSION")),
             crypto_version: "rustls with ring".to_owned(),
             tasks: broker.registry.connections().len() as u64,
-            tasks_max: u64::from(u32::MAX),
+            // A connection is a task and takes a descriptor.
+            tasks_max: descriptors_max,
             active_plugins: Vec::new(),
             enabled_plugin_file: self.facts.data_dir.join("enabled_plugins"),
             data_dir: self.facts.data_dir.clone(),
@@ -255,8 +258,7 @@ impl Operator for NodeOperator {
             disk_free: self.resources.disk_free_bytes(),
             file_descriptors_used: std::fs::read_dir("/proc/self/fd")
                 .map_or(0, |entries| entries.count() as u64),
-            file_descriptors_max: rlimit::getrlimit(rlimit::Resource::NOFILE)
-                .map_or(0, |(soft, _)| soft),
+            file_descriptors_max: descriptors_max,
             connection_count: broker.registry.connections().len() as u64,
             queue_count: topology.queue_count(),
             virtual_host_count: topology.vhosts().count() as u64,
