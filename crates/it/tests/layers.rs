@@ -42,6 +42,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "config",
             "ctl",
             "field-table",
+            "message",
             "net",
             "node",
             "perf",

@@ -1,5 +1,6 @@
 //! What the operators' tools ask, answered by the running node.
 
+mod durable;
 mod listings;
 
 use std::path::PathBuf;
@@ -330,9 +331,14 @@ impl Operator for NodeOperator {
     fn purge_queue(&self, vhost: &str, queue: &str) -> Answer<u64> {
         let cell = self.queue(vhost, queue)?;
         let mut turn = self.broker.begin(net::now());
-        let (purged, _) = self.broker.purge(&mut turn, &cell);
+        let (purged, lsn) = self.broker.purge(&mut turn, &cell);
         self.broker.finish(turn);
-        Ok(purged)
+        match durable::wait(&self.broker, lsn, COMMIT_TIMEOUT) {
+            true => Ok(purged),
+            false => {
+                Err(Refusal::Unavailable("the purge did not reach the disk in time".to_owned()))
+            }
+        }
     }
 
     fn delete_queue(&self, vhost: &str, queue: &str, conditions: DeleteConditions) -> Answer<u64> {
