@@ -205,6 +205,7 @@ impl Journal {
         }
         if fx.journal.len() == 1 {
             fx.journal.clear();
+            self.plan_sweep(index, messages);
             return;
         }
         let bytes = fx.journal.len();
@@ -214,13 +215,19 @@ impl Journal {
         self.log_bytes += bytes as u64;
         self.written_bytes += bytes as u64;
         self.written_entries += 1;
-        let garbage = self.log_bytes.saturating_sub(self.live_bytes);
-        if self.sweep.is_none()
-            && GARBAGE_BYTES_MAX.max(GARBAGE_PER_LIVE_BYTE_MAX * self.live_bytes) < garbage
-        {
+        self.plan_sweep(index, messages);
+    }
+
+    fn plan_sweep(&mut self, below: u64, messages: &mut Messages) {
+        if self.sweep.is_none() && 0 < self.live && self.has_too_much_garbage() {
             let place = messages.level_or_new(0).start();
-            self.sweep = Some(Sweep { below: index, level: 0, place });
+            self.sweep = Some(Sweep { below, level: 0, place });
         }
+    }
+
+    fn has_too_much_garbage(&self) -> bool {
+        let garbage = self.log_bytes.saturating_sub(self.live_bytes);
+        GARBAGE_BYTES_MAX.max(GARBAGE_PER_LIVE_BYTE_MAX * self.live_bytes) < garbage
     }
 
     /// Whether [`Self::take`] could have anything to write.
@@ -228,7 +235,9 @@ impl Journal {
         let is_pending =
             self.journaled_below != next_seq || !self.settled.is_empty() || self.sweep.is_some();
         // A log whose end was lost in a crash is dropped by the first turn after it.
-        is_pending || (self.live == 0 && self.is_worth_clearing())
+        is_pending
+            || (self.live == 0 && self.is_worth_clearing())
+            || (self.live != 0 && self.has_too_much_garbage())
     }
 
     fn is_worth_clearing(&self) -> bool {
