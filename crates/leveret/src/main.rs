@@ -9,6 +9,7 @@ mod operator;
 mod server;
 
 use std::ffi::OsString;
+use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -52,14 +53,43 @@ fn main() -> ExitCode {
         return ctl::main(tool, arguments.split_off(2));
     }
     if name == "rabbitmq-server" {
-        // RabbitMQ's script takes no arguments that matter here; `-detached` is a service's work.
-        return server::run(&server::ServerArguments::default());
+        return rabbitmq_server(&arguments[1..]);
     }
     match Arguments::parse().command {
         None => server::run(&server::ServerArguments::default()),
         Some(Command::Server(arguments)) => server::run(&arguments),
         Some(Command::Perf { arguments }) => perf::main(arguments),
     }
+}
+
+/// RabbitMQ's start script: the server, in the foreground or, with `-detached`, behind.
+fn rabbitmq_server(arguments: &[OsString]) -> ExitCode {
+    match arguments {
+        [] => server::run(&server::ServerArguments::default()),
+        [only] if only == "-detached" => match detach() {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                drop(writeln!(io::stderr(), "rabbitmq-server: cannot start: {error}"));
+                ExitCode::FAILURE
+            }
+        },
+        _ => {
+            let text = "usage: rabbitmq-server [-detached]\n\nRuns the broker; `leveret server \
+                        --help` tells of its options.";
+            let is_help = arguments.iter().any(|it| it == "--help" || it == "-h");
+            drop(writeln!(io::stderr(), "{text}"));
+            if is_help { ExitCode::SUCCESS } else { ExitCode::from(64) }
+        }
+    }
+}
+
+/// Starts the server as a process of its own, without a terminal.
+fn detach() -> io::Result<()> {
+    use std::os::unix::process::CommandExt;
+    let mut server = std::process::Command::new(std::env::current_exe()?);
+    server.arg("server").process_group(0);
+    let null = std::process::Stdio::null;
+    server.stdin(null()).stdout(null()).stderr(null()).spawn().map(drop)
 }
 
 /// The operators' tool of this name.

@@ -55,7 +55,7 @@ pub(super) fn queues(broker: &Broker, vhost: &str, emit: Emit<'_, QueueInfo>) {
             consumer_capacity: f64::from(u8::from(counts.has_ready_consumer)),
             memory: counts.memory as u64,
             state: "running".to_owned(),
-            queue_type: record.kind.module_name().to_owned(),
+            queue_type: record.kind.name().to_owned(),
             leader: broker.config().identity.node.clone(),
             members: vec![broker.config().identity.node.clone()],
             ..QueueInfo::default()
