@@ -1,13 +1,15 @@
-use std::{io, net::Shutdown};
-
 use super::{CTL_AND_DIAGNOSTICS, Command, MONITORING, Run};
 use crate::{
+    client::converse,
     exit,
-    protocol::{Failure, Output},
+    protocol::{Failure, Output, Request},
     socket,
 };
 
 const TIMEOUT_MS: u64 = 60_000;
+
+/// Any question that a node answers in every state.
+const ANY_QUESTION: &str = "server_version";
 
 pub(super) const COMMAND: Command = Command {
     name: "ping",
@@ -24,11 +26,14 @@ pub(super) const COMMAND: Command = Command {
         )]
     },
     run: Run::Here(|local| {
-        let reached: io::Result<()> =
-            socket::connect(local.data_dir).and_then(|stream| stream.shutdown(Shutdown::Both));
-        match reached {
-            Ok(()) => Ok(Output::Text("Ping succeeded".to_owned())),
-            Err(_) => Err(Failure::error(
+        // A whole exchange, not just a connection: the node says whether it is the one asked for.
+        let pinged = socket::connect(local.data_dir).map(|mut stream| {
+            let request = Request { command: ANY_QUESTION.to_owned(), ..local.request.clone() };
+            converse(&mut stream, &request, &mut |_| Ok(())).is_ok()
+        });
+        match pinged {
+            Ok(true) => Ok(Output::Text("Ping succeeded".to_owned())),
+            Ok(false) | Err(_) => Err(Failure::error(
                 exit::UNAVAILABLE,
                 format!(
                     "Failed to connect and authenticate to {} in {} ms",
