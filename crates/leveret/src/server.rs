@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -19,7 +20,7 @@ use tokio::net::UnixListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 use topology::{AddUser, AddVhost, Command, Rules, SetPermissions};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::operator::{Facts, NodeOperator};
 
@@ -213,9 +214,10 @@ async fn serve(
     tokio::spawn(run_control_socket(control, operator.clone()));
     tokio::spawn(run_timers(node.broker.clone()));
     tokio::spawn(remind_allocator());
+    let mut accepting = Vec::new();
     for (listener, protocol) in listeners {
         info!("started {protocol} listener on {}", listener.local_addr()?);
-        tokio::spawn(listener.run(acceptor(node)));
+        accepting.push(tokio::spawn(listener.run(acceptor(node))));
     }
     let startup = started_at.elapsed();
     info!("Time to start: {:.1} ms", startup.as_secs_f64() * 1e3);
@@ -230,6 +232,9 @@ async fn serve(
         () = disk_failure.notified() => true,
     };
     info!("stopping");
+    for listener in accepting {
+        listener.abort();
+    }
     say_goodbye(node).await;
     anyhow::ensure!(!has_failed, "stopped: the data directory {data_dir} took a write no more");
     Ok(())
@@ -360,7 +365,12 @@ async fn remind_allocator() {
 async fn run_timers(broker: Arc<broker::Broker>) {
     loop {
         let now = net::now();
-        let next = broker.poll_timers(now);
+        // A bug in one queue's expiry must not end everybody else's.
+        let polled = catch_unwind(AssertUnwindSafe(|| broker.poll_timers(now)));
+        let next = polled.unwrap_or_else(|_| {
+            error!("a queue's timer ended by a bug");
+            Some(now.plus_ms(1000))
+        });
         let armed = std::future::poll_fn(|ctx| match broker.timers.signal.poll_take(ctx) {
             true => std::task::Poll::Ready(()),
             false => std::task::Poll::Pending,

@@ -1,5 +1,6 @@
 //! Starting and stopping a node.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Condvar, Mutex};
@@ -207,10 +208,18 @@ impl Node {
     }
 }
 
-fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> JoinHandle<()> {
+/// Starts a thread that the node cannot do without. A bug that ends it ends the process: a start
+/// anew recovers, while confirms or declarations that wait for ever do not.
+fn spawn(name: &'static str, body: impl FnOnce() + Send + 'static) -> JoinHandle<()> {
+    let guarded = move || {
+        if catch_unwind(AssertUnwindSafe(body)).is_err() {
+            tracing::error!(thread = name, "ended by a bug; the process ends, too");
+            std::process::abort();
+        }
+    };
     std::thread::Builder::new()
         .name(name.to_owned())
-        .spawn(body)
+        .spawn(guarded)
         .expect("the system has a thread left when the node starts")
 }
 
