@@ -274,22 +274,25 @@ fn bind(config: &Config) -> anyhow::Result<Vec<(Listener, &'static str)>> {
         receive_buffer: wanted.recbuf,
         tls_handshake_timeout: config.limits.tls_handshake_timeout,
     };
-    let mut bound = Vec::new();
-    for address in &config.listeners.tcp {
-        let address = socket_address(*address);
-        let listener = Listener::bind(address, options.clone(), None)
-            .with_context(|| format!("cannot listen on {address}"))?;
-        bound.push((listener, "amqp"));
-    }
+    let bind = |address: ListenAddress, tls: Option<&Arc<_>>| {
+        let address = socket_address(address);
+        Listener::bind(address, options.clone(), tls.cloned())
+            .with_context(|| format!("cannot listen on {address}"))
+    };
+    // Encrypted ones first: the kernel answers as soon as a port is bound, so whoever finds the
+    // plain port open finds all of them.
+    let mut encrypted = Vec::new();
     if !config.listeners.tls.is_empty() {
         let tls = net::server_config(&tls_options(config)?)?;
         for address in &config.listeners.tls {
-            let address = socket_address(*address);
-            let listener = Listener::bind(address, options.clone(), Some(tls.clone()))
-                .with_context(|| format!("cannot listen on {address}"))?;
-            bound.push((listener, "amqp/ssl"));
+            encrypted.push((bind(*address, Some(&tls))?, "amqp/ssl"));
         }
     }
+    let mut bound = Vec::new();
+    for address in &config.listeners.tcp {
+        bound.push((bind(*address, None)?, "amqp"));
+    }
+    bound.append(&mut encrypted);
     Ok(bound)
 }
 
