@@ -6,12 +6,14 @@
 //! [`Wal::run`] and its caller owns the thread.
 #![forbid(unsafe_code)]
 
+mod disk;
 mod engine_log;
 mod error;
 mod log;
 mod memory_log;
 mod wal;
 
+pub use disk::{Disk, DiskFile, Open, RealDisk};
 pub use engine_log::{EngineLog, EngineOptions};
 pub use error::Error;
 pub use log::{Batch, Flush, GroupId, Log, Op, Payload};

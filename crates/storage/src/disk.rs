@@ -1,0 +1,131 @@
+//! The seam to the file system: everything in this crate that touches a file does it through here,
+//! so that tests and simulations can own the disk.
+//!
+//! Only what the engines need: whole-directory listings, positioned reads and writes, syncs. What a
+//! power cut may do to unsynced writes and names is the implementation's to show.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+mod real;
+
+pub use real::RealDisk;
+
+/// How [`Disk::open`] opens a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Open {
+    /// An existing file, to read.
+    Read,
+    /// An existing file, to read and write.
+    Write,
+    /// To read and write; made when it is missing, left as it is otherwise.
+    Create,
+    /// To read and write; made or emptied.
+    CreateEmpty,
+}
+
+/// A file system. Paths are taken as they are given.
+pub trait Disk: Send + Sync {
+    /// Opens a file.
+    ///
+    /// # Errors
+    /// What the system says, [`io::ErrorKind::NotFound`] when there is none to open.
+    fn open(&self, path: &Path, how: Open) -> io::Result<Arc<dyn DiskFile>>;
+
+    /// Names in a directory, in no order. A missing directory has none.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn list(&self, dir: &Path) -> io::Result<Vec<String>>;
+
+    /// Makes a directory and its parents; fine when it is there.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn create_dir(&self, dir: &Path) -> io::Result<()>;
+
+    /// Renames a file, over another one if need be. Durable once the directory is synced.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+
+    /// Removes a file. Durable once the directory is synced.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn remove(&self, path: &Path) -> io::Result<()>;
+
+    /// Makes the names in a directory survive a power cut.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn sync_dir(&self, dir: &Path) -> io::Result<()>;
+
+    /// Bytes that an unprivileged user may still write to the file system of `path`.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn available_bytes(&self, path: &Path) -> io::Result<u64>;
+}
+
+/// An open file. Positioned calls only: it may be shared among threads.
+#[expect(clippy::len_without_is_empty, reason = "a length that may fail has no is_empty")]
+pub trait DiskFile: Send + Sync {
+    /// Reads at `offset`; returns how many bytes, fewer than asked at the end of the file.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize>;
+
+    /// Writes all of `bytes` at `offset`. After an error any part of them may have been written.
+    ///
+    /// # Errors
+    /// What the system says, [`io::ErrorKind::StorageFull`] when there is no room.
+    fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()>;
+
+    /// Makes everything written so far survive a power cut (`fdatasync`). After an error nobody
+    /// knows what the device holds.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn sync(&self) -> io::Result<()>;
+
+    /// Bytes in the file.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn len(&self) -> io::Result<u64>;
+
+    /// Cuts the file, or extends it with zeros that take no room.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn set_len(&self, len: u64) -> io::Result<()>;
+
+    /// Gives the room of a stretch back to the file system: it reads as zeros from now on. Does
+    /// nothing where the file system cannot.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn punch_hole(&self, offset: u64, len: u64) -> io::Result<()>;
+
+    /// Tells that a stretch will be read soon. A hint: never fails.
+    fn will_need(&self, offset: u64, len: u64);
+
+    /// Reads exactly `buf` at `offset`.
+    ///
+    /// # Errors
+    /// As [`DiskFile::read_at`], [`io::ErrorKind::UnexpectedEof`] when the file ends before.
+    fn read_exact_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
+        let mut done = 0;
+        while done < buf.len() {
+            match self.read_at(offset + done as u64, &mut buf[done..])? {
+                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                count => done += count,
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,129 @@
+//! The disk of the machine.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use rustix::fs::{Advice, FallocateFlags};
+
+use super::{Disk, DiskFile, Open};
+
+/// [`Disk`] by the operating system.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RealDisk;
+
+impl Disk for RealDisk {
+    fn open(&self, path: &Path, how: Open) -> io::Result<Arc<dyn DiskFile>> {
+        let mut options = OpenOptions::new();
+        options.read(true);
+        match how {
+            Open::Read => &mut options,
+            Open::Write => options.write(true),
+            Open::Create => options.write(true).create(true).truncate(false),
+            Open::CreateEmpty => options.write(true).create(true).truncate(true),
+        };
+        Ok(Arc::new(options.open(path)?))
+    }
+
+    fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
+        let entries = match dir.read_dir() {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        };
+        // A name that is not UTF-8 is none of ours.
+        entries
+            .filter_map(|entry| entry.map(|entry| entry.file_name().into_string().ok()).transpose())
+            .collect()
+    }
+
+    fn create_dir(&self, dir: &Path) -> io::Result<()> {
+        fs::create_dir_all(dir)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        fs::remove_file(path)
+    }
+
+    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
+        File::open(dir)?.sync_all()
+    }
+
+    fn available_bytes(&self, path: &Path) -> io::Result<u64> {
+        let stat = rustix::fs::statvfs(path)?;
+        Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+    }
+}
+
+impl DiskFile for File {
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
+        FileExt::read_at(self, buf, offset)
+    }
+
+    fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.write_all_at(bytes, offset)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.sync_data()
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.metadata()?.len())
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        File::set_len(self, len)
+    }
+
+    fn punch_hole(&self, offset: u64, len: u64) -> io::Result<()> {
+        let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+        match rustix::fs::fallocate(self, flags, offset, len) {
+            Err(rustix::io::Errno::OPNOTSUPP) => Ok(()),
+            result => Ok(result?),
+        }
+    }
+
+    fn will_need(&self, offset: u64, len: u64) {
+        // A hint: what the system makes of it is its business.
+        let _ = rustix::fs::fadvise(self, offset, std::num::NonZeroU64::new(len), Advice::WillNeed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hole_reads_as_zeros_and_keeps_the_length() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = RealDisk.open(&dir.path().join("f"), Open::Create).expect("made");
+        file.write_at(0, &[7; 8192]).expect("written");
+        file.punch_hole(0, 4096).expect("punched");
+        let mut buf = [1; 8192];
+        file.read_exact_at(0, &mut buf).expect("read");
+        assert_eq!(file.len().expect("its length"), 8192);
+        assert_eq!(buf[4096..], [7; 4096], "what follows the hole stays");
+    }
+
+    #[test]
+    fn reading_past_the_end_says_so() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = RealDisk.open(&dir.path().join("f"), Open::Create).expect("made");
+        file.write_at(0, b"abc").expect("written");
+        let error = file.read_exact_at(1, &mut [0; 3]).expect_err("two bytes are there");
+        assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
+    }
+
+    #[test]
+    fn a_missing_directory_lists_nothing() {
+        let dir = tempfile::tempdir().expect("a directory");
+        assert!(RealDisk.list(&dir.path().join("none")).expect("listed").is_empty());
+    }
+}
