@@ -19,7 +19,7 @@ mod value;
 pub mod keys;
 
 pub use load::{LoadError, Loaded, Notice, Place, Problem};
-pub use paths::{default_config_file, default_data_dir, default_node_name};
+pub use paths::{default_config_files, default_data_dir, default_node_name};
 pub use resolved::{
     Auth, Config, ConfirmDurability, DefaultUser, DiskFreeLimit, Limits, ListenAddress, Listeners,
     Log, LogConsole, LogFile, LogLevel, MemoryHighWatermark, TcpListenOptions, TlsOptions,

@@ -87,18 +87,18 @@ struct Setting {
 }
 
 impl Config {
-    /// Reads a file, or all `*.conf` of a directory in the order of their names (`conf.d`).
-    /// `$(NAME)` in a value is another key's value or an environment variable, `$(<PATH)` a file's
-    /// content.
+    /// Reads files, of which a later one overrides an earlier one; a directory stands for all its
+    /// `*.conf` in the order of their names. `$(NAME)` in a value is another key's value or an
+    /// environment variable, `$(<PATH)` a file's content.
     ///
     /// # Errors
     /// Every line that cannot be used, with RabbitMQ's words and the nearest keys.
-    pub fn load(path: &Path) -> Result<Loaded, LoadError> {
+    pub fn load(paths: &[PathBuf]) -> Result<Loaded, LoadError> {
         let mut settings = Vec::new();
-        let files = match path.is_dir() {
+        let files = paths.iter().flat_map(|path| match path.is_dir() {
             true => matching_files(path, "*.conf"),
-            false => vec![path.to_owned()],
-        };
+            false => vec![path.clone()],
+        });
         for file in files {
             read_file(&file, 0, &mut settings).map_err(|p| LoadError { problems: vec![p] })?;
         }
@@ -186,7 +186,7 @@ fn read_file(path: &Path, depth: usize, settings: &mut Vec<Setting>) -> Result<(
 }
 
 /// Files of `dir` whose names fit a pattern with at most one `*`, sorted.
-fn matching_files(dir: &Path, pattern: &str) -> Vec<PathBuf> {
+pub(crate) fn matching_files(dir: &Path, pattern: &str) -> Vec<PathBuf> {
     let Some((start, end)) = pattern.split_once('*') else { return vec![dir.join(pattern)] };
     let dir = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
     let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();

@@ -6,6 +6,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use crate::load::matching_files;
+
 /// The data directory of server and tools: `$LEVERET_DATA_DIR`; else `/var/lib/leveret` for root;
 /// else `$XDG_DATA_HOME/leveret` or `~/.local/share/leveret`; else `leveret-data` here.
 #[must_use]
@@ -31,17 +33,33 @@ fn data_dir_from(env: &dyn Fn(&str) -> Option<OsString>, is_root: bool) -> PathB
     }
 }
 
-/// The configuration read when the command line names none: `$RABBITMQ_CONFIG_FILE` (with or
-/// without its `.conf`), else `/etc/rabbitmq/rabbitmq.conf`; `None` when there is no such file.
+/// Where RabbitMQ's packages put configuration.
+const CONFIG_DIR: &str = "/etc/rabbitmq";
+
+/// The files of a configuration that the command line does not name, later ones overriding earlier
+/// ones: `$RABBITMQ_CONFIG_FILE` (with or without its `.conf`), else `rabbitmq.conf` in
+/// `/etc/rabbitmq` if there is one; then those of `$RABBITMQ_CONFIG_FILES` (a directory, or a
+/// pattern with one `*`), else `conf.d/*.conf` there, in the order of their names.
 #[must_use]
-pub fn default_config_file() -> Option<PathBuf> {
-    if let Some(named) = std::env::var_os("RABBITMQ_CONFIG_FILE").filter(|name| !name.is_empty()) {
-        let named = PathBuf::from(named);
-        let with_suffix = PathBuf::from(format!("{}.conf", named.display()));
-        return Some(if !named.exists() && with_suffix.exists() { with_suffix } else { named });
-    }
-    let usual = Path::new("/etc/rabbitmq/rabbitmq.conf");
-    usual.exists().then(|| usual.to_owned())
+pub fn default_config_files() -> Vec<PathBuf> {
+    config_files_from(&|name| std::env::var_os(name), Path::new(CONFIG_DIR))
+}
+
+fn config_files_from(env: &dyn Fn(&str) -> Option<OsString>, base: &Path) -> Vec<PathBuf> {
+    let set = |name: &str| env(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let main = match set("RABBITMQ_CONFIG_FILE") {
+        Some(named) => {
+            let with_suffix = PathBuf::from(format!("{}.conf", named.display()));
+            Some(if !named.exists() && with_suffix.exists() { with_suffix } else { named })
+        }
+        None => Some(base.join("rabbitmq.conf")).filter(|usual| usual.exists()),
+    };
+    let more = set("RABBITMQ_CONFIG_FILES").unwrap_or_else(|| base.join("conf.d/*.conf"));
+    let more = if more.is_dir() { more.join("*") } else { more };
+    let dir = more.parent().unwrap_or(Path::new(""));
+    let pattern = more.file_name().unwrap_or_default().to_string_lossy();
+    let more = matching_files(dir, &pattern).into_iter().filter(|file| file.is_file());
+    main.into_iter().chain(more).collect()
 }
 
 /// The node's name: `$RABBITMQ_NODENAME`, with `@` and the short host name when it has no host;

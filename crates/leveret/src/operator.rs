@@ -33,7 +33,7 @@ const COMMIT_TIMEOUT: Duration = Duration::from_secs(30);
 /// What only the process as a whole knows.
 pub(crate) struct Facts {
     pub(crate) data_dir: PathBuf,
-    pub(crate) config_file: Option<PathBuf>,
+    pub(crate) config_files: Vec<PathBuf>,
     pub(crate) log_files: Vec<String>,
     pub(crate) started_at: Instant,
 }
@@ -241,7 +241,7 @@ impl Operator for NodeOperator {
             enabled_plugin_file: self.facts.data_dir.join("enabled_plugins"),
             data_dir: self.facts.data_dir.clone(),
             raft_data_dir: self.facts.data_dir.join("log"),
-            config_files: self.facts.config_file.iter().cloned().collect(),
+            config_files: self.facts.config_files.clone(),
             log_files: self.facts.log_files.clone(),
             has_memory_alarm: broker.alarms().has(Alarms::MEMORY),
             has_disk_alarm: broker.alarms().has(Alarms::DISK),
@@ -308,7 +308,6 @@ impl Operator for NodeOperator {
     }
 
     fn list_bindings(&self, vhost: &str, emit: Emit<'_, BindingInfo>) -> Answer<()> {
-        self.require_vhost(vhost)?;
         listings::bindings(&self.broker, vhost, emit);
         Ok(())
     }

@@ -39,8 +39,8 @@ const REMINDER_LEN: usize = 8 * 1024 * 1024;
 /// Command line of the server.
 #[derive(Debug, Default, clap::Args)]
 pub(crate) struct ServerArguments {
-    /// rabbitmq.conf to read (default: $RABBITMQ_CONFIG_FILE or /etc/rabbitmq/rabbitmq.conf, if
-    /// there is one)
+    /// rabbitmq.conf to read and nothing else (default: $RABBITMQ_CONFIG_FILE or
+    /// /etc/rabbitmq/rabbitmq.conf, if there is one, then /etc/rabbitmq/conf.d/*.conf)
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Where messages and definitions live (default: $LEVERET_DATA_DIR, /var/lib/leveret for root,
@@ -62,11 +62,11 @@ pub(crate) fn run(arguments: &ServerArguments) -> ExitCode {
 }
 
 fn start(arguments: &ServerArguments, started_at: Instant) -> anyhow::Result<()> {
-    let config_file = arguments.config.clone().or_else(config::default_config_file);
-    let Loaded { config, notices } = match &config_file {
-        Some(file) => Config::load(file)?,
-        None => Loaded { config: Config::default(), notices: Vec::new() },
+    let config_files = match &arguments.config {
+        Some(file) => vec![file.clone()],
+        None => config::default_config_files(),
     };
+    let Loaded { config, notices } = Config::load(&config_files)?;
     let data_dir = arguments
         .data_dir
         .clone()
@@ -82,7 +82,7 @@ fn start(arguments: &ServerArguments, started_at: Instant) -> anyhow::Result<()>
         warn!(%error, "cannot raise the limit of open files");
     }
     let node_name = config::default_node_name();
-    banner(&config, &data_dir, &log_files, config_file.as_deref());
+    banner(&config, &data_dir, &log_files, &config_files);
     let disk_failure = Arc::new(Notify::new());
     let node = Node::start(node_options(&config, &node_name, &data_dir), {
         let disk_failure = disk_failure.clone();
@@ -93,7 +93,7 @@ fn start(arguments: &ServerArguments, started_at: Instant) -> anyhow::Result<()>
         .thread_name("leveret")
         .build()
         .context("cannot start the runtime")?;
-    let facts = Facts { data_dir, config_file, log_files, started_at };
+    let facts = Facts { data_dir, config_files, log_files, started_at };
     let served = runtime.block_on(serve(&config, &node, facts, started_at, &disk_failure));
     runtime.shutdown_timeout(GOODBYE_MAX);
     node.stop();
@@ -102,11 +102,12 @@ fn start(arguments: &ServerArguments, started_at: Instant) -> anyhow::Result<()>
     Ok(())
 }
 
-fn banner(config: &Config, data_dir: &Path, log_files: &[String], config_file: Option<&Path>) {
-    let file = config_file.map_or_else(|| "(none)".to_owned(), |it| it.display().to_string());
+fn banner(config: &Config, data_dir: &Path, log_files: &[String], config_files: &[PathBuf]) {
+    let files: Vec<String> = config_files.iter().map(|it| it.display().to_string()).collect();
+    let files = if files.is_empty() { "(none)".to_owned() } else { files.join(", ") };
     let text = format!(
         "\n  Leveret {version}, compatible with RabbitMQ {rabbit}\n\n  Node:            {node}\n  \
-         Data directory:  {data}\n  Config file(s):  {file}\n  Logs:            {logs}\n\n",
+         Data directory:  {data}\n  Config file(s):  {files}\n  Logs:            {logs}\n\n",
         version = env!("CARGO_PKG_VERSION"),
         rabbit = BrokerConfig::default().identity.version,
         node = config::default_node_name(),

@@ -256,18 +256,18 @@ fn files_include_files() {
     write("conf.d/10.conf", "heartbeat = 10\nframe_max = 8192");
     write("conf.d/30.txt", "heartbeat = 30");
     write("pw", "secret\n");
-    let loaded = Config::load(&main).expect("good files").config;
+    let loaded = Config::load(&[main]).expect("good files").config;
     assert_eq!((loaded.limits.heartbeat, loaded.limits.frame_max), (20, 8192));
     assert_eq!(loaded.default_user.password, "secret");
-    let all = Config::load(&dir.path().join("conf.d")).expect("good files").config;
+    let all = Config::load(&[dir.path().join("conf.d")]).expect("good files").config;
     assert_eq!(all.limits.heartbeat, 20);
 
     let circle = write("circle.conf", "include circle.conf");
-    let error = Config::load(&circle).expect_err("a circle").to_string();
+    let error = Config::load(&[circle]).expect_err("a circle").to_string();
     assert!(error.ends_with("circle.conf: includes are nested more than 16 deep"), "{error}");
     let bytes = dir.path().join("bytes.conf");
     std::fs::write(&bytes, b"heartbeat = 1\ndefault_user = \xff").expect("a file");
-    let error = Config::load(&bytes).expect_err("not UTF-8").to_string();
+    let error = Config::load(&[bytes]).expect_err("not UTF-8").to_string();
     assert!(error.ends_with("bytes.conf:2: Error converting value on line #2 to unicode"));
 }
 

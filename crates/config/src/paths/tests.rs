@@ -24,3 +24,31 @@ fn the_node_is_called_rabbit_at_the_short_host_name() {
     assert_eq!(node_name_from(Some("hare@there".to_owned()), "box"), "hare@there");
     assert_eq!(node_name_from(None, ""), "rabbit@localhost");
 }
+
+#[test]
+fn files_of_conf_d_are_read_after_the_main_file() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let base = dir.path();
+    std::fs::create_dir_all(base.join("conf.d/90-a-directory.conf")).expect("writable");
+    std::fs::create_dir(base.join("more")).expect("writable");
+    for name in ["rabbitmq.conf", "own.conf", "conf.d/20.conf", "conf.d/10.conf", "conf.d/README"] {
+        std::fs::write(base.join(name), "").expect("writable");
+    }
+    std::fs::write(base.join("more/any-name"), "").expect("writable");
+    let files = |pairs: &[(&str, &str)]| {
+        let env = |name: &str| {
+            let found = pairs.iter().find(|(key, _)| *key == name);
+            found.map(|(_, path)| base.join(path).into_os_string())
+        };
+        let names = config_files_from(&env, base).into_iter();
+        let names: Vec<String> = names
+            .map(|path| path.strip_prefix(base).expect("inside").display().to_string())
+            .collect();
+        names.join(" ")
+    };
+    assert_eq!(files(&[]), "rabbitmq.conf conf.d/10.conf conf.d/20.conf");
+    assert_eq!(files(&[("RABBITMQ_CONFIG_FILE", "own")]), "own.conf conf.d/10.conf conf.d/20.conf");
+    assert_eq!(files(&[("RABBITMQ_CONFIG_FILES", "more")]), "rabbitmq.conf more/any-name");
+    assert_eq!(files(&[("RABBITMQ_CONFIG_FILES", "conf.d/2*")]), "rabbitmq.conf conf.d/20.conf");
+    assert_eq!(files(&[("RABBITMQ_CONFIG_FILES", "none/*.conf")]), "rabbitmq.conf");
+}
