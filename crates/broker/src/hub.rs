@@ -291,7 +291,7 @@ impl Broker {
             cell.mark_deleted();
             losers.extend(queue.consumers().map(|it| (it.mailbox.clone(), it.key)));
             if record.durable {
-                self.journal.clear(record.id);
+                self.journal.remove(record);
             }
             std::mem::replace(&mut *queue, Queue::new(cell.record.clone(), now))
         };
@@ -451,16 +451,16 @@ impl Broker {
         let id = cell.record.id;
         if !cell.is_deleted() {
             if !fx.journal.is_empty() {
-                lsn = self.journal.append(id, fx.journal_index, &fx.journal);
+                lsn = self.journal.append(&cell.record, fx.journal_index, &fx.journal);
             }
             if fx.has_mark {
                 cell.set_mark_lsn(lsn);
             }
             if let Some(keep_from) = fx.compact_to {
-                self.journal.compact(id, keep_from);
+                self.journal.compact(&cell.record, keep_from);
             }
             if fx.clear_journal {
-                self.journal.clear(id);
+                self.journal.clear(&cell.record);
             }
             // Decided while nobody can subscribe: who comes later finds no queue.
             if (fx.is_unused || fx.is_expired) && cell.doom() {

@@ -1,6 +1,6 @@
 //! The seams to what makes things durable: the journal of queues and the control plane's log.
 
-use topology::{Command, Outcome, QueueId, Refusal};
+use topology::{Command, Outcome, QueueRecord, Refusal};
 
 use crate::MailboxRef;
 
@@ -9,16 +9,22 @@ use crate::MailboxRef;
 pub struct Lsn(pub u64);
 
 /// Where durable queues write what must survive. A leaf in the lock order.
+///
+/// A queue is named by its record: its type decides whether an entry goes to the node's log alone
+/// or through consensus.
 pub trait Journal: Send + Sync {
     /// Appends entry `index` of a queue's own log. Called with the queue locked, so that entries
     /// are in order; copies and returns.
-    fn append(&self, queue: QueueId, index: u64, entry: &[u8]) -> Lsn;
+    fn append(&self, queue: &QueueRecord, index: u64, entry: &[u8]) -> Lsn;
 
     /// Entries of the queue before `keep_from` are not needed any more.
-    fn compact(&self, queue: QueueId, keep_from: u64);
+    fn compact(&self, queue: &QueueRecord, keep_from: u64);
 
-    /// No entry of the queue is needed any more.
-    fn clear(&self, queue: QueueId);
+    /// No entry so far is needed any more; the queue goes on.
+    fn clear(&self, queue: &QueueRecord);
+
+    /// The queue is gone, and what it had here may go.
+    fn remove(&self, queue: &QueueRecord);
 
     /// Everything appended up to here survives a crash.
     fn durable(&self) -> Lsn;

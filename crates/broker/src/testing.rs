@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock, Weak};
 
 use parking_lot::Mutex;
 use stdx::Timestamp;
-use topology::{AddUser, AddVhost, Command, QueueId, SetPermissions, State};
+use topology::{AddUser, AddVhost, Command, QueueId, QueueRecord, SetPermissions, State};
 
 use crate::{Authenticator, Broker, BrokerConfig, Completion, Control, Journal, Lsn, MailboxRef};
 
@@ -81,9 +81,9 @@ impl MemoryJournal {
 }
 
 impl Journal for MemoryJournal {
-    fn append(&self, queue: QueueId, index: u64, entry: &[u8]) -> Lsn {
+    fn append(&self, queue: &QueueRecord, index: u64, entry: &[u8]) -> Lsn {
         let mut inner = self.inner.lock();
-        inner.logs.entry(queue).or_default().insert(index, entry.to_vec());
+        inner.logs.entry(queue.id).or_default().insert(index, entry.to_vec());
         inner.appended += 1;
         if !inner.is_manual {
             inner.durable = inner.appended;
@@ -91,15 +91,19 @@ impl Journal for MemoryJournal {
         Lsn(inner.appended)
     }
 
-    fn compact(&self, queue: QueueId, keep_from: u64) {
+    fn compact(&self, queue: &QueueRecord, keep_from: u64) {
         let mut inner = self.inner.lock();
-        if let Some(entries) = inner.logs.get_mut(&queue) {
+        if let Some(entries) = inner.logs.get_mut(&queue.id) {
             *entries = entries.split_off(&keep_from);
         }
     }
 
-    fn clear(&self, queue: QueueId) {
-        self.inner.lock().logs.remove(&queue);
+    fn clear(&self, queue: &QueueRecord) {
+        self.inner.lock().logs.remove(&queue.id);
+    }
+
+    fn remove(&self, queue: &QueueRecord) {
+        self.inner.lock().logs.remove(&queue.id);
     }
 
     fn durable(&self) -> Lsn {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use broker::{Event, Journal, Lsn, MailboxRef};
 use storage::{GroupId, Waiter, Wal};
-use topology::QueueId;
+use topology::{QueueId, QueueRecord};
 
 /// The log group of a queue.
 pub(crate) fn group_of(queue: QueueId) -> GroupId {
@@ -22,16 +22,20 @@ pub(crate) struct WalJournal {
 }
 
 impl Journal for WalJournal {
-    fn append(&self, queue: QueueId, index: u64, entry: &[u8]) -> Lsn {
-        Lsn(self.wal.append(group_of(queue), index, entry).0)
+    fn append(&self, queue: &QueueRecord, index: u64, entry: &[u8]) -> Lsn {
+        Lsn(self.wal.append(group_of(queue.id), index, entry).0)
     }
 
-    fn compact(&self, queue: QueueId, keep_from: u64) {
-        self.wal.compact(group_of(queue), keep_from);
+    fn compact(&self, queue: &QueueRecord, keep_from: u64) {
+        self.wal.compact(group_of(queue.id), keep_from);
     }
 
-    fn clear(&self, queue: QueueId) {
-        self.wal.remove(group_of(queue));
+    fn clear(&self, queue: &QueueRecord) {
+        self.wal.remove(group_of(queue.id));
+    }
+
+    fn remove(&self, queue: &QueueRecord) {
+        self.wal.remove(group_of(queue.id));
     }
 
     fn durable(&self) -> Lsn {
