@@ -2,7 +2,9 @@
 //! loads. A benchmark, never a test: it measures and tells, and fails only when it cannot.
 //! What the figures mean is told in `docs/benchmarks.md`.
 
+mod backlog;
 mod broker;
+mod endurance;
 mod figure;
 mod footprint;
 mod load;
@@ -61,7 +63,8 @@ pub(crate) fn main(arguments: &[String]) -> Result<bool> {
         return Ok(true);
     }
     if options.list {
-        let names = footprint::NAMES.iter().map(ToString::to_string).chain(load::names());
+        let fixed = footprint::NAMES.iter().chain(&backlog::NAMES).chain(&endurance::NAMES);
+        let names = fixed.map(ToString::to_string).chain(load::names());
         names.for_each(|name| println!("{name}"));
         return Ok(true);
     }
@@ -87,6 +90,10 @@ pub(crate) fn main(arguments: &[String]) -> Result<bool> {
     };
     footprint::run(&mut bench)?;
     load::run(&mut bench)?;
+    // Those that follow have a Leveret of their own.
+    bench.leveret = None;
+    backlog::run(&mut bench)?;
+    endurance::run(&mut bench)?;
     bench.finish(&machine)
 }
 

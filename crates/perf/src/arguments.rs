@@ -51,6 +51,15 @@ pub struct Arguments {
     /// Prefetch of each consumer; 0 for none
     #[arg(long, short = 'q', default_value_t = 0)]
     pub qos: u16,
+    /// Spread all queues over the consumers, instead of one queue for each
+    #[arg(long)]
+    pub spread: bool,
+    /// Least time to live of a message, in milliseconds; with --expiration-to
+    #[arg(long, requires = "expiration_to")]
+    pub expiration_from: Option<u64>,
+    /// Greatest time to live of a message: every message has its own, evenly between the two
+    #[arg(long, requires = "expiration_from")]
+    pub expiration_to: Option<u64>,
     /// Queue to use
     #[arg(long, short = 'u', default_value = "perf")]
     pub queue: String,
@@ -78,6 +87,9 @@ pub struct Arguments {
     /// How many numbers --routing-key-pattern and --binding-pattern run through, from 0
     #[arg(long, default_value_t = 1)]
     pub routing_key_count: u64,
+    /// Messages in a row with the same routing key
+    #[arg(long, default_value_t = 1)]
+    pub routing_key_run: u64,
     /// Further bindings of the queues: a pattern with %d
     #[arg(long)]
     pub binding_pattern: Option<String>,
@@ -102,6 +114,9 @@ pub struct Arguments {
     /// Further connections that open a channel and stay idle to the end
     #[arg(long, default_value_t = 0)]
     pub idle_connections: usize,
+    /// Seconds of the heartbeat that idle connections negotiate and keep up; 0 for none
+    #[arg(long, default_value_t = 0)]
+    pub heartbeat: u16,
     /// Seconds between two lines of progress; 0 for none
     #[arg(long, short = 'i', default_value_t = 1)]
     pub interval: u64,
@@ -126,6 +141,20 @@ impl Arguments {
                 numbers.map(|number| pattern.replacen("%d", &number.to_string(), 1)).collect()
             }
         }
+    }
+
+    /// The queues that consumer `number` takes from.
+    pub(crate) fn queues_of_consumer(&self, number: usize) -> Vec<String> {
+        let queues = self.queues();
+        match self.spread {
+            true => queues.into_iter().skip(number).step_by(self.consumers).collect(),
+            false => vec![queues[number % queues.len()].clone()],
+        }
+    }
+
+    /// Between which times to live messages are published, in milliseconds.
+    pub(crate) fn expirations(&self) -> Option<std::ops::RangeInclusive<u64>> {
+        Some(self.expiration_from?..=self.expiration_to?)
     }
 
     pub(crate) fn has_flag(&self, name: &str) -> bool {

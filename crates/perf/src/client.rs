@@ -5,8 +5,9 @@ use std::net::{TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
 use amqp091_codec::{
-    ChannelOpen, ConnectionClose, ConnectionOpen, ConnectionStartOk, ConnectionTuneOk, Frame,
-    Method, Payload, ProtocolHeader, Split, Table, encode_method, split_frame,
+    BasicConsume, ChannelOpen, ConnectionClose, ConnectionOpen, ConnectionStartOk,
+    ConnectionTuneOk, Frame, HEARTBEAT, Method, Payload, ProtocolHeader, Split, Table,
+    encode_method, split_frame,
 };
 use anyhow::{Context, bail};
 use field_table::FieldTable;
@@ -74,6 +75,11 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn connect(target: &Target) -> anyhow::Result<Self> {
+        Self::connect_with(target, 0)
+    }
+
+    /// As [`Self::connect`], with a heartbeat in seconds that the caller keeps up.
+    pub(crate) fn connect_with(target: &Target, heartbeat: u16) -> anyhow::Result<Self> {
         let address = (target.host.as_str(), target.port);
         let addresses: Vec<_> = address.to_socket_addrs()?.collect();
         let stream = TcpStream::connect(&addresses[..])
@@ -82,11 +88,11 @@ impl Client {
         let mut client = Self { stream, received: Vec::new(), consumed: 0, frame_max: 0 };
         client.stream.write_all(&ProtocolHeader::amqp_bytes([0, 0, 9, 1]))?;
         client.expect_on(0, |method| matches!(method, Method::ConnectionStart(_)))?;
-        client.log_in(target)?;
+        client.log_in(target, heartbeat)?;
         Ok(client)
     }
 
-    fn log_in(&mut self, target: &Target) -> anyhow::Result<()> {
+    fn log_in(&mut self, target: &Target, heartbeat: u16) -> anyhow::Result<()> {
         let response = format!("\0{}\0{}", target.user, target.password);
         let capabilities = FieldTable::default().with("authentication_failure_close", true);
         let mut properties = Vec::new();
@@ -112,7 +118,7 @@ impl Client {
             _ => false,
         })?;
         self.frame_max = tune.1;
-        let tune_ok = ConnectionTuneOk { channel_max: tune.0, frame_max: tune.1, heartbeat: 0 };
+        let tune_ok = ConnectionTuneOk { channel_max: tune.0, frame_max: tune.1, heartbeat };
         self.send(0, &Method::from(tune_ok))?;
         let open = ConnectionOpen { virtual_host: &target.vhost, capabilities: "", insist: false };
         self.send(0, &Method::from(open))?;
@@ -129,6 +135,32 @@ impl Client {
     ) -> anyhow::Result<()> {
         self.send(CHANNEL, method)?;
         self.expect(is_answer)
+    }
+
+    /// Subscribes to the queues. Nothing is read once there may be deliveries: those belong to the
+    /// load.
+    pub(crate) fn consume(&mut self, queues: &[String], no_ack: bool) -> anyhow::Result<()> {
+        let mut frames = Vec::new();
+        let is_one = queues.len() == 1;
+        for (number, queue) in queues.iter().enumerate() {
+            let consumer_tag = number.to_string();
+            let method = Method::from(BasicConsume {
+                ticket: 0,
+                queue,
+                consumer_tag: &consumer_tag,
+                no_local: false,
+                no_ack,
+                exclusive: false,
+                nowait: !is_one,
+                arguments: Table::EMPTY,
+            });
+            encode_method(CHANNEL, &method, &mut frames);
+        }
+        self.send_frames(&frames)?;
+        match is_one {
+            true => self.expect(|it| matches!(it, Method::BasicConsumeOk(_))),
+            false => Ok(()),
+        }
     }
 
     /// Sends frames as they are.
@@ -173,6 +205,11 @@ impl Client {
             }
             self.received.extend_from_slice(&chunk[..read]);
         }
+    }
+
+    /// Sends a heartbeat.
+    pub(crate) fn beat(&mut self) -> anyhow::Result<()> {
+        self.send_frames(&HEARTBEAT)
     }
 
     /// Tells the broker that this was all; its answer is for [`Self::await_close`].

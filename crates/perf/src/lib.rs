@@ -8,6 +8,7 @@
 mod arguments;
 mod client;
 mod consumer;
+mod idle;
 mod publisher;
 mod report;
 mod run;

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io::ErrorKind;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,6 +10,7 @@ use amqp091_codec::{
     BasicProperties, BasicPublish, Method, Payload, ShortBytes, Split, encode_publish, split_frame,
 };
 use anyhow::bail;
+use field_table::ShortStr;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 
@@ -28,6 +30,10 @@ const CHUNK_LEN: usize = 16 * 1024;
 pub(crate) struct Load {
     pub(crate) exchange: String,
     pub(crate) routing_keys: Vec<String>,
+    /// Messages in a row with the same routing key.
+    pub(crate) routing_key_run: u64,
+    /// Between which times to live messages are published, in milliseconds.
+    pub(crate) expirations: Option<RangeInclusive<u64>>,
     pub(crate) size: usize,
     pub(crate) is_persistent: bool,
     pub(crate) is_mandatory: bool,
@@ -36,6 +42,24 @@ pub(crate) struct Load {
     pub(crate) window: Option<u64>,
     pub(crate) write_batch: usize,
     pub(crate) frame_max: u32,
+}
+
+/// Different times to live in a block.
+const EXPIRATIONS: usize = 10_000;
+
+/// The properties of the message with this number in a block.
+fn properties(load: &Load, number: usize) -> Vec<u8> {
+    let expiration = load.expirations.as_ref().map(|range| {
+        let width = range.end() - range.start();
+        let step = (number % EXPIRATIONS) as u64;
+        (range.start() + width * step / EXPIRATIONS as u64).to_string()
+    });
+    BasicProperties {
+        delivery_mode: Some(if load.is_persistent { 2 } else { 1 }),
+        expiration: expiration.and_then(|it| ShortStr::new(it).ok()),
+        ..BasicProperties::default()
+    }
+    .to_bytes()
 }
 
 /// Frames of the messages of one write, laid out once and stamped again and again.
@@ -49,18 +73,20 @@ struct Block {
 
 impl Block {
     fn new(load: &Load) -> Self {
-        let properties = BasicProperties {
-            delivery_mode: Some(if load.is_persistent { 2 } else { 1 }),
-            ..BasicProperties::default()
-        };
-        let properties = properties.to_bytes();
         let body = vec![0; load.size];
         let mut block = Self { bytes: Vec::new(), ends: Vec::new(), stamps: Vec::new() };
-        let mut keys = load.routing_keys.iter().cycle();
+        let run = load.routing_key_run as usize;
+        let keys = load.routing_keys.iter().flat_map(|key| std::iter::repeat_n(key, run)).cycle();
+        let messages_min = match load.expirations {
+            Some(_) => EXPIRATIONS.max(load.routing_keys.len() * run),
+            None => load.routing_keys.len() * run,
+        };
         // All keys get their turn, and a write is as large as it may be.
-        while let Some(key) = keys.next()
-            && (block.bytes.len() < load.write_batch || block.ends.len() < load.routing_keys.len())
-        {
+        for key in keys {
+            if block.bytes.len() >= load.write_batch && block.ends.len() >= messages_min {
+                break;
+            }
+            let properties = properties(load, block.ends.len());
             let publish = BasicPublish {
                 ticket: 0,
                 exchange: ShortBytes(load.exchange.as_bytes()),
@@ -303,6 +329,8 @@ mod tests {
         let load = Load {
             exchange: "x".to_owned(),
             routing_keys: (0..100).map(|number| format!("key.{number:03}")).collect(),
+            routing_key_run: 1,
+            expirations: None,
             size: 12,
             is_persistent: false,
             is_mandatory: false,

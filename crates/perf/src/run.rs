@@ -8,14 +8,15 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 use amqp091_codec::{
-    BasicConsume, BasicQos, ConfirmSelect, ExchangeDeclare, ExchangeDelete, Method, QueueBind,
-    QueueDeclare, QueueDelete, Table, encode_method,
+    BasicQos, ConfirmSelect, ExchangeDeclare, ExchangeDelete, Method, QueueBind, QueueDeclare,
+    QueueDelete, Table, encode_method,
 };
 use anyhow::{Context, ensure};
 
 use crate::Arguments;
 use crate::client::{CHANNEL, Client, Target};
 use crate::consumer::{Consumer, Taste};
+use crate::idle::Idle;
 use crate::publisher::{Load, Publisher, STAMP_LEN};
 use crate::report::{Counters, Counts, Summary, latency_text};
 
@@ -26,13 +27,16 @@ type Start = Box<dyn FnOnce() -> anyhow::Result<Work> + Send>;
 pub(crate) fn run(arguments: Arguments) -> anyhow::Result<()> {
     let target = Target::parse(&arguments.uri)?;
     ensure!(!arguments.queues().is_empty(), "--queue-pattern-to is below --queue-pattern-from");
+    ensure!(
+        arguments.expirations().is_none_or(|it| !it.is_empty()),
+        "--expiration-to is below --expiration-from"
+    );
     let start = Instant::now();
     if !arguments.predeclared {
         declare(&arguments, &target)?;
     }
     let declared_in = start.elapsed();
-    let idle = (0..arguments.idle_connections).map(|_| Client::connect(&target));
-    let idle = idle.collect::<anyhow::Result<Vec<_>>>()?;
+    let idle = Idle::open(&arguments, &target)?;
     let counters = Arc::new(Counters::new());
     let epoch = Instant::now();
     let mut starts: Vec<Start> = Vec::new();
@@ -66,7 +70,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<()> {
     if arguments.delete {
         delete(&arguments, &target)?;
     }
-    close_all(idle)?;
+    idle.close()?;
     print(&arguments, &summary)
 }
 
@@ -165,14 +169,6 @@ fn delete(arguments: &Arguments, target: &Target) -> anyhow::Result<()> {
     client.close()
 }
 
-/// Ends many connections in the time of one.
-fn close_all(mut clients: Vec<Client>) -> anyhow::Result<()> {
-    for client in &mut clients {
-        client.begin_close()?;
-    }
-    clients.into_iter().try_for_each(Client::await_close)
-}
-
 fn deletion(queue: &str, nowait: bool) -> Method<'_> {
     Method::from(QueueDelete { ticket: 0, queue, if_unused: false, if_empty: false, nowait })
 }
@@ -212,21 +208,12 @@ fn consumer(
     counters: &Arc<Counters>,
     epoch: Instant,
 ) -> anyhow::Result<Start> {
-    let queues = arguments.queues();
     let mut client = Client::connect(target)?;
     let qos = BasicQos { prefetch_size: 0, prefetch_count: arguments.qos, global: false };
     client.call(&Method::from(qos), |it| matches!(it, Method::BasicQosOk(_)))?;
-    let method = Method::from(BasicConsume {
-        ticket: 0,
-        queue: &queues[number % queues.len()],
-        consumer_tag: "",
-        no_local: false,
-        no_ack: arguments.autoack,
-        exclusive: false,
-        nowait: false,
-        arguments: Table::EMPTY,
-    });
-    client.call(&method, |it| matches!(it, Method::BasicConsumeOk(_)))?;
+    let queues = arguments.queues_of_consumer(number);
+    ensure!(!queues.is_empty(), "there are more consumers than queues to spread over them");
+    client.consume(&queues, arguments.autoack)?;
     let taste = Taste {
         is_autoack: arguments.autoack,
         multi_ack_every: arguments.multi_ack_every,
@@ -266,6 +253,8 @@ fn publisher(
         size: arguments.size,
         is_persistent: arguments.has_flag("persistent"),
         is_mandatory: arguments.has_flag("mandatory"),
+        routing_key_run: arguments.routing_key_run.max(1),
+        expirations: arguments.expirations(),
         messages_max: arguments.pmessages,
         rate: arguments.rate,
         window: arguments.confirm.map(|window| window.max(1)),

@@ -14,8 +14,14 @@ use super::process::{self, Running};
 /// Time that a loader gets beyond its own: declaring 100,000 bindings takes a while.
 const SETUP_MAX: Duration = Duration::from_secs(400);
 
+/// Linux counts processor time in these.
+const TICKS_PER_SECOND: u64 = 100;
+
 /// Longest wait for a Leveret to listen.
-const START_MAX: Duration = Duration::from_secs(10);
+const START_MAX: Duration = Duration::from_secs(60);
+
+/// Leveret's configuration, in its folder.
+const CONFIG: &str = "rabbitmq.conf";
 
 /// What `leveret perf` says once connections are open and queues declared.
 const READY: &str = "set up in";
@@ -98,6 +104,33 @@ impl Broker {
         process::start_until(&mut command, READY, SETUP_MAX).with_context(|| self.name)
     }
 
+    /// Processor time used so far.
+    pub(super) fn cpu(&self) -> Result<Option<Duration>> {
+        let Some(pid) = self.pid else { return Ok(None) };
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
+        // The name in parentheses may hold anything; user and system time are fields 14 and 15.
+        let (_, fields) = stat.rsplit_once(')').context("no name in stat")?;
+        let ticks = fields.split_whitespace().skip(11).take(2).map(str::parse::<u64>);
+        let ticks = ticks.sum::<Result<u64, _>>()?;
+        Ok(Some(Duration::from_millis(ticks * 1000 / TICKS_PER_SECOND)))
+    }
+
+    /// Share of a core that it uses while nothing is asked of it, in percent.
+    pub(super) fn idle_cpu(&self, time: Duration) -> Result<Option<f64>> {
+        let before = self.cpu()?;
+        process::settle(time)?;
+        let used = before.zip(self.cpu()?).map(|(before, after)| after - before);
+        Ok(used.map(|used| used.as_secs_f64() * 100.0 / time.as_secs_f64()))
+    }
+
+    /// Starts a load that goes on by itself.
+    pub(super) fn begin_load(&self, words: &str) -> Result<Running> {
+        let words: Vec<String> = words.split_whitespace().map(str::to_owned).collect();
+        let mut command = self.command(&words);
+        command.args(["--interval", "0"]);
+        process::start_until(&mut command, READY, SETUP_MAX).with_context(|| self.name)
+    }
+
     /// Resident memory in bytes.
     pub(super) fn resident(&self) -> Result<Option<f64>> {
         let Some(pid) = self.pid else { return Ok(None) };
@@ -112,46 +145,77 @@ impl Broker {
 /// A Leveret on a data directory that is fresh and goes away with it.
 pub(super) struct Leveret {
     pub(super) broker: Broker,
-    /// Time from its start until the port took connections.
+    /// Time from its last start until the port took connections.
     pub(super) listening_after: Duration,
     pub(super) data_dir: PathBuf,
     running: Option<Running>,
     folder: PathBuf,
+    log: PathBuf,
+    address: SocketAddr,
 }
 
 impl Leveret {
     /// Starts the binary in `work`.
     pub(super) fn start(binary: &Path, work: &Path) -> Result<Self> {
+        Self::start_with(binary, work, "")
+    }
+
+    /// As [`Self::start`], with further lines of configuration.
+    pub(super) fn start_with(binary: &Path, work: &Path, lines: &str) -> Result<Self> {
         let folder = work.join("leveret");
         if folder.exists() {
             std::fs::remove_dir_all(&folder)?;
         }
         let data_dir = folder.join("data");
         std::fs::create_dir_all(&data_dir)?;
-        let port = free_port()?;
-        let (config, log) = (folder.join("rabbitmq.conf"), work.join("leveret.log"));
-        std::fs::write(&config, format!("listeners.tcp.1 = 127.0.0.1:{port}\n"))?;
-        let out = File::create(&log)?;
-        let mut command = Command::new(binary);
-        command.arg("server").arg("--config").arg(&config).arg("--data-dir").arg(&data_dir);
-        command.stdout(out.try_clone()?).stderr(out);
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        let started = Instant::now();
-        let mut running = Running::start(&mut command)?;
-        while TcpStream::connect(address).is_err() {
-            running.check().with_context(|| format!("leveret; see {}", log.display()))?;
-            ensure!(started.elapsed() < START_MAX, "leveret does not listen: {}", log.display());
-            std::thread::sleep(Duration::from_micros(200));
-        }
-        let listening_after = started.elapsed();
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?));
+        let config = format!("listeners.tcp.1 = {address}\n{lines}");
+        std::fs::write(folder.join(CONFIG), config)?;
         let broker = Broker {
             name: "Leveret",
             uri: format!("amqp://guest:guest@{address}/%2f"),
             prefix: Vec::new(),
             loader: binary.to_owned(),
-            pid: Some(running.id()),
+            pid: None,
         };
-        Ok(Self { broker, listening_after, data_dir, running: Some(running), folder })
+        let log = work.join("leveret.log");
+        File::create(&log)?;
+        let listening_after = Duration::ZERO;
+        let mut leveret =
+            Self { broker, listening_after, data_dir, running: None, folder, log, address };
+        leveret.start_again()?;
+        Ok(leveret)
+    }
+
+    /// Starts it on the data it left, and waits until it listens.
+    pub(super) fn start_again(&mut self) -> Result<()> {
+        let out = File::options().append(true).open(&self.log)?;
+        let mut command = Command::new(&self.broker.loader);
+        command.arg("server").arg("--config").arg(self.folder.join(CONFIG));
+        command.arg("--data-dir").arg(&self.data_dir);
+        command.stdout(out.try_clone()?).stderr(out);
+        let started = Instant::now();
+        let mut running = Running::start(&mut command)?;
+        let log = self.log.display();
+        while TcpStream::connect(self.address).is_err() {
+            running.check().with_context(|| format!("leveret; see {log}"))?;
+            ensure!(started.elapsed() < START_MAX, "leveret does not listen: {log}");
+            std::thread::sleep(Duration::from_micros(200));
+        }
+        self.listening_after = started.elapsed();
+        self.broker.pid = Some(running.id());
+        self.running = Some(running);
+        Ok(())
+    }
+
+    /// Ends it as an operator would.
+    pub(super) fn stop(&mut self) -> Result<()> {
+        self.running.take().context("not running")?.stop()
+    }
+
+    /// Ends it as a crash would.
+    pub(super) fn kill(&mut self) -> Result<()> {
+        self.running.take().context("not running")?.kill()
     }
 
     /// An error when it has ended.

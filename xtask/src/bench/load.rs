@@ -18,6 +18,8 @@ const LARGE: &str = "--size 1024";
 const TRANSIENT: &str = "--autoack";
 const DURABLE: &str =
     "--flag persistent --auto-delete false --queue perf-durable --confirm 5000 --qos 5000";
+const QUORUM: &str = "--flag persistent --auto-delete false --queue perf-quorum \
+    --queue-args x-queue-type=quorum --confirm 5000 --qos 5000";
 /// A core for each side, so that the broker and not the loader is measured.
 const WIDE: &str = "--threads 2 --write-batch 262144";
 const FOUR: &str = "--producers 4 --consumers 4";
@@ -58,7 +60,7 @@ const SMALL_TRANSIENT: Load = Load::new(
     &[Bar::Own(3e6), Bar::Times(15.0)],
 );
 
-pub(super) const LOADS: [Load; 10] = [
+pub(super) const LOADS: [Load; 12] = [
     SMALL_TRANSIENT,
     Load::new(
         "1 KB, transient, auto-ack, 1:1",
@@ -74,6 +76,16 @@ pub(super) const LOADS: [Load; 10] = [
         "1 KB, persistent, confirms, manual acks, 1:1",
         &[LARGE, DURABLE],
         &[Bar::Own(400e3)],
+    ),
+    Load::new(
+        "12 B, quorum queue of one member, confirms, manual acks, 1:1",
+        &[SMALL, QUORUM],
+        &[Bar::Own(500e3), Bar::Ahead],
+    ),
+    Load::new(
+        "1 KB, quorum queue of one member, confirms, manual acks, 1:1",
+        &[LARGE, QUORUM],
+        &[Bar::Own(200e3), Bar::Ahead],
     ),
     Load::new(
         "12 B, transient, auto-ack, 4:4 on one queue",

@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail, ensure};
 const POLL: Duration = Duration::from_millis(20);
 
 /// Time a program gets to end after SIGTERM.
-const GOODBYE_MAX: Duration = Duration::from_secs(5);
+const GOODBYE_MAX: Duration = Duration::from_secs(20);
 
 /// Set by the first SIGINT or SIGTERM; then every wait ends, and what was started with it.
 static IS_INTERRUPTED: AtomicBool = AtomicBool::new(false);
@@ -80,8 +80,22 @@ impl Running {
     }
 }
 
-impl Drop for Running {
-    fn drop(&mut self) {
+impl Running {
+    /// Asks it to end and waits until it has.
+    pub(super) fn stop(mut self) -> Result<()> {
+        self.end();
+        ensure!(self.0.wait()?.success(), "did not end well");
+        Ok(())
+    }
+
+    /// Ends it without asking.
+    pub(super) fn kill(mut self) -> Result<()> {
+        self.0.kill()?;
+        self.0.wait()?;
+        Ok(())
+    }
+
+    fn end(&mut self) {
         if matches!(self.0.try_wait(), Ok(Some(_))) {
             return;
         }
@@ -97,6 +111,12 @@ impl Drop for Running {
             }
             std::thread::sleep(POLL);
         }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.end();
     }
 }
 
