@@ -17,6 +17,7 @@ mod hub;
 mod journal;
 mod mailbox;
 mod outbox;
+mod pages;
 mod protocol;
 mod queue;
 mod registry;
@@ -32,6 +33,7 @@ pub use hub::{Alarms, Broker, Published, Reading, Recovered};
 pub use journal::{Completion, Control, Journal, Lsn};
 pub use mailbox::{ConsumerKey, Event, Intake, Mailbox, MailboxRef};
 pub use outbox::Outbox;
+pub use pages::{PageDamage, PageRef, Pages};
 pub use protocol::{Protocol, Status};
 pub use queue::{
     ActivityStatus, Batch, ConsumeRefusal, Consumer, ConsumerId, ConsumerView, Counts, Damaged,
