@@ -22,7 +22,7 @@ pub use load::{LoadError, Loaded, Notice, Place, Problem};
 pub use paths::{default_config_files, default_data_dir, default_node_name};
 pub use resolved::{
     Auth, Config, ConfirmDurability, DefaultUser, DiskFreeLimit, Limits, ListenAddress, Listeners,
-    Log, LogConsole, LogFile, LogLevel, MemoryHighWatermark, TcpListenOptions, TlsOptions,
-    TlsVerify, TlsVersion,
+    Log, LogConsole, LogFile, LogLevel, MemoryCalculation, MemoryHighWatermark, TcpListenOptions,
+    TlsOptions, TlsVerify, TlsVersion,
 };
 pub use value::information_unit;

@@ -17,6 +17,10 @@ pub struct Config {
     pub limits: Limits,
     /// `vm_memory_high_watermark.*`: where the memory alarm starts.
     pub memory_high_watermark: MemoryHighWatermark,
+    /// `vm_memory_calculation_strategy`: what counts as used memory.
+    pub memory_calculation: MemoryCalculation,
+    /// `total_memory_available_override_value`: bytes of memory that count as there.
+    pub total_memory_override: Option<u64>,
     /// `disk_free_limit.*`: where the disk alarm starts.
     pub disk_free_limit: DiskFreeLimit,
     /// Where log lines go.
@@ -40,6 +44,8 @@ impl Default for Config {
             auth: Auth::default(),
             limits: Limits::default(),
             memory_high_watermark: MemoryHighWatermark::Relative(0.6),
+            memory_calculation: MemoryCalculation::Rss,
+            total_memory_override: None,
             disk_free_limit: DiskFreeLimit::Absolute(50_000_000),
             log: Log::default(),
             data_dir: None,
@@ -252,6 +258,15 @@ pub enum MemoryHighWatermark {
     Relative(f64),
     /// Bytes.
     Absolute(u64),
+}
+
+/// `vm_memory_calculation_strategy`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MemoryCalculation {
+    /// `rss`: the resident set.
+    Rss,
+    /// `allocated`, and `erlang` and `legacy`, which count what Erlang allocated: there is none.
+    Allocated,
 }
 
 /// `disk_free_limit.*`.

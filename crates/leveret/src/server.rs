@@ -11,11 +11,11 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use broker::BrokerConfig;
 use config::{
-    Config, ConfirmDurability, DiskFreeLimit, ListenAddress, Loaded, MemoryHighWatermark,
-    TlsVerify, TlsVersion,
+    Config, ConfirmDurability, DiskFreeLimit, ListenAddress, Loaded, MemoryCalculation,
+    MemoryHighWatermark, TlsVerify, TlsVersion,
 };
 use net::{Accepted, Listener, ListenerOptions, Peer, TlsOptions};
-use node::{DiskLimit, MemoryWatermark, Node, NodeOptions};
+use node::{DiskLimit, MemoryStrategy, MemoryWatermark, Node, NodeOptions, ResourceLimits};
 use tokio::net::UnixListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
@@ -156,8 +156,15 @@ fn node_options(config: &Config, node_name: &str, data_dir: &Path) -> NodeOption
             ..Rules::default()
         },
         first_boot: first_boot(config),
-        memory_watermark: memory_watermark(config.memory_high_watermark),
-        disk_limit: disk_limit(config.disk_free_limit),
+        limits: ResourceLimits {
+            memory: memory_watermark(config.memory_high_watermark),
+            disk: disk_limit(config.disk_free_limit),
+            memory_strategy: match config.memory_calculation {
+                MemoryCalculation::Rss => MemoryStrategy::Rss,
+                MemoryCalculation::Allocated => MemoryStrategy::Allocated,
+            },
+            total_memory: config.total_memory_override,
+        },
     }
 }
 

@@ -1,5 +1,7 @@
 //! Memory and disk alarms.
 
+mod memory;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,13 +10,15 @@ use broker::{Alarms, Broker};
 use parking_lot::{Condvar, Mutex};
 use tracing::{info, warn};
 
-/// Time between two looks. RabbitMQ looks at memory every 2.5 s and at the disk every 10 s or less.
+pub use memory::MemoryStrategy;
+
+/// Time between two looks. RabbitMQ looks at memory every second and at the disk every 10 s or less.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Time between two looks while the disk could fill up any moment.
+/// Time between two looks while memory or the disk could fill up any moment.
 const CHECK_INTERVAL_MIN: Duration = Duration::from_millis(20);
 
-/// How fast a disk fills at most: the nearer to its limit, the sooner the next look.
+/// How fast memory or a disk fills at most: the nearer to its limit, the sooner the next look.
 const FILL_BYTES_PER_MS: u64 = 2_000_000;
 
 /// Above which use of memory publishers are blocked.
@@ -35,61 +39,123 @@ pub enum DiskLimit {
     Absolute(u64),
 }
 
+/// How memory is counted, and where the alarms start.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ResourceLimits {
+    /// Above which use of memory publishers are blocked.
+    pub memory: MemoryWatermark,
+    /// Below which free space publishers are blocked.
+    pub disk: DiskLimit,
+    /// What counts as used memory.
+    pub memory_strategy: MemoryStrategy,
+    /// Bytes of memory that count as there, whatever the system says.
+    pub total_memory: Option<u64>,
+}
+
 /// Watches memory and disk, and raises and clears the alarms.
 pub struct Resources {
     data_dir: PathBuf,
-    limits: Mutex<Limits>,
+    watch: Mutex<Watch>,
     changed: Condvar,
+    /// Held while alarms are set: one look at a time, so that the last one holds.
+    setting: Mutex<()>,
 }
 
-struct Limits {
-    memory: MemoryWatermark,
-    disk: DiskLimit,
+struct Watch {
+    limits: ResourceLimits,
+    /// Bytes of memory that shares are taken of.
+    total_memory: u64,
+    /// A write found no room: that much free space is too little, whatever the limit is.
+    is_disk_full: bool,
     is_stopped: bool,
 }
 
+impl Watch {
+    fn memory_limit(&self) -> u64 {
+        match self.limits.memory {
+            MemoryWatermark::Absolute(bytes) => bytes.min(self.total_memory),
+            MemoryWatermark::Relative(share) => (self.total_memory as f64 * share.min(1.0)) as u64,
+        }
+    }
+
+    fn disk_limit(&self) -> u64 {
+        match self.limits.disk {
+            DiskLimit::Absolute(bytes) => bytes,
+            DiskLimit::Relative(factor) => (self.total_memory as f64 * factor).round() as u64,
+        }
+    }
+}
+
+/// What one look saw, in bytes.
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    memory_used: u64,
+    memory_limit: u64,
+    disk_free: u64,
+    disk_limit: u64,
+    is_disk_full: bool,
+}
+
 impl Resources {
-    pub(crate) fn new(data_dir: PathBuf, memory: MemoryWatermark, disk: DiskLimit) -> Self {
-        let limits = Mutex::new(Limits { memory, disk, is_stopped: false });
-        Self { data_dir, limits, changed: Condvar::new() }
+    pub(crate) fn new(data_dir: PathBuf, limits: ResourceLimits) -> Self {
+        let total_memory = limits.total_memory.unwrap_or_else(memory::total_bytes);
+        let watch = Watch { limits, total_memory, is_disk_full: false, is_stopped: false };
+        let resources = Self {
+            data_dir,
+            watch: Mutex::new(watch),
+            changed: Condvar::new(),
+            setting: Mutex::new(()),
+        };
+        resources.log_memory_limit();
+        resources
+    }
+
+    fn log_memory_limit(&self) {
+        let watch = self.watch.lock();
+        let (limit, total) = (watch.memory_limit(), watch.total_memory);
+        info!("Memory high watermark set to {limit} bytes of {total} bytes total");
     }
 
     /// Changes the memory watermark. The alarm is on or off by it when this returns.
     pub fn set_memory_watermark(&self, broker: &Broker, watermark: MemoryWatermark) {
-        self.limits.lock().memory = watermark;
+        self.watch.lock().limits.memory = watermark;
+        self.log_memory_limit();
         self.check(broker);
     }
 
     /// Changes the disk limit. The alarm is on or off by it when this returns.
     pub fn set_disk_limit(&self, broker: &Broker, limit: DiskLimit) {
-        self.limits.lock().disk = limit;
+        self.watch.lock().limits.disk = limit;
+        info!("Disk free limit set to {} bytes", self.disk_limit_bytes());
+        self.check(broker);
+    }
+
+    /// A write found no room, or there is room again. The alarm is on or off by it when this
+    /// returns.
+    pub fn set_disk_full(&self, broker: &Broker, is_full: bool) {
+        self.watch.lock().is_disk_full = is_full;
         self.check(broker);
     }
 
     pub(crate) fn stop(&self) {
-        self.limits.lock().is_stopped = true;
+        self.watch.lock().is_stopped = true;
         self.changed.notify_one();
     }
 
     /// The memory limit in force, in bytes.
     pub fn memory_limit_bytes(&self) -> u64 {
-        match self.limits.lock().memory {
-            MemoryWatermark::Absolute(bytes) => bytes,
-            MemoryWatermark::Relative(share) => (total_memory_bytes() as f64 * share) as u64,
-        }
+        self.watch.lock().memory_limit()
     }
 
     /// The free space required, in bytes.
     pub fn disk_limit_bytes(&self) -> u64 {
-        match self.limits.lock().disk {
-            DiskLimit::Absolute(bytes) => bytes,
-            DiskLimit::Relative(factor) => (total_memory_bytes() as f64 * factor) as u64,
-        }
+        self.watch.lock().disk_limit()
     }
 
-    /// Memory that this process holds, in bytes.
+    /// Memory that this process uses, in bytes, counted as configured.
     pub fn memory_used_bytes(&self) -> u64 {
-        resident_bytes().unwrap_or(0)
+        let strategy = self.watch.lock().limits.memory_strategy;
+        memory::used_bytes(strategy)
     }
 
     /// Free space where the data lives, in bytes.
@@ -100,69 +166,79 @@ impl Resources {
     /// The body of the watching thread.
     pub(crate) fn run(&self, broker: &Arc<Broker>) {
         loop {
-            let disk_free = self.check(broker);
-            let interval = interval(disk_free, self.disk_limit_bytes());
-            let mut limits = self.limits.lock();
-            if limits.is_stopped {
+            let seen = self.check(broker);
+            let mut watch = self.watch.lock();
+            if watch.is_stopped {
                 return;
             }
-            self.changed.wait_for(&mut limits, interval);
+            self.changed.wait_for(&mut watch, seen.next_look());
         }
     }
 
-    /// Sets the alarms; the free space it saw, in bytes.
-    fn check(&self, broker: &Broker) -> u64 {
-        let is_memory_low = self.memory_used_bytes() > self.memory_limit_bytes();
-        let disk_free = self.disk_free_bytes();
-        let is_disk_low = disk_free < self.disk_limit_bytes();
-        for (bit, is_on, name) in [
-            (Alarms::MEMORY, is_memory_low, "memory resource limit alarm"),
-            (Alarms::DISK, is_disk_low, "disk resource limit alarm"),
-        ] {
-            if broker.alarms().has(bit) == is_on {
-                continue;
-            }
-            broker.set_alarm(bit, is_on);
-            let node = &broker.config().identity.node;
-            if is_on {
-                warn!("{name} set on node {node}; publishers are blocked until it clears");
-            } else {
-                info!("{name} cleared on node {node}");
-            }
+    fn look(&self) -> Seen {
+        let (memory_used, disk_free) = (self.memory_used_bytes(), self.disk_free_bytes());
+        let watch = self.watch.lock();
+        Seen {
+            memory_used,
+            memory_limit: watch.memory_limit(),
+            disk_free,
+            disk_limit: watch.disk_limit(),
+            is_disk_full: watch.is_disk_full,
         }
-        disk_free
+    }
+
+    /// Sets the alarms.
+    fn check(&self, broker: &Broker) -> Seen {
+        let _one_at_a_time = self.setting.lock();
+        let seen = self.look();
+        let node = &broker.config().identity.node;
+        if broker.alarms().has(Alarms::MEMORY) != seen.is_memory_low() {
+            let Seen { memory_used: used, memory_limit: allowed, .. } = seen;
+            let is_on = if seen.is_memory_low() { "set" } else { "clear" };
+            info!("vm_memory_high_watermark {is_on}. Memory used:{used} allowed:{allowed}");
+            broker.set_alarm(Alarms::MEMORY, seen.is_memory_low());
+            log_alarm("memory", node, seen.is_memory_low());
+        }
+        if broker.alarms().has(Alarms::DISK) != seen.is_disk_low() {
+            let Seen { disk_free: free, disk_limit: limit, .. } = seen;
+            let word = if seen.is_disk_low() { "insufficient" } else { "sufficient" };
+            info!("Free disk space is {word}. Free bytes: {free}. Limit: {limit}");
+            broker.set_alarm(Alarms::DISK, seen.is_disk_low());
+            log_alarm("disk", node, seen.is_disk_low());
+        }
+        seen
     }
 }
 
-/// Time until the next look, before which a disk with so much space cannot have passed its limit.
-fn interval(disk_free_bytes: u64, limit_bytes: u64) -> Duration {
-    match disk_free_bytes.checked_sub(limit_bytes) {
-        Some(left) => Duration::from_millis(left / FILL_BYTES_PER_MS)
-            .clamp(CHECK_INTERVAL_MIN, CHECK_INTERVAL),
-        // The alarm is on; it may clear at leisure.
-        None => CHECK_INTERVAL,
+impl Seen {
+    fn is_memory_low(&self) -> bool {
+        self.memory_limit < self.memory_used
+    }
+
+    fn is_disk_low(&self) -> bool {
+        self.is_disk_full || self.disk_free < self.disk_limit
+    }
+
+    /// Time until the next look, before which neither can have passed its limit.
+    fn next_look(&self) -> Duration {
+        let memory_left = self.memory_limit.checked_sub(self.memory_used);
+        let disk_left = self.disk_free.checked_sub(self.disk_limit);
+        // What is past its limit already may come back at leisure.
+        let left = [memory_left, disk_left].into_iter().flatten().min().unwrap_or(u64::MAX);
+        Duration::from_millis(left / FILL_BYTES_PER_MS).clamp(CHECK_INTERVAL_MIN, CHECK_INTERVAL)
     }
 }
 
-/// Memory this machine or its control group has, in bytes.
-fn total_memory_bytes() -> u64 {
-    let machine = std::fs::read_to_string("/proc/meminfo")
-        .ok()
-        .and_then(|text| {
-            let line = text.lines().find(|line| line.starts_with("MemTotal:"))?;
-            line.split_whitespace().nth(1)?.parse::<u64>().ok()
-        })
-        .map_or(u64::MAX, |kib| kib * 1024);
-    let group = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"]
-        .iter()
-        .find_map(|path| std::fs::read_to_string(path).ok()?.trim().parse::<u64>().ok());
-    machine.min(group.unwrap_or(u64::MAX))
-}
-
-fn resident_bytes() -> Option<u64> {
-    let text = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = text.lines().find(|line| line.starts_with("VmRSS:"))?;
-    Some(line.split_whitespace().nth(1)?.parse::<u64>().ok()? * 1024)
+/// In RabbitMQ's words.
+fn log_alarm(resource: &str, node: &str, is_on: bool) {
+    if is_on {
+        warn!(
+            "{resource} resource limit alarm set on node {node}. \
+             Publishers will be blocked until this alarm clears"
+        );
+    } else {
+        warn!("{resource} resource limit alarm cleared on node {node}");
+    }
 }
 
 #[cfg(test)]

@@ -11,6 +11,6 @@ mod journal;
 mod passwords;
 mod start;
 
-pub use alarms::{DiskLimit, MemoryWatermark, Resources};
+pub use alarms::{DiskLimit, MemoryStrategy, MemoryWatermark, ResourceLimits, Resources};
 pub use data_dir::DataDirError;
 pub use start::{Node, NodeError, NodeOptions};

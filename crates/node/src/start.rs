@@ -13,7 +13,7 @@ use storage::{Durability, EngineLog, EngineOptions, GroupId, Waiter, Wal};
 use topology::{Command, Rules, State};
 use tracing::{info, warn};
 
-use crate::alarms::{DiskLimit, MemoryWatermark, Resources};
+use crate::alarms::{ResourceLimits, Resources};
 use crate::control::{ControlPlane, Proposals, Work};
 use crate::data_dir::{DataDir, DataDirError};
 use crate::journal::{WalJournal, group_of, queue_of};
@@ -46,10 +46,8 @@ pub struct NodeOptions {
     pub rules: Rules,
     /// Proposed once, on a blank data directory: default vhost, user and permissions.
     pub first_boot: Vec<Command>,
-    /// Above which publishers are blocked.
-    pub memory_watermark: MemoryWatermark,
-    /// Below which publishers are blocked.
-    pub disk_limit: DiskLimit,
+    /// Where the memory and disk alarms start.
+    pub limits: ResourceLimits,
 }
 
 /// Why a node does not start.
@@ -169,11 +167,7 @@ impl Node {
         });
 
         let stop = Arc::new(StopFlag::default());
-        let resources = Arc::new(Resources::new(
-            options.data_dir,
-            options.memory_watermark,
-            options.disk_limit,
-        ));
+        let resources = Arc::new(Resources::new(options.data_dir, options.limits));
         let others = vec![
             spawn("alarms", {
                 let (resources, broker) = (resources.clone(), broker.clone());

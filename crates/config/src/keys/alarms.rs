@@ -2,8 +2,8 @@
 
 use super::Key;
 use crate::{
-    DiskFreeLimit, MemoryHighWatermark,
-    value::{fraction, information_unit},
+    DiskFreeLimit, MemoryCalculation, MemoryHighWatermark,
+    value::{fraction, information_unit, one_of},
 };
 
 pub(super) const KEYS: &[Key] = &[
@@ -22,6 +22,29 @@ pub(super) const KEYS: &[Key] = &[
         set: |typed, entry| {
             let bytes = information_unit(entry.value)?;
             typed.config.memory_high_watermark = MemoryHighWatermark::Absolute(bytes);
+            Ok(())
+        },
+    },
+    Key {
+        name: "vm_memory_calculation_strategy",
+        about: "how used memory is counted: rss, or allocated (erlang and legacy mean the same)",
+        set: |typed, entry| {
+            let choices = [
+                ("rss", MemoryCalculation::Rss),
+                ("erlang", MemoryCalculation::Allocated),
+                ("allocated", MemoryCalculation::Allocated),
+                ("legacy", MemoryCalculation::Allocated),
+            ];
+            typed.config.memory_calculation = one_of(entry.value, &choices)?;
+            Ok(())
+        },
+    },
+    Key {
+        name: "total_memory_available_override_value",
+        about: "memory that counts as there (2GB, 512MiB), instead of the machine's or the \
+                control group's",
+        set: |typed, entry| {
+            typed.config.total_memory_override = Some(information_unit(entry.value)?);
             Ok(())
         },
     },

@@ -34,6 +34,15 @@ fn nothing_said_is_rabbitmq_s_defaults() {
 }
 
 #[test]
+fn memory_is_counted_as_told() {
+    let told = config(
+        "vm_memory_calculation_strategy = legacy\ntotal_memory_available_override_value = 2GiB",
+    );
+    assert_eq!(told.memory_calculation, crate::MemoryCalculation::Allocated);
+    assert_eq!(told.total_memory_override, Some(2 << 30));
+}
+
+#[test]
 fn listeners() {
     let listeners = config("listeners.tcp.1 = 5673\nlisteners.tcp.local = ::1:5674").listeners;
     let at = |ip: Option<&str>, port| ListenAddress {
