@@ -65,6 +65,8 @@ pub struct Listeners {
     pub tls: Vec<ListenAddress>,
     /// Socket options of both.
     pub options: TcpListenOptions,
+    /// `proxy_protocol`: all connections come through a proxy that says for whom.
+    pub is_proxied: bool,
 }
 
 impl Default for Listeners {
@@ -73,6 +75,7 @@ impl Default for Listeners {
             tcp: vec![ListenAddress { ip: None, port: 5672 }],
             tls: Vec::new(),
             options: TcpListenOptions::default(),
+            is_proxied: false,
         }
     }
 }

@@ -225,7 +225,7 @@ async fn serve(
     let mut accepting = Vec::new();
     for (listener, protocol) in listeners {
         info!("started {protocol} listener on {}", listener.local_addr()?);
-        accepting.push(tokio::spawn(listener.run(acceptor(node))));
+        accepting.push(tokio::spawn(listener.run(protocol, acceptor(node))));
     }
     let startup = started_at.elapsed();
     info!("Time to start: {:.1} ms", startup.as_secs_f64() * 1e3);
@@ -281,6 +281,7 @@ fn bind(config: &Config) -> anyhow::Result<Vec<(Listener, &'static str)>> {
         send_buffer: wanted.sndbuf,
         receive_buffer: wanted.recbuf,
         tls_handshake_timeout: config.limits.tls_handshake_timeout,
+        is_proxied: config.listeners.is_proxied,
     };
     let bind = |address: ListenAddress, tls: Option<&Arc<_>>| {
         let address = socket_address(address);

@@ -1,6 +1,6 @@
 //! Sockets: accepts them, speaks TLS on them, and drives a [`broker::Protocol`] with each.
 //!
-//! Knows: TCP, TLS, read and write buffers, the clock. Must not know: frames of any protocol,
+//! Knows: TCP, TLS, the PROXY protocol, read and write buffers, the clock. Must not know: frames of any protocol,
 //! queues, files other than certificates.
 #![forbid(unsafe_code)]
 
@@ -8,6 +8,7 @@ mod buffers;
 mod clock;
 mod driver;
 mod listener;
+mod proxy;
 mod tls;
 
 pub use clock::now;

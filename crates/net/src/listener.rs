@@ -6,12 +6,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use broker::{Protocol, TlsFacts};
+use rustls::InvalidMessage;
 use socket2::{Domain, Protocol as Transport, Socket, TcpKeepalive, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
-use tracing::{debug, warn};
+use tokio_rustls::server::TlsStream;
+use tracing::{debug, error, warn};
 
 use crate::drive;
+use crate::proxy::{self, ProxyError};
 
 /// Pause after `accept` failed, mostly for want of descriptors.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
@@ -32,6 +35,8 @@ pub struct ListenerOptions {
     pub receive_buffer: Option<u32>,
     /// Time a client has for the TLS handshake.
     pub tls_handshake_timeout: Duration,
+    /// Every connection must begin with a header of the PROXY protocol (`proxy_protocol`).
+    pub is_proxied: bool,
 }
 
 impl Default for ListenerOptions {
@@ -43,11 +48,12 @@ impl Default for ListenerOptions {
             send_buffer: None,
             receive_buffer: None,
             tls_handshake_timeout: Duration::from_secs(5),
+            is_proxied: false,
         }
     }
 }
 
-/// Both ends of an accepted socket.
+/// Both ends of an accepted socket; those of the client behind it when a proxy passes it on.
 #[derive(Clone, Debug)]
 pub struct Peer {
     /// The client's end.
@@ -101,11 +107,18 @@ impl Listener {
         self.socket.local_addr()
     }
 
-    /// Accepts for ever; each connection runs as a task of its own.
-    pub async fn run(self, accepted: Accepted) {
+    /// Accepts for ever; each connection runs as a task of its own. `protocol` is what is spoken,
+    /// for the log.
+    pub async fn run(self, protocol: &'static str, accepted: Accepted) {
+        let preface = Preface {
+            is_proxied: self.options.is_proxied,
+            tls: self.tls.clone(),
+            tls_timeout: self.options.tls_handshake_timeout,
+            protocol,
+        };
         loop {
             match self.socket.accept().await {
-                Ok((stream, peer)) => self.start(stream, peer, &accepted),
+                Ok((stream, peer)) => self.start(stream, peer, &preface, &accepted),
                 Err(error) => {
                     warn!(%error, "cannot accept a connection");
                     tokio::time::sleep(ACCEPT_RETRY).await;
@@ -114,7 +127,7 @@ impl Listener {
         }
     }
 
-    fn start(&self, stream: TcpStream, peer: SocketAddr, accepted: &Accepted) {
+    fn start(&self, stream: TcpStream, peer: SocketAddr, preface: &Preface, accepted: &Accepted) {
         // A peer that is gone already shows in the first read.
         let Ok(local) = stream.local_addr() else { return };
         if self.options.nodelay {
@@ -124,53 +137,109 @@ impl Listener {
             drop(socket2::SockRef::from(&stream).set_tcp_keepalive(&TcpKeepalive::new()));
         }
         let peer = Peer { peer: canonical(peer), local: canonical(local), tls: None };
-        match &self.tls {
-            None => {
-                let protocol = accepted(peer);
-                tokio::spawn(drive(stream, protocol));
-            }
-            Some(tls) => {
-                let timeout = self.options.tls_handshake_timeout;
-                tokio::spawn(encrypted(tls.clone(), timeout, stream, peer, accepted.clone()));
-            }
+        if preface.is_proxied || preface.tls.is_some() {
+            tokio::spawn(preface.clone().run(stream, peer, accepted.clone()));
+        } else {
+            tokio::spawn(drive(stream, accepted(peer)));
         }
     }
 }
 
-async fn encrypted(
-    tls: TlsAcceptor,
-    timeout: Duration,
-    stream: TcpStream,
-    mut peer: Peer,
-    accepted: Accepted,
-) {
-    let handshake = tokio::time::timeout(timeout, tls.accept(stream)).await;
-    let stream = match handshake {
-        Ok(Ok(stream)) => stream,
-        Ok(Err(error)) => {
-            debug!(peer = %peer.peer, %error, "TLS handshake failed");
+/// What comes before the protocol.
+#[derive(Clone)]
+struct Preface {
+    is_proxied: bool,
+    tls: Option<TlsAcceptor>,
+    tls_timeout: Duration,
+    protocol: &'static str,
+}
+
+impl Preface {
+    async fn run(self, mut stream: TcpStream, mut peer: Peer, accepted: Accepted) {
+        if self.is_proxied && !read_proxy_header(&mut stream, &mut peer).await {
             return;
         }
-        Err(_) => {
-            debug!(peer = %peer.peer, "TLS handshake timed out");
-            return;
+        match &self.tls {
+            None => drive(stream, accepted(peer)).await,
+            Some(tls) => {
+                let Some(stream) = self.encrypt(tls, stream, &mut peer).await else { return };
+                drive(stream, accepted(peer)).await;
+            }
         }
-    };
-    let session = stream.get_ref().1;
-    peer.tls = Some(TlsFacts {
-        protocol: match session.protocol_version() {
-            Some(rustls::ProtocolVersion::TLSv1_2) => "tlsv1.2",
-            _ => "tlsv1.3",
-        }
-        .to_owned(),
-        cipher: session
-            .negotiated_cipher_suite()
-            .and_then(|suite| suite.suite().as_str())
-            .unwrap_or_default()
+    }
+
+    async fn encrypt(
+        &self,
+        tls: &TlsAcceptor,
+        stream: TcpStream,
+        peer: &mut Peer,
+    ) -> Option<TlsStream<TcpStream>> {
+        let stream = match tokio::time::timeout(self.tls_timeout, tls.accept(stream)).await {
+            Ok(Ok(stream)) => stream,
+            Ok(Err(error)) => {
+                self.log_tls_failure(peer.peer, &error);
+                return None;
+            }
+            Err(_) => {
+                let (protocol, peer) = (self.protocol, peer.peer);
+                error!("timeout error during handshake for protocol '{protocol}' and peer {peer}");
+                return None;
+            }
+        };
+        let session = stream.get_ref().1;
+        peer.tls = Some(TlsFacts {
+            protocol: match session.protocol_version() {
+                Some(rustls::ProtocolVersion::TLSv1_2) => "tlsv1.2",
+                _ => "tlsv1.3",
+            }
             .to_owned(),
-    });
-    let protocol = accepted(peer);
-    drive(stream, protocol).await;
+            cipher: session
+                .negotiated_cipher_suite()
+                .and_then(|suite| suite.suite().as_str())
+                .unwrap_or_default()
+                .to_owned(),
+        });
+        Some(stream)
+    }
+
+    /// Tells a client that speaks plainly from one whose certificate or settings do not fit, and
+    /// says little of one that only looked whether the port is open.
+    fn log_tls_failure(&self, peer: SocketAddr, error: &io::Error) {
+        let protocol = self.protocol;
+        match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+            Some(rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType)) => {
+                warn!("{peer} is connecting to the '{protocol}' listener without using TLS");
+            }
+            Some(reason) => {
+                error!(
+                    "{reason}: error during handshake for protocol '{protocol}' and peer {peer}"
+                );
+            }
+            None => debug!(%peer, %error, "a TLS handshake was broken off"),
+        }
+    }
+}
+
+/// Puts the ends that a proxy names into `peer`; false when it names none properly.
+async fn read_proxy_header(stream: &mut TcpStream, peer: &mut Peer) -> bool {
+    let read = tokio::time::timeout(proxy::HEADER_TIMEOUT, proxy::read_header(stream)).await;
+    match read {
+        Ok(Ok(Some(ends))) => {
+            peer.peer = canonical(ends.source);
+            peer.local = canonical(ends.destination);
+            return true;
+        }
+        Ok(Ok(None)) => return true,
+        // Health checks connect and go.
+        Ok(Err(error @ ProxyError::Closed(_))) => {
+            debug!(peer = %peer.peer, "error when receiving proxy header: {error}");
+        }
+        Ok(Err(error)) => {
+            warn!(peer = %peer.peer, "error when receiving proxy header: {error}");
+        }
+        Err(_) => warn!(peer = %peer.peer, "error when receiving proxy header: timeout"),
+    }
+    false
 }
 
 /// `::ffff:127.0.0.1` is the IPv4 address it stands for.

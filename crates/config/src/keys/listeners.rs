@@ -82,6 +82,14 @@ pub(super) const KEYS: &[Key] = &[
         },
     },
     Key {
+        name: "proxy_protocol",
+        about: "`true`: every connection must begin with a header of the PROXY protocol",
+        set: |typed, entry| {
+            typed.config.listeners.is_proxied = boolean(entry.value)?;
+            Ok(())
+        },
+    },
+    Key {
         name: "ssl_options.cacertfile",
         about: "PEM file of the authorities that clients' certificates are checked against",
         set: |typed, entry| {

@@ -9,6 +9,7 @@ mod dead_letters;
 mod exchanges;
 mod kit;
 mod limits;
+mod proxied;
 mod publishing;
 mod queues;
 mod settling;

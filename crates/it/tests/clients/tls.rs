@@ -23,7 +23,7 @@ use tokio_rustls::{
     },
 };
 
-use crate::kit::{Broker, step};
+use crate::kit::{Broker, step, wait_until};
 
 /// An authority and what it signed, in PEM.
 struct Authority {
@@ -154,6 +154,8 @@ fn a_client_without_a_certificate_is_refused_when_one_is_demanded() {
         let forged = Authority::new().sign("client");
         assert!(connect(&broker, &authority, &[version], Some(forged)).is_err());
     }
+    let told = "error during handshake for protocol 'amqp/ssl' and peer 127.0.0.1:";
+    wait_until("the log says what failed", || broker.server.log().contains(told).then_some(()));
 }
 
 #[test]
@@ -173,6 +175,14 @@ fn plain_clients_on_the_tls_port_and_the_other_way_round_harm_nobody() {
     let mut hello = it::RawClient::connect(&broker.server.address()).expect("it accepts");
     hello.send_bytes(b"\x16\x03\x01\0\x05\x01\0\0\x01\0");
     while !matches!(hello.receive(), it::Received::Closed) {}
+    let told = [
+        "is connecting to the 'amqp/ssl' listener without using TLS",
+        "TLS client detected on non-TLS AMQP port",
+    ];
+    wait_until("the log says what they did", || {
+        let log = broker.server.log();
+        told.iter().all(|line| log.contains(line)).then_some(())
+    });
     exchange_a_message(connect(&broker, &authority, &[&TLS13], None).expect("a connection"));
 }
 
