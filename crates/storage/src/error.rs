@@ -9,6 +9,9 @@ pub enum Error {
     /// more writes: what the device holds is unknown until the next start.
     #[error("log i/o failed: {0}")]
     Io(String),
+    /// The device has no room. Nothing was lost: the same write succeeds once there is some.
+    #[error("no room on the disk: {0}")]
+    Full(String),
     /// The log cannot be opened.
     #[error("cannot open the log in {dir}: {reason}")]
     Open {

@@ -1,5 +1,6 @@
-//! Records and groups on stable storage: the node's shared write-ahead log ([`Wal`]) and the
-//! numbered logs under it ([`Log`], made by [`EngineLog`] on disk and [`MemoryLog`] in tests).
+//! Records and groups on stable storage: the node's shared write-ahead log ([`Wal`]), the
+//! numbered logs under it ([`Log`], made by [`EngineLog`] on disk and [`MemoryLog`] in tests), and
+//! the pages for what is too much for a log ([`PageStore`]).
 //!
 //! Knows bytes, indexes, files and what a power cut may leave behind. Must not know queues,
 //! messages, raft, protocols or tokio, and starts no thread of its own: the writer's body is
@@ -11,6 +12,7 @@ mod engine_log;
 mod error;
 mod log;
 mod memory_log;
+mod pages;
 mod wal;
 
 pub use disk::{Disk, DiskFile, Open, RealDisk};
@@ -18,4 +20,5 @@ pub use engine_log::{EngineLog, EngineOptions};
 pub use error::Error;
 pub use log::{Batch, Flush, GroupId, Log, Op, Payload};
 pub use memory_log::MemoryLog;
+pub use pages::{BLOCK_BYTES, FREE_KEPT_MAX, PageDamage, PageRef, PageStore};
 pub use wal::{Durability, Lsn, Waiter, Wal};
