@@ -4,13 +4,16 @@
 //! Only what the engines need: whole-directory listings, positioned reads and writes, syncs. What a
 //! power cut may do to unsynced writes and names is the implementation's to show.
 
+use std::any::Any;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
 mod real;
+mod sim;
 
 pub use real::RealDisk;
+pub use sim::SimDisk;
 
 /// How [`Disk::open`] opens a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,8 +28,18 @@ pub enum Open {
     CreateEmpty,
 }
 
+/// Holds a directory for its owner until it is dropped.
+pub type DirLock = Box<dyn Any + Send + Sync>;
+
 /// A file system. Paths are taken as they are given.
 pub trait Disk: Send + Sync {
+    /// Takes a directory for one owner at a time, also against other processes. The process's end
+    /// gives it back.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::WouldBlock`] when somebody has it.
+    fn lock_dir(&self, dir: &Path) -> io::Result<DirLock>;
+
     /// Opens a file.
     ///
     /// # Errors
@@ -103,6 +116,13 @@ pub trait DiskFile: Send + Sync {
     /// # Errors
     /// What the system says.
     fn set_len(&self, len: u64) -> io::Result<()>;
+
+    /// Takes room for the first `len` bytes, and extends the file with zeros to at least that.
+    /// Only extends it where the file system cannot.
+    ///
+    /// # Errors
+    /// What the system says, [`io::ErrorKind::StorageFull`] when there is no room.
+    fn allocate(&self, len: u64) -> io::Result<()>;
 
     /// Gives the room of a stretch back to the file system: it reads as zeros from now on. Does
     /// nothing where the file system cannot.

@@ -15,7 +15,7 @@ mod memory_log;
 mod pages;
 mod wal;
 
-pub use disk::{Disk, DiskFile, Open, RealDisk};
+pub use disk::{DirLock, Disk, DiskFile, Open, RealDisk, SimDisk};
 pub use engine_log::{EngineLog, EngineOptions};
 pub use error::Error;
 pub use log::{Batch, Flush, GroupId, Log, Op, Payload};

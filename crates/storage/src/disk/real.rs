@@ -8,13 +8,22 @@ use std::sync::Arc;
 
 use rustix::fs::{Advice, FallocateFlags};
 
-use super::{Disk, DiskFile, Open};
+use super::{DirLock, Disk, DiskFile, Open};
 
 /// [`Disk`] by the operating system.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RealDisk;
 
+/// Name of the file whose lock is that of its directory.
+const LOCK_FILE: &str = "LOCK";
+
 impl Disk for RealDisk {
+    fn lock_dir(&self, dir: &Path) -> io::Result<DirLock> {
+        let file = File::create(dir.join(LOCK_FILE))?;
+        file.try_lock()?;
+        Ok(Box::new(file))
+    }
+
     fn open(&self, path: &Path, how: Open) -> io::Result<Arc<dyn DiskFile>> {
         let mut options = OpenOptions::new();
         options.read(true);
@@ -79,7 +88,20 @@ impl DiskFile for File {
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        File::set_len(self, len)
+        Self::set_len(self, len)
+    }
+
+    fn allocate(&self, len: u64) -> io::Result<()> {
+        match rustix::fs::fallocate(self, FallocateFlags::empty(), 0, len) {
+            Err(rustix::io::Errno::OPNOTSUPP) => {
+                if DiskFile::len(self)? < len {
+                    Self::set_len(self, len)
+                } else {
+                    Ok(())
+                }
+            }
+            result => Ok(result?),
+        }
     }
 
     fn punch_hole(&self, offset: u64, len: u64) -> io::Result<()> {
