@@ -344,6 +344,10 @@ impl Connection {
                 Ok(Some(0))
             }
             Ahead::Complete(header, body, len) => {
+                // RabbitMQ stops at the header of a publish, and takes one that ends with it.
+                if !body.is_empty() && self.block_under_alarm() {
+                    return Ok(Some(0));
+                }
                 let message = MessageRef {
                     exchange: publish.exchange.as_bytes(),
                     routing_key: publish.routing_key.as_bytes(),
@@ -357,6 +361,9 @@ impl Connection {
                 if let Err(fault) = self.publish(work, frame.channel, flags, message) {
                     // The content is consumed with its method, whatever becomes of it.
                     self.fail(work, frame.channel, blame(fault, BasicPublish::ID));
+                }
+                if body.is_empty() {
+                    self.block_under_alarm();
                 }
                 Ok(Some(taken))
             }
@@ -377,9 +384,11 @@ impl Connection {
         let Some(channel) = self.channels.get_mut(number) else { return Ok(()) };
         if !channel.assembly.is_idle() {
             let kept_max = if channel.is_open() { max_message_size } else { 0 };
-            let Some(assembled) = channel.assembly.take(&payload, kept_max)? else {
-                return Ok(());
-            };
+            let assembled = channel.assembly.take(&payload, kept_max)?;
+            if matches!(payload, Payload::Header(_)) {
+                self.block_under_alarm();
+            }
+            let Some(assembled) = assembled else { return Ok(()) };
             let id = assembled.method.id;
             return self.handle_content(work, number, assembled).map_err(|it| blame(it, id));
         }

@@ -4,7 +4,7 @@
 use amqp091_codec::{
     BasicAck, BasicNack, ConnectionBlocked, ConnectionUnblocked, Method, encode_ack, encode_method,
 };
-use broker::{ConnectionState, ConsumerKey, Lsn, QueueRef};
+use broker::{Alarms, ConnectionState, ConsumerKey, Lsn, QueueRef};
 use smallvec::SmallVec;
 use stdx::Timestamp;
 
@@ -99,6 +99,7 @@ impl Connection {
         }
         if let Some(queue) = congested {
             let give_up = self.now.plus_ms(PACE_MS_MAX);
+            self.note_throttled();
             self.pace = Some(Box::new(Pace { queue, look_at: self.now.plus_ms(1), give_up }));
         }
     }
@@ -151,6 +152,9 @@ impl Connection {
             let was_in_flow = self.is_in_flow;
             self.is_in_flow =
                 durable < self.published && backlog_max < self.broker.journal_backlog();
+            if self.is_in_flow {
+                self.note_throttled();
+            }
             if was_in_flow != self.is_in_flow {
                 self.show_state();
             }
@@ -163,12 +167,19 @@ impl Connection {
         }
     }
 
-    /// The client published. Under an alarm nothing more is read from it until the alarm ends.
-    pub(crate) fn note_publish(&mut self) {
+    /// The client publishes. Under an alarm nothing more is read from it until the alarm ends; true
+    /// then.
+    #[inline]
+    pub(crate) fn block_under_alarm(&mut self) -> bool {
         let alarms = self.broker.alarms();
-        if !alarms.any() || self.is_blocked {
-            return;
+        if alarms.any() && !self.is_blocked {
+            self.block(alarms);
         }
+        self.is_blocked
+    }
+
+    #[cold]
+    fn block(&mut self, alarms: Alarms) {
         self.is_blocked = true;
         if self.capabilities.connection_blocked {
             self.has_sent_blocked = true;
@@ -186,6 +197,13 @@ impl Connection {
             }
         }
         self.show_state();
+    }
+
+    /// For listings: input is made to wait.
+    fn note_throttled(&self) {
+        if let Some(entry) = &self.entry {
+            entry.note_throttled(self.now);
+        }
     }
 
     fn show_state(&self) {

@@ -55,13 +55,17 @@ pub struct TlsFacts {
     pub cipher: String,
 }
 
+/// How long a connection that had to wait is shown in flow, in ms: the waits are too short to be seen
+/// by who asks now and then. RabbitMQ has the same span.
+const FLOW_SHOWN_MS: u64 = 5000;
+
 /// States of a connection as listings show them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum ConnectionState {
     /// Reading and writing.
     Running = 0,
-    /// Not read for a moment, to protect the disk.
+    /// Publishes faster than the disk or the consumers take it, and is made to wait.
     Flow = 1,
     /// An alarm is on; it has not published since.
     Blocking = 2,
@@ -93,7 +97,9 @@ pub struct ConnectionEntry {
     /// Where to reach it.
     pub mailbox: MailboxRef,
     /// One of [`ConnectionState`].
-    pub state: AtomicU8,
+    state: AtomicU8,
+    /// When it had to wait last, in ms since the epoch.
+    throttled_ms: AtomicU64,
     /// Bytes received.
     pub received_bytes: AtomicU64,
     /// Bytes handed to the socket.
@@ -112,9 +118,17 @@ impl ConnectionEntry {
         self.state.store(state as u8, Ordering::Relaxed);
     }
 
-    /// The state shown in listings.
-    pub fn state(&self) -> ConnectionState {
+    /// It is made to wait at `now`, because it publishes faster than the disk or the consumers take
+    /// it.
+    pub fn note_throttled(&self, now: Timestamp) {
+        self.throttled_ms.store(now.0, Ordering::Relaxed);
+    }
+
+    /// The state shown in listings at `now`.
+    pub fn state(&self, now: Timestamp) -> ConnectionState {
+        let throttled_at = Timestamp(self.throttled_ms.load(Ordering::Relaxed));
         match self.state.load(Ordering::Relaxed) {
+            0 if now.since_ms(throttled_at) < FLOW_SHOWN_MS => ConnectionState::Flow,
             0 => ConnectionState::Running,
             1 => ConnectionState::Flow,
             2 => ConnectionState::Blocking,
@@ -192,6 +206,7 @@ impl Registry {
             facts,
             mailbox,
             state: AtomicU8::new(ConnectionState::Running as u8),
+            throttled_ms: AtomicU64::new(0),
             received_bytes: AtomicU64::new(0),
             sent_bytes: AtomicU64::new(0),
             received_packets: AtomicU64::new(0),

@@ -107,8 +107,7 @@ impl Connection {
 
     /// What does not depend on the exchange.
     #[inline]
-    fn check_publish(&mut self, flags: PublishFlags, body_size: u64) -> Result<(), Failure> {
-        self.note_publish();
+    fn check_publish(&self, flags: PublishFlags, body_size: u64) -> Result<(), Failure> {
         if flags.immediate {
             return Err(not_implemented("immediate=true"));
         }

@@ -4,6 +4,7 @@ use amqp091_codec::{BasicProperties, ConnectionOpen};
 use broker::Alarms;
 use expect_test::expect;
 use field_table::FieldTable;
+use stdx::Timestamp;
 
 use super::kit::{Client, broker, slow_broker};
 
@@ -80,12 +81,7 @@ fn alarms_stop_publishers_and_nobody_else() {
         (paused)
     "#]]
     .assert_eq(&publisher.said());
-    expect![[r#"
-        1: deliver c #1 "" "q"
-           -
-           "one"
-    "#]]
-    .assert_eq(&consumer.said());
+    expect![""].assert_eq(&consumer.said());
     broker.set_alarm(Alarms::DISK, true);
     broker.set_alarm(Alarms::MEMORY, false);
     expect![[r#"
@@ -98,11 +94,107 @@ fn alarms_stop_publishers_and_nobody_else() {
     "#]]
     .assert_eq(&publisher.said());
     expect![[r#"
+        1: deliver c #1 "" "q"
+           -
+           "one"
         1: deliver c #2 "" "q"
            -
            "two"
     "#]]
     .assert_eq(&consumer.said());
+}
+
+#[test]
+fn a_publish_without_a_body_ends_with_its_header_and_is_the_last_one_taken() {
+    let broker = broker();
+    let mut publisher = Client::open(&broker);
+    publisher.declare("q");
+    broker.set_alarm(Alarms::MEMORY, true);
+    publisher.said();
+    publisher.publish("", "q", "");
+    publisher.publish("", "q", "");
+    let mut reader = Client::open(&broker);
+    reader.get("q", true);
+    reader.get("q", true);
+    expect![[r#"
+        1: get-ok #1 "" "q" left 0
+           -
+        1: basic.get_empty cluster_id: ""
+    "#]]
+    .assert_eq(&reader.said());
+}
+
+#[test]
+fn a_body_in_pieces_stops_at_its_header() {
+    let broker = broker();
+    let mut publisher = Client::open(&broker);
+    publisher.declare("q");
+    broker.set_alarm(Alarms::DISK, true);
+    publisher.said();
+    publisher.publish("", "q", &"x".repeat(200_000));
+    expect![[r#"
+        0: connection.blocked reason: "low on disk"
+        (paused)
+    "#]]
+    .assert_eq(&publisher.said());
+    broker.set_alarm(Alarms::DISK, false);
+    publisher.said();
+    publisher.get("q", true);
+    assert!(publisher.said().contains("get-ok #1"));
+}
+
+#[test]
+fn who_cannot_hear_of_an_alarm_waits_all_the_same() {
+    let broker = broker();
+    let mut publisher = Client::open(&broker);
+    publisher.connection.capabilities.connection_blocked = false;
+    broker.set_alarm(Alarms::MEMORY, true);
+    publisher.publish("", "q", "one");
+    expect![[r#"
+        (paused)
+    "#]]
+    .assert_eq(&publisher.said());
+    broker.set_alarm(Alarms::MEMORY, false);
+    expect![""].assert_eq(&publisher.said());
+}
+
+/// The state that listings show of the only connection.
+fn state(broker: &broker::Broker, now: Timestamp) -> &'static str {
+    let connections = broker.registry.connections();
+    assert_eq!(connections.len(), 1);
+    connections[0].state(now).name()
+}
+
+#[test]
+fn listings_tell_who_waits_for_an_alarm_to_end() {
+    let broker = broker();
+    let mut client = Client::open(&broker);
+    assert_eq!(state(&broker, client.now), "running");
+    broker.set_alarm(Alarms::MEMORY, true);
+    client.said();
+    assert_eq!(state(&broker, client.now), "blocking");
+    client.publish("", "q", "one");
+    assert_eq!(state(&broker, client.now), "blocked");
+    broker.set_alarm(Alarms::MEMORY, false);
+    client.said();
+    assert_eq!(state(&broker, client.now), "running");
+}
+
+#[test]
+fn who_had_to_wait_is_in_flow_for_five_seconds() {
+    let broker = broker();
+    let mut client = Client::open(&broker);
+    client.declare("q");
+    client.consume("q", "c", false);
+    client.said();
+    for _ in 0..40 {
+        client.publish("", "q", &"x".repeat(100_000));
+    }
+    assert_eq!(state(&broker, client.now), "flow");
+    client.wait(4999);
+    assert_eq!(state(&broker, client.now), "flow");
+    client.wait(1);
+    assert_eq!(state(&broker, client.now), "running");
 }
 
 #[test]
