@@ -131,7 +131,11 @@ pub(super) fn connections(broker: &Broker, emit: Emit<'_, ConnectionInfo>) {
             host: facts.host,
             peer_port: facts.peer_port,
             peer_host: facts.peer_host,
-            tls: facts.tls.as_deref().map(cipher::info),
+            tls: facts.tls.as_ref().map(|tls| TlsInfo {
+                protocol: tls.protocol.clone(),
+                cipher: tls.cipher.clone(),
+                ..TlsInfo::default()
+            }),
             state: entry.state(net::now()).name().to_owned(),
             channels: entry.channels.lock().len() as u64,
             protocol: facts.protocol.to_vec(),
