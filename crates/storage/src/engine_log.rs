@@ -13,6 +13,8 @@ use crate::{Batch, Error, Flush, GroupId, Log, Op};
 use disk::{Disk, Health};
 use entry::{Entries, Entry};
 
+pub use tail::{LogFault, LogInspection, inspect};
+
 mod disk;
 mod entry;
 mod files;
@@ -22,6 +24,8 @@ mod tests;
 
 /// Entries looked up per step of a fetch: bounds the index copies, not the bytes.
 const FETCH_ENTRIES_MAX: u64 = 256;
+/// Size of a file of a shadow: more than anything written to one.
+const SHADOW_FILE_BYTES: u64 = 1 << 40;
 /// Batches kept for reuse: one per thread that writes at the same time, the rest is dropped.
 const SPARE_BATCHES_MAX: usize = 4;
 
@@ -90,6 +94,22 @@ impl EngineLog {
             files::sync_names(dir).map_err(|error| failed(error.to_string()))?;
         }
         Ok(Self { engine, health, spare: Mutex::default() })
+    }
+
+    /// Opens what the log in `dir` would recover to, without changing a file of it: in the empty
+    /// directory `shadow`, for which this needs room for two files of the log. Meant for looking
+    /// at it; what is written there is nobody's.
+    ///
+    /// # Errors
+    /// As [`EngineLog::open`].
+    pub fn open_shadow(dir: &Path, shadow: &Path) -> Result<Self, Error> {
+        files::shadow(dir, shadow).map_err(|error| Error::Open {
+            dir: dir.display().to_string(),
+            reason: error.to_string(),
+        })?;
+        // Never large enough to begin another file.
+        let (file_bytes, purge_bytes) = (SHADOW_FILE_BYTES, SHADOW_FILE_BYTES);
+        Self::open(shadow, EngineOptions { file_bytes, purge_bytes })
     }
 
     /// Syncs done since it was opened: what batching is measured by.

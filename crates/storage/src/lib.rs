@@ -16,7 +16,7 @@ mod pages;
 mod wal;
 
 pub use disk::{DirLock, Disk, DiskFile, Open, RealDisk, SimDisk};
-pub use engine_log::{EngineLog, EngineOptions};
+pub use engine_log::{EngineLog, EngineOptions, LogFault, LogInspection, inspect};
 pub use error::Error;
 pub use log::{Batch, Flush, GroupId, Log, Op, Payload};
 pub use memory_log::MemoryLog;

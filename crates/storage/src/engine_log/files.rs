@@ -37,6 +37,42 @@ pub(super) fn list(dir: &Path, suffix: &str) -> io::Result<Vec<(u64, PathBuf)>> 
     Ok(files)
 }
 
+/// The files of a kind that hold records: those in front of a hole in the numbers were kept for
+/// reuse when the process was killed.
+pub(super) fn live(dir: &Path, suffix: &str) -> io::Result<Vec<(u64, PathBuf)>> {
+    let mut files = list(dir, suffix)?;
+    if let Some(hole) = last_hole(&files) {
+        files.drain(..=hole);
+    }
+    Ok(files)
+}
+
+/// The last file whose number does not lead up to the next one's.
+fn last_hole(files: &[(u64, PathBuf)]) -> Option<usize> {
+    files.windows(2).rposition(|pair| pair[0].0 + 1 != pair[1].0)
+}
+
+/// Fills the empty directory `shadow` with what opens as the same log: links to the files of `dir`,
+/// and copies of the last ones, which opening may cut and write to.
+///
+/// Only good for an engine that makes no new file: it would take a link for one to reuse.
+pub(super) fn shadow(dir: &Path, shadow: &Path) -> io::Result<()> {
+    let dir = std::path::absolute(dir)?;
+    for suffix in [APPENDED, REWRITTEN] {
+        let mut files = live(&dir, suffix)?;
+        let last = files.pop();
+        let in_shadow =
+            |sequence: u64| shadow.join(format!("{sequence:0SEQUENCE_DIGITS$}{suffix}"));
+        for (sequence, path) in files {
+            std::os::unix::fs::symlink(path, in_shadow(sequence))?;
+        }
+        if let Some((sequence, path)) = last {
+            std::fs::copy(path, in_shadow(sequence))?;
+        }
+    }
+    Ok(())
+}
+
 /// Makes a new directory and the files in it survive a power cut: the engine syncs their contents
 /// and the names of later files, not the first ones.
 pub(super) fn sync_names(dir: &Path) -> io::Result<()> {
@@ -59,8 +95,7 @@ pub(super) fn reserved_limit(dir: &Path, file_bytes: u64) -> io::Result<u64> {
 /// their numbers do not lead up to the live ones, and would never reuse or remove them.
 pub(super) fn reserve_leftovers(dir: &Path) -> io::Result<()> {
     let files = list(dir, APPENDED)?;
-    let follows = |pair: &[(u64, PathBuf)]| pair[0].0 + 1 == pair[1].0;
-    let Some(hole) = files.windows(2).rposition(|pair| !follows(pair)) else { return Ok(()) };
+    let Some(hole) = last_hole(&files) else { return Ok(()) };
     let free = list(dir, RESERVED)?.last().map_or(1, |(sequence, _)| sequence + 1);
     for (sequence, (_, path)) in (free..).zip(&files[..=hole]) {
         std::fs::rename(path, dir.join(format!("{sequence:0SEQUENCE_DIGITS$}{RESERVED}")))?;

@@ -12,6 +12,10 @@ use std::path::Path;
 
 use super::files;
 
+mod inspect;
+
+pub use inspect::{LogFault, LogInspection, inspect};
+
 /// Magic text, format version, alignment.
 const FILE_HEADER_LEN: u64 = 53 + 8 + 8;
 /// Length and kind, offset of the index.
