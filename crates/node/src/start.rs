@@ -220,7 +220,7 @@ fn spawn(name: &'static str, body: impl FnOnce() + Send + 'static) -> JoinHandle
 /// Fills the durable queues from their logs and drops the logs of queues that are gone.
 fn recover_queues(broker: &Broker, wal: &Wal, is_clean: bool) -> Result<(), storage::Error> {
     let recovered = broker.recover_queues(net::now(), is_clean, |visit| {
-        wal.replay_all(&mut |group, index, entry| visit(queue_of(group), index, entry))
+        wal.replay_all(&mut |group, index, entry| visit(queue_of(group), index, entry)).map(drop)
     })?;
     for orphan in recovered.orphans {
         wal.remove(group_of(orphan));

@@ -21,4 +21,4 @@ pub use error::Error;
 pub use log::{Batch, Flush, GroupId, Log, Op, Payload};
 pub use memory_log::MemoryLog;
 pub use pages::{BLOCK_BYTES, FREE_KEPT_MAX, PageDamage, PageRef, PageStore};
-pub use wal::{Durability, Lsn, Waiter, Wal};
+pub use wal::{Durability, Lost, Lsn, Step, Waiter, Wal, WalOptions};

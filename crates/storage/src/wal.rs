@@ -6,9 +6,10 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
 use parking_lot::{Condvar, Mutex};
 
-use crate::{Error, GroupId, Log};
+use crate::{Error, Flush, GroupId, Log, PageRef, PageStore};
 use groups::Groups;
 use segment::Segment;
 use writer::Writer;
@@ -21,13 +22,18 @@ mod segment;
 mod tests;
 mod writer;
 
+pub use replay::Lost;
+pub use writer::Step;
+
 /// Empty segments kept for the next appends (256 KiB each).
 const SPARE_SEGMENTS_MAX: usize = 32;
 /// Idle time after which the spare segments are given back to the allocator.
 const IDLE_BEFORE_TRIM: Duration = Duration::from_secs(5);
+/// Time between two attempts to write while the disk has no room.
+const FULL_RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Position of an append in the order of all appends of this node since it started; grows by one
-/// per append. Zero is before the first.
+/// Position of an append or a removal in the order of all of them since this node started; grows by
+/// one per call. Zero is before the first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Lsn(pub u64);
 
@@ -40,6 +46,34 @@ pub enum Durability {
     /// Handed to the operating system: survives the end of the process only. RabbitMQ's classic
     /// queues promise this much.
     Os,
+}
+
+impl Durability {
+    /// How the last batch of a round is written.
+    fn flush(self) -> Flush {
+        match self {
+            Self::Fsync => Flush::Sync,
+            Self::Os => Flush::Write,
+        }
+    }
+}
+
+/// How a [`Wal`] is opened.
+#[derive(Default)]
+pub struct WalOptions {
+    /// What a durable position promises.
+    pub durability: Durability,
+    /// Where attachments go. Hears which positions are durable.
+    pub pages: Option<Arc<PageStore>>,
+    /// Called with true when the disk has no room for what was appended, and with false when it
+    /// has room again. On the writer's thread: be quick.
+    pub on_full: Option<Box<dyn Fn(bool) + Send + Sync>>,
+}
+
+impl From<Durability> for WalOptions {
+    fn from(durability: Durability) -> Self {
+        Self { durability, ..Self::default() }
+    }
 }
 
 /// Someone who waits for an append to become durable.
@@ -58,11 +92,16 @@ pub trait Waiter: Send + Sync {
 /// Groups are the caller's numbers below [`GroupId::MAX`], from 1. Each holds records with
 /// contiguous indexes that the caller chooses. Append, compaction and removal take effect in the
 /// order of their calls, and what a crash leaves is a prefix of that order, across groups: who
-/// moves a record from one group to another need not wait in between. Nothing in this type blocks on the device except [`Wal::run`],
-/// [`Wal::replay`] and [`Wal::purge`].
+/// moves a record from one group to another need not wait in between. Nothing in this type blocks
+/// on the device except [`Wal::run`], [`Wal::step`], [`Wal::replay`] and [`Wal::purge`].
+///
+/// A disk without room is no failure: what was appended waits in memory, and [`Wal::pending_bytes`]
+/// grows, until there is some.
 pub struct Wal {
     log: Arc<dyn Log>,
-    durability: Durability,
+    options: WalOptions,
+    /// Held while writing; taken before all others.
+    writer: Mutex<Writer>,
     front: Mutex<Front>,
     /// Wakes the writer.
     work: Condvar,
@@ -82,8 +121,12 @@ struct Front {
     full: Vec<Segment>,
     spare: Vec<Segment>,
     last: u64,
+    /// What the records name, to be written before them.
+    attachments: Vec<(PageRef, Bytes)>,
     waiters: Vec<(Lsn, Arc<dyn Waiter>)>,
     writer_parked: bool,
+    /// Parked without end: removals do not get company by themselves.
+    writer_asleep: bool,
     closed: bool,
 }
 
@@ -91,13 +134,18 @@ impl Wal {
     /// A write-ahead log over `log`. Groups found there are kept; replay them with
     /// [`Wal::replay`] or [`Wal::replay_all`] before appending to them.
     ///
+    /// What a process that was killed left in the operating system's hands is synced: whoever reads
+    /// it builds on it.
+    ///
     /// # Errors
     /// [`Error::Io`] when the log takes no writes.
-    pub fn open(log: Arc<dyn Log>, durability: Durability) -> Result<Self, Error> {
-        let groups = Groups::open(&*log)?;
+    pub fn open(log: Arc<dyn Log>, options: impl Into<WalOptions>) -> Result<Self, Error> {
+        let options = options.into();
+        let groups = Groups::open(&*log, options.durability)?;
         Ok(Self {
             log,
-            durability,
+            options,
+            writer: Mutex::default(),
             front: Mutex::default(),
             work: Condvar::new(),
             durable: AtomicU64::new(0),
@@ -114,9 +162,28 @@ impl Wal {
     /// Never on behalf of the device: when the log has failed the record is dropped and its
     /// position never becomes durable. A record of 4 GiB or more is refused by an assertion.
     pub fn append(&self, group: GroupId, index: u64, record: &[u8]) -> Lsn {
+        self.append_with(group, index, record, [])
+    }
+
+    /// Appends a record that names pages of [`WalOptions::pages`], as [`Wal::append`] does. The
+    /// pages are durable before the record is; they can be read from the store once it is.
+    ///
+    /// # Panics
+    /// As [`Wal::append`]. The writer does when the log was opened without a store.
+    pub fn append_with(
+        &self,
+        group: GroupId,
+        index: u64,
+        record: &[u8],
+        attachments: impl IntoIterator<Item = (PageRef, Bytes)>,
+    ) -> Lsn {
         let mut front = self.front.lock();
         front.last += 1;
         let lsn = Lsn(front.last);
+        for (page, bytes) in attachments {
+            self.pending.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+            front.attachments.push((page, bytes));
+        }
         if !front.current.has_room(record.len()) {
             front.rotate();
         }
@@ -131,15 +198,23 @@ impl Wal {
     pub fn compact(&self, group: GroupId, keep_from: u64) {
         let mut front = self.front.lock();
         front.current.compact(group, keep_from);
-        self.wake_if_due(front);
+        if front.current.is_due() {
+            self.wake(front);
+        }
     }
 
-    /// Drops the group; its number may be used again from any index. Takes effect with the next
-    /// append that becomes durable: after a restart, drop what nobody knows.
-    pub fn remove(&self, group: GroupId) {
+    /// Drops the group; its number may be used again from any index. Takes effect when the position
+    /// it returns is durable: after a restart, drop what nobody knows. Written along with the next
+    /// append, or after a few seconds.
+    pub fn remove(&self, group: GroupId) -> Lsn {
         let mut front = self.front.lock();
-        front.current.remove(group);
-        self.wake_if_due(front);
+        front.last += 1;
+        let lsn = Lsn(front.last);
+        front.current.remove(group, lsn);
+        if front.writer_asleep || front.current.is_due() {
+            self.wake(front);
+        }
+        lsn
     }
 
     /// The position up to which everything is durable.
@@ -148,13 +223,13 @@ impl Wal {
         Lsn(self.durable.load(Ordering::Acquire))
     }
 
-    /// The position of the last append.
+    /// The position of the last append or removal.
     #[must_use]
     pub fn last(&self) -> Lsn {
         Lsn(self.front.lock().last)
     }
 
-    /// Bytes of records appended and not yet durable: the measure for pausing producers, since
+    /// Bytes of records and attachments appended and not yet durable: the measure for pausing producers, since
     /// nothing here refuses or waits. Stays up once the log has failed.
     #[must_use]
     pub fn pending_bytes(&self) -> u64 {
@@ -176,16 +251,60 @@ impl Wal {
     }
 
     /// The body of the writer thread: writes what was appended until the log is closed and
-    /// everything is written. Parks without polling while there is nothing to do.
+    /// everything is written. Parks without polling while there is nothing to do, and tries again
+    /// ten times a second while the disk is full.
     ///
     /// # Errors
-    /// Why the log failed. It keeps telling waiters so until it is closed.
+    /// Why the log failed. It keeps telling waiters so until it is closed. [`Error::Full`] when it
+    /// was closed while the disk had no room.
     pub fn run(&self) -> Result<(), Error> {
-        Writer::new(self).run();
+        let mut writer = self.writer.lock();
+        loop {
+            match writer.step(self) {
+                Step::Wrote => {}
+                Step::Idle => self.park(&mut writer),
+                Step::Full => self.wait_for_room(),
+                Step::Closed => break,
+            }
+        }
         self.failure.get().cloned().map_or(Ok(()), Err)
     }
 
-    /// Lets [`Wal::run`] return after it has written everything appended before this call.
+    /// One round of [`Wal::run`], for whoever has no thread to spare.
+    pub fn step(&self) -> Step {
+        self.writer.lock().step(self)
+    }
+
+    /// Waits for work. What was held back for company is work after a while without any.
+    fn park(&self, writer: &mut Writer) {
+        let mut front = self.front.lock();
+        while !front.has_work() {
+            front.writer_parked = true;
+            if front.writer_asleep {
+                self.work.wait(&mut front);
+                // Whoever woke it for the sake of a removal wants it written in a while.
+                front.writer_asleep = front.current.is_empty();
+            } else if self.work.wait_for(&mut front, IDLE_BEFORE_TRIM).timed_out() {
+                front.spare = Vec::new();
+                front.current.settle();
+                writer.trim();
+                front.writer_asleep = true;
+            }
+        }
+        front.writer_parked = false;
+        front.writer_asleep = false;
+    }
+
+    fn wait_for_room(&self) {
+        let mut front = self.front.lock();
+        if !front.closed {
+            // Nobody wakes a writer that is not parked: it tries again in its own time.
+            let _ = self.work.wait_for(&mut front, FULL_RETRY_INTERVAL);
+        }
+    }
+
+    /// Lets [`Wal::run`] return after it has written everything appended before this call. What
+    /// then finds no room on the disk is lost; nobody was told that it was durable.
     pub fn close(&self) {
         let mut front = self.front.lock();
         front.closed = true;
@@ -207,15 +326,18 @@ impl Wal {
     }
 
     /// Hands out the durable records of a group in order, in bounded memory. Meant for the start,
-    /// before the group takes appends.
+    /// before the group takes appends. Returns the records that cannot be read, and were skipped.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] when a record cannot be read; those before it were handed out.
-    pub fn replay(&self, group: GroupId, visit: &mut dyn FnMut(u64, &[u8])) -> Result<(), Error> {
-        if let Some(found) = replay::replay(&*self.log, group, visit)? {
-            self.groups.lock().insert(group, found);
-        }
-        Ok(())
+    /// When the log cannot be read at all.
+    pub fn replay(
+        &self,
+        group: GroupId,
+        visit: &mut dyn FnMut(u64, &[u8]),
+    ) -> Result<Vec<Lost>, Error> {
+        let Some(found) = replay::replay(&*self.log, group, visit)? else { return Ok(Vec::new()) };
+        self.groups.lock().insert(group, found.known);
+        Ok(found.lost)
     }
 
     /// Hands out the durable records of all groups, in order within each group and roughly in the
@@ -224,14 +346,18 @@ impl Wal {
     ///
     /// # Errors
     /// As [`Wal::replay`].
-    pub fn replay_all(&self, visit: &mut dyn FnMut(GroupId, u64, &[u8])) -> Result<(), Error> {
-        let groups = self.groups();
-        let found = replay::replay_all(&*self.log, &groups, visit)?;
-        let mut known = self.groups.lock();
-        for (group, found) in groups.into_iter().zip(found) {
-            known.insert(group, found);
+    pub fn replay_all(
+        &self,
+        visit: &mut dyn FnMut(GroupId, u64, &[u8]),
+    ) -> Result<Vec<Lost>, Error> {
+        let mut lost = Vec::new();
+        let all = replay::replay_all(&*self.log, &self.groups(), visit)?;
+        let mut groups = self.groups.lock();
+        for found in all {
+            groups.insert(found.group, found.known);
+            lost.extend(found.lost);
         }
-        Ok(())
+        Ok(lost)
     }
 
     /// Frees files, see [`Log::purge`]; costs next to nothing while there is little to free, so call
@@ -247,12 +373,6 @@ impl Wal {
             .filter_map(GroupId::to_wal)
             .filter(|&group| group != groups::OWN_GROUP)
             .collect())
-    }
-
-    fn wake_if_due(&self, front: parking_lot::MutexGuard<'_, Front>) {
-        if front.current.is_due() {
-            self.wake(front);
-        }
     }
 
     /// Wakes the writer if it is parked, after the lock is released.

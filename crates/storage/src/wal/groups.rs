@@ -4,8 +4,8 @@ use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 
 use super::chunk::Header;
-use super::replay;
-use crate::{Batch, Error, Flush, GroupId, Log};
+use super::{Durability, replay};
+use crate::{Batch, Error, GroupId, Log};
 
 /// The write-ahead log's own group, for its counter of starts.
 pub(super) const OWN_GROUP: GroupId = GroupId(0);
@@ -41,6 +41,11 @@ impl Group {
         Self { last_sequence: 0, first_chunk, chunks: VecDeque::new(), floor, next: None }
     }
 
+    /// Index in the log of the first chunk.
+    pub(super) fn first_chunk(&self) -> u64 {
+        self.first_chunk
+    }
+
     pub(super) fn has_chunks(&self) -> bool {
         !self.chunks.is_empty()
     }
@@ -55,6 +60,18 @@ impl Group {
         self.chunks.push_back(header.first);
         self.last_sequence = header.sequence;
         self.first_chunk + self.chunks.len() as u64 - 1
+    }
+
+    /// Notes a chunk of which nothing is known: records from the last one known on may lie in it, and
+    /// any may follow.
+    pub(super) fn push_lost_chunk(&mut self) {
+        self.chunks.push_back(self.first_unknown());
+        self.next = None;
+    }
+
+    /// The record that comes next, as far as is known.
+    pub(super) fn first_unknown(&self) -> u64 {
+        self.next.or(self.chunks.back().copied()).unwrap_or(self.floor)
     }
 
     /// Forgets the chunks that hold nothing at or above the floor, but never the last: it carries
@@ -78,7 +95,7 @@ pub(super) struct Groups {
 }
 
 impl Groups {
-    pub(super) fn open(log: &dyn Log) -> Result<Self, Error> {
+    pub(super) fn open(log: &dyn Log, durability: Durability) -> Result<Self, Error> {
         let own = OWN_GROUP.of_wal();
         let starts = log
             .get(own, STARTS_KEY)
@@ -86,8 +103,7 @@ impl Groups {
             .map_or(1, |value| u64::from_le_bytes(value) + 1);
         let mut batch = Batch::default();
         batch.put(own, STARTS_KEY, starts.to_le_bytes().to_vec());
-        // Synced together with the first append: without one there is nothing to tell apart.
-        log.write(&mut batch, Flush::Write)?;
+        log.write(&mut batch, durability.flush())?;
         Ok(Self {
             known: HashMap::new(),
             removed: Vec::new(),
@@ -101,7 +117,7 @@ impl Groups {
             Entry::Occupied(known) => Ok(known.into_mut()),
             Entry::Vacant(unknown) => {
                 let found = replay::replay(log, group, &mut |_, _| {})?;
-                Ok(unknown.insert(found.unwrap_or_default()))
+                Ok(unknown.insert(found.map(|found| found.known).unwrap_or_default()))
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Reading records back, at the start.
 
 use std::collections::BinaryHeap;
+use std::ops::Range;
 
 use super::chunk::{self, Header};
 use super::groups::Group;
@@ -9,31 +10,149 @@ use crate::{Error, GroupId, Log};
 /// Bytes of chunks that a replay reads at once, apart from a single larger one.
 const REPLAY_BYTES: usize = 1 << 20;
 
-/// Reads a group from the log: its records at or above the floor go to `visit`.
+/// Why a chunk is skipped that the log should have and does not.
+const MISSING: &str = "the log does not hold the chunk";
+
+/// Records that were appended once and cannot be read back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lost {
+    /// Their group.
+    pub group: GroupId,
+    /// The first of them.
+    pub first: u64,
+    /// The one behind the last. `None` when nothing readable follows, so that nobody knows.
+    pub end: Option<u64>,
+    /// Why.
+    pub reason: String,
+}
+
+/// What a replay found of a group.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) group: GroupId,
+    pub(super) known: Group,
+    pub(super) lost: Vec<Lost>,
+    /// Damaged chunks before the next one that can be read: the first record that may lie in them,
+    /// and why.
+    gap: Option<(u64, String)>,
+}
+
+impl Found {
+    /// A group whose chunks begin at `first_chunk`. The newest of them knows the latest floor.
+    fn new(group: GroupId, first_chunk: u64, newest: Option<Header>) -> Self {
+        let floor = newest.map_or(0, |header| header.floor);
+        Self { group, known: Group::new(first_chunk, floor), lost: Vec::new(), gap: None }
+    }
+
+    /// Takes the next chunk in order and hands out its records.
+    fn take(&mut self, bytes: &[u8], visit: &mut dyn FnMut(u64, &[u8])) {
+        let Some((header, mut records)) = chunk::decode(bytes) else {
+            return self.skip("the chunk is malformed".to_owned());
+        };
+        if let Some((first, reason)) = self.gap.take() {
+            self.note_lost(first, Some(header.first), reason);
+        }
+        self.known.push_chunk(header);
+        let end = header.first + u64::from(header.count);
+        self.known.next = Some(end);
+        for index in header.first..end {
+            let Some(record) = chunk::next_record(&mut records) else {
+                return self.note_lost(index, Some(end), "the chunk is cut short".to_owned());
+            };
+            if index >= self.known.floor {
+                visit(index, record);
+            }
+        }
+    }
+
+    /// Takes a chunk that cannot be read.
+    fn skip(&mut self, reason: String) {
+        let first = self.known.first_unknown();
+        self.gap.get_or_insert((first, reason));
+        self.known.push_lost_chunk();
+    }
+
+    fn note_lost(&mut self, first: u64, end: Option<u64>, reason: String) {
+        let first = first.max(self.known.floor);
+        if end.is_none_or(|end| first < end) {
+            self.lost.push(Lost { group: self.group, first, end, reason });
+        }
+    }
+
+    /// There are no more chunks.
+    fn finish(mut self) -> Self {
+        if let Some((first, reason)) = self.gap.take() {
+            self.note_lost(first, None, reason);
+        }
+        for Lost { group, first, end, reason } in &self.lost {
+            tracing::warn!(group = group.0, first, end, reason, "skipped damaged records");
+        }
+        self
+    }
+}
+
+/// Reads a group from the log: its records at or above the floor go to `visit`, damaged chunks are
+/// skipped. `None` when the log does not know the group.
 pub(super) fn replay(
     log: &dyn Log,
     group: GroupId,
     visit: &mut dyn FnMut(u64, &[u8]),
-) -> Result<Option<Group>, Error> {
+) -> Result<Option<Found>, Error> {
     let in_log = group.of_wal();
     let Some((first, last)) = log.span(in_log) else { return Ok(None) };
-    // The last chunk knows the latest floor, so it is read first.
-    let mut found = Group::new(first, read_header(log, in_log, last)?.floor);
+    let newest = newest_header(log, in_log, first..last + 1)?;
+    let mut found = Found::new(group, first, newest);
     let mut at = first;
     while at <= last {
         let from = at;
-        let mut bad = None;
-        log.fetch(in_log, at..last + 1, REPLAY_BYTES, &mut |index, bytes| {
-            at = index + 1;
-            if bad.is_none() && visit_chunk(&mut found, bytes, visit).is_none() {
-                bad = Some(index);
+        let range = at..last + 1;
+        let outcome = readable(log.fetch(in_log, range, REPLAY_BYTES, &mut |index, bytes| {
+            while at < index {
+                found.skip(MISSING.to_owned());
+                at += 1;
             }
-        })?;
-        if let Some(index) = bad.or((at == from).then_some(at)) {
-            return Err(malformed(in_log, index));
+            found.take(bytes, visit);
+            at += 1;
+        }))?;
+        if outcome.is_err() || at == from {
+            at = pass_damage(log, &mut found, at..last + 1, visit)?;
         }
     }
-    Ok(Some(found))
+    Ok(Some(found.finish()))
+}
+
+/// Goes on one chunk at a time until the one that cannot be read is passed. Returns the next.
+fn pass_damage(
+    log: &dyn Log,
+    found: &mut Found,
+    range: Range<u64>,
+    visit: &mut dyn FnMut(u64, &[u8]),
+) -> Result<u64, Error> {
+    for index in range.clone() {
+        if !take_one(log, found, index, visit)? {
+            return Ok(index + 1);
+        }
+    }
+    Ok(range.end)
+}
+
+/// Reads one chunk. False when it had to be skipped.
+fn take_one(
+    log: &dyn Log,
+    found: &mut Found,
+    index: u64,
+    visit: &mut dyn FnMut(u64, &[u8]),
+) -> Result<bool, Error> {
+    let mut is_there = false;
+    let in_log = found.group.of_wal();
+    let outcome = readable(log.fetch(in_log, index..index + 1, 0, &mut |_, bytes| {
+        is_there = true;
+        found.take(bytes, visit);
+    }))?;
+    if !is_there {
+        found.skip(outcome.err().unwrap_or_else(|| MISSING.to_owned()));
+    }
+    Ok(is_there)
 }
 
 /// A chunk to read.
@@ -55,66 +174,71 @@ pub(super) fn replay_all(
     log: &dyn Log,
     groups: &[GroupId],
     visit: &mut dyn FnMut(GroupId, u64, &[u8]),
-) -> Result<Vec<Group>, Error> {
-    let mut found = Vec::with_capacity(groups.len());
-    let mut firsts = Vec::with_capacity(groups.len());
-    let mut ends = BinaryHeap::with_capacity(groups.len());
-    for (at, group) in groups.iter().enumerate() {
+) -> Result<Vec<Found>, Error> {
+    let mut all = Vec::with_capacity(groups.len());
+    let mut places = Vec::new();
+    for &group in groups {
         let in_log = group.of_wal();
-        let Some((first, last)) = log.span(in_log) else {
-            found.push(Group::default());
-            firsts.push(0);
-            continue;
-        };
-        let header = read_header(log, in_log, last)?;
-        found.push(Group::new(first, header.floor));
-        firsts.push(first);
-        ends.push(Place { sequence: header.sequence, group: at, index: last });
+        let Some((first, last)) = log.span(in_log) else { continue };
+        let newest = newest_header(log, in_log, first..last + 1)?;
+        let sequence = newest.map_or(u64::MAX, |header| header.sequence);
+        places.push(Place { sequence, group: all.len(), index: last });
+        all.push(Found::new(group, first, newest));
     }
+    for place in in_order(log, &all, places)? {
+        let found = &mut all[place.group];
+        let group = found.group;
+        take_one(log, found, place.index, &mut |index, record| visit(group, index, record))?;
+    }
+    Ok(all.into_iter().map(Found::finish).collect())
+}
+
+/// All chunks of the groups in the order of writing, given the last of each. A damaged one does not
+/// know the one before it, and counts as written together with it.
+fn in_order(log: &dyn Log, all: &[Found], lasts: Vec<Place>) -> Result<Vec<Place>, Error> {
+    let mut ends = BinaryHeap::from(lasts);
     let mut places = Vec::new();
     while let Some(place) = ends.pop() {
         places.push(place);
-        if place.index > firsts[place.group] {
-            let header = read_header(log, groups[place.group].of_wal(), place.index)?;
-            let index = place.index - 1;
-            ends.push(Place { sequence: header.previous, group: place.group, index });
+        let Found { group, known, .. } = &all[place.group];
+        if place.index > known.first_chunk() {
+            let header = read_header(log, group.of_wal(), place.index)?;
+            let sequence = header.map_or(place.sequence, |header| header.previous);
+            ends.push(Place { sequence, index: place.index - 1, ..place });
         }
     }
-    for place in places.into_iter().rev() {
-        let group = groups[place.group];
-        let mut whole = None;
-        log.fetch(group.of_wal(), place.index..place.index + 1, 0, &mut |_, bytes| {
-            whole = visit_chunk(&mut found[place.group], bytes, &mut |index, record| {
-                visit(group, index, record);
-            });
-        })?;
-        whole.ok_or_else(|| malformed(group.of_wal(), place.index))?;
-    }
-    Ok(found)
+    places.reverse();
+    Ok(places)
 }
 
-fn read_header(log: &dyn Log, in_log: GroupId, index: u64) -> Result<Header, Error> {
+/// The front of the last chunk that can be read.
+fn newest_header(
+    log: &dyn Log,
+    in_log: GroupId,
+    chunks: Range<u64>,
+) -> Result<Option<Header>, Error> {
+    for index in chunks.rev() {
+        if let Some(header) = read_header(log, in_log, index)? {
+            return Ok(Some(header));
+        }
+    }
+    Ok(None)
+}
+
+/// The front of a chunk, `None` when it cannot be read.
+fn read_header(log: &dyn Log, in_log: GroupId, index: u64) -> Result<Option<Header>, Error> {
     let mut header = None;
-    log.fetch(in_log, index..index + 1, 0, &mut |_, bytes| {
+    let outcome = log.fetch(in_log, index..index + 1, 0, &mut |_, bytes| {
         header = chunk::decode(bytes).map(|(header, _)| header);
-    })?;
-    header.ok_or_else(|| malformed(in_log, index))
+    });
+    Ok(readable(outcome)?.ok().and(header))
 }
 
-fn malformed(group: GroupId, index: u64) -> Error {
-    Error::Corrupt { group, index, reason: "the chunk is malformed".to_owned() }
-}
-
-fn visit_chunk(group: &mut Group, bytes: &[u8], visit: &mut dyn FnMut(u64, &[u8])) -> Option<()> {
-    let (header, mut records) = chunk::decode(bytes)?;
-    group.push_chunk(header);
-    let end = header.first + u64::from(header.count);
-    for index in header.first..end {
-        let record = chunk::next_record(&mut records)?;
-        if index >= group.floor {
-            visit(index, record);
-        }
+/// Tells damage, with its reason, from a log that cannot be read at all.
+fn readable(outcome: Result<(), Error>) -> Result<Result<(), String>, Error> {
+    match outcome {
+        Ok(()) => Ok(Ok(())),
+        Err(Error::Corrupt { reason, .. }) => Ok(Err(reason)),
+        Err(error) => Err(error),
     }
-    group.next = Some(end);
-    Some(())
 }

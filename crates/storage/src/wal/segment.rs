@@ -41,6 +41,8 @@ pub(super) struct Segment {
     /// Bytes of records, without their lengths.
     record_bytes: u64,
     last: Option<Lsn>,
+    /// It has waited long enough.
+    is_settled: bool,
 }
 
 impl Segment {
@@ -76,8 +78,18 @@ impl Segment {
         self.steps.push(Step::Compact { group, keep_from });
     }
 
-    pub(super) fn remove(&mut self, group: GroupId) {
+    pub(super) fn remove(&mut self, group: GroupId, lsn: Lsn) {
+        self.last = Some(lsn);
         self.steps.push(Step::Remove { group });
+    }
+
+    /// Nothing came for a while: what is there need not wait for company, and an empty one needs
+    /// no buffer.
+    pub(super) fn settle(&mut self) {
+        if self.is_empty() {
+            *self = Self::default();
+        }
+        self.is_settled = !self.is_empty();
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -86,10 +98,10 @@ impl Segment {
 
     /// Whether it is time to write it: compactions and removals wait for company.
     pub(super) fn is_due(&self) -> bool {
-        self.last.is_some() || self.steps.len() >= LONE_STEPS_MAX
+        !self.bytes.is_empty() || self.is_settled || self.steps.len() >= LONE_STEPS_MAX
     }
 
-    /// The position of the last record.
+    /// The position of the last record or removal.
     pub(super) fn last(&self) -> Option<Lsn> {
         self.last
     }
@@ -103,6 +115,7 @@ impl Segment {
         self.steps.clear();
         self.record_bytes = 0;
         self.last = None;
+        self.is_settled = false;
         if self.bytes.capacity() > 2 * SEGMENT_BYTES {
             self.bytes = Vec::new();
         }

@@ -1,4 +1,4 @@
-//! The writer's turn: take what was appended, write it, sync once, tell who waits.
+//! The writer's round: take what was appended, write it, sync once, tell who waits.
 
 use std::collections::HashMap;
 use std::mem;
@@ -6,10 +6,25 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use bytes::Bytes;
+
 use super::groups::Groups;
-use super::segment::{Segment, Step};
-use super::{Durability, IDLE_BEFORE_TRIM, Lsn, SPARE_SEGMENTS_MAX, Waiter, Wal};
-use crate::{Batch, Error, Flush, GroupId, Log, Payload};
+use super::segment::{self, Segment};
+use super::{Lsn, SPARE_SEGMENTS_MAX, Waiter, Wal};
+use crate::{Batch, Error, Flush, GroupId, Log, PageRef, Payload};
+
+/// What a round came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Everything appended before it is durable, and who waited for that was told.
+    Wrote,
+    /// There is nothing to do.
+    Idle,
+    /// The disk has no room. The round goes on from there with the next call.
+    Full,
+    /// The log is closed and everything is written.
+    Closed,
+}
 
 /// The records of one group in one segment.
 #[derive(Debug, Default)]
@@ -26,119 +41,169 @@ struct Source {
     bytes: Arc<Vec<u8>>,
 }
 
-pub(super) struct Writer<'a> {
-    wal: &'a Wal,
-    /// The segments of this turn, in order.
+/// A round may stop anywhere for want of room, so all of it is kept here.
+#[derive(Default)]
+pub(super) struct Writer {
+    /// The segments of this round, in order.
     segments: Vec<Segment>,
+    /// How many of them are written.
+    written: usize,
+    /// What the records of the round name, until it is written.
+    attachments: Vec<(PageRef, Bytes)>,
+    attached_bytes: u64,
     waiters: Vec<(Lsn, Arc<dyn Waiter>)>,
+    /// The segment at hand in the log's form, and its bytes.
     batch: Batch,
+    batched: Option<Arc<Vec<u8>>>,
     /// Groups of the segment at hand, in order of appearance.
     order: Vec<GroupId>,
     gathered: HashMap<GroupId, Gathered>,
+    is_in_round: bool,
+    is_full: bool,
 }
 
-impl<'a> Writer<'a> {
-    pub(super) fn new(wal: &'a Wal) -> Self {
-        Self {
-            wal,
-            segments: Vec::new(),
-            waiters: Vec::new(),
-            batch: Batch::default(),
-            order: Vec::new(),
-            gathered: HashMap::new(),
-        }
-    }
-
-    pub(super) fn run(&mut self) {
-        while self.take_work() {
-            if self.wal.failure.get().is_none()
-                && let Err(error) = self.write()
-            {
-                // Only this thread sets it.
-                let _ = self.wal.failure.set(error);
+impl Writer {
+    /// Does a round, or goes on with one that found no room.
+    pub(super) fn step(&mut self, wal: &Wal) -> Step {
+        if !self.is_in_round {
+            match self.take_work(wal) {
+                Step::Wrote => self.is_in_round = true,
+                other => return other,
             }
-            self.recycle();
-            self.tell();
         }
-    }
-
-    /// Waits for work and takes all of it. False when closed and drained.
-    fn take_work(&mut self) -> bool {
-        let mut front = self.wal.front.lock();
-        let mut trimmed = false;
-        while !front.has_work() {
-            front.writer_parked = true;
-            if trimmed {
-                self.wal.work.wait(&mut front);
-            } else if self.wal.work.wait_for(&mut front, IDLE_BEFORE_TRIM).timed_out() {
-                front.spare = Vec::new();
-                if front.current.is_empty() {
-                    front.current = Segment::default();
+        if wal.failure.get().is_none() {
+            match self.write(wal) {
+                Ok(()) => self.note_full(wal, false),
+                Err(Error::Full(_)) if !wal.front.lock().closed => {
+                    self.note_full(wal, true);
+                    return Step::Full;
                 }
-                self.order = Vec::new();
-                self.gathered = HashMap::new();
-                trimmed = true;
+                Err(error) => {
+                    // Only the writer sets it.
+                    let _ = wal.failure.set(error);
+                }
             }
         }
-        front.writer_parked = false;
+        self.recycle(wal);
+        self.tell(wal);
+        self.is_in_round = false;
+        Step::Wrote
+    }
+
+    /// Takes all there is to do, if there is something.
+    fn take_work(&mut self, wal: &Wal) -> Step {
+        let mut front = wal.front.lock();
+        if !front.has_work() {
+            return Step::Idle;
+        }
         let has_waiters = !front.waiters.is_empty();
         mem::swap(&mut front.full, &mut self.segments);
         if !front.current.is_empty() {
             let next = front.spare.pop().unwrap_or_default();
             self.segments.push(mem::replace(&mut front.current, next));
         }
+        mem::swap(&mut front.attachments, &mut self.attachments);
         self.waiters.append(&mut front.waiters);
-        has_waiters || !self.segments.is_empty() || !front.closed
+        if has_waiters || !self.segments.is_empty() || !front.closed {
+            Step::Wrote
+        } else {
+            Step::Closed
+        }
     }
 
-    /// Writes the segments, publishes their last position.
-    fn write(&mut self) -> Result<(), Error> {
-        let last = self.segments.iter().rev().find_map(Segment::last);
-        let bytes: u64 = self.segments.iter().map(Segment::record_bytes).sum();
-        let mut segments = mem::take(&mut self.segments);
-        let count = segments.len();
-        for (at, segment) in segments.iter_mut().enumerate() {
-            let is_last = at + 1 == count;
-            let flush = match self.wal.durability {
-                Durability::Fsync if is_last && last.is_some() => Flush::Sync,
-                Durability::Fsync | Durability::Os => Flush::Write,
-            };
-            self.write_segment(segment, flush)?;
+    /// Tells that the disk is full, or not any more. While it is, pages nobody needs give their
+    /// room back.
+    fn note_full(&mut self, wal: &Wal, is_full: bool) {
+        if is_full
+            && let Some(pages) = &wal.options.pages
+            && let Err(error) = pages.trim(0)
+        {
+            tracing::warn!(%error, "cannot give the room of free pages back");
         }
-        self.segments = segments;
+        if is_full != self.is_full
+            && let Some(on_full) = &wal.options.on_full
+        {
+            on_full(is_full);
+        }
+        self.is_full = is_full;
+    }
+
+    /// Writes what is left of the round and publishes its last position.
+    fn write(&mut self, wal: &Wal) -> Result<(), Error> {
+        self.write_attachments(wal)?;
+        let last = self.segments.iter().rev().find_map(Segment::last);
+        while self.written < self.segments.len() {
+            let is_last = self.written + 1 == self.segments.len();
+            let flush = if is_last && last.is_some() {
+                wal.options.durability.flush()
+            } else {
+                Flush::Write
+            };
+            self.write_segment(wal, flush)?;
+            self.written += 1;
+        }
         if let Some(last) = last {
-            self.wal.durable.store(last.0, Ordering::Release);
-            self.wal.pending.fetch_sub(bytes, Ordering::Relaxed);
+            let bytes: u64 = self.segments.iter().map(Segment::record_bytes).sum();
+            wal.durable.store(last.0, Ordering::Release);
+            wal.pending.fetch_sub(bytes + mem::take(&mut self.attached_bytes), Ordering::Relaxed);
+            if let Some(pages) = &wal.options.pages {
+                pages.handle_durable(last);
+            }
         }
         Ok(())
     }
 
-    fn write_segment(&mut self, segment: &mut Segment, flush: Flush) -> Result<(), Error> {
-        let wal = self.wal;
+    /// Makes the pages durable that the round's records name.
+    fn write_attachments(&mut self, wal: &Wal) -> Result<(), Error> {
+        if self.attachments.is_empty() {
+            return Ok(());
+        }
+        let pages = wal.options.pages.as_ref();
+        let pages = pages.expect("who attaches pages opens the log with a store");
+        pages.write(&self.attachments)?;
+        pages.sync()?;
+        self.attached_bytes = self.attachments.drain(..).map(|(_, bytes)| bytes.len() as u64).sum();
+        Ok(())
+    }
+
+    fn write_segment(&mut self, wal: &Wal, flush: Flush) -> Result<(), Error> {
+        if self.batched.is_none() {
+            let mut segment = mem::take(&mut self.segments[self.written]);
+            let prepared = self.prepare(wal, &mut segment);
+            self.segments[self.written] = segment;
+            self.batched = Some(prepared?);
+        }
+        wal.log.write(&mut self.batch, flush)?;
+        wal.groups.lock().handle_written();
+        let bytes = self.batched.take().and_then(Arc::into_inner);
+        self.segments[self.written].bytes = bytes.unwrap_or_default();
+        Ok(())
+    }
+
+    /// Brings a segment into the log's form. Returns its bytes, which the batch shares.
+    fn prepare(&mut self, wal: &Wal, segment: &mut Segment) -> Result<Arc<Vec<u8>>, Error> {
         let mut groups = wal.groups.lock();
-        self.gather(segment, &mut groups)?;
+        self.gather(&*wal.log, segment, &mut groups)?;
         let bytes = Arc::new(mem::take(&mut segment.bytes));
         let source = Source { sequence: groups.next_sequence(), bytes };
         for group in self.order.drain(..) {
             let Some(gathered) = self.gathered.remove(&group) else { continue };
             append_chunk(&mut self.batch, &mut groups, &*wal.log, group, gathered, &source)?;
         }
-        wal.log.write(&mut self.batch, flush)?;
-        groups.handle_written();
-        drop(groups);
-        if let Ok(bytes) = Arc::try_unwrap(source.bytes) {
-            segment.bytes = bytes;
-        }
-        Ok(())
+        Ok(source.bytes)
     }
 
     /// Sorts a segment's steps by group; removals go to the batch at once, ahead of what follows
     /// them.
-    fn gather(&mut self, segment: &Segment, groups: &mut Groups) -> Result<(), Error> {
-        let log = &*self.wal.log;
+    fn gather(
+        &mut self,
+        log: &dyn Log,
+        segment: &Segment,
+        groups: &mut Groups,
+    ) -> Result<(), Error> {
         for step in &segment.steps {
             match *step {
-                Step::Append { group, first, count, ref span } => {
+                segment::Step::Append { group, first, count, ref span } => {
                     let known = groups.get(log, group)?;
                     if let Some(next) = known.next
                         && next != first
@@ -160,7 +225,7 @@ impl<'a> Writer<'a> {
                         _ => gathered.spans.push(span.clone()),
                     }
                 }
-                Step::Compact { group, keep_from } => {
+                segment::Step::Compact { group, keep_from } => {
                     let known = groups.get(log, group)?;
                     known.floor = known.floor.max(keep_from);
                     let gathered = self.gathered.entry(group).or_default();
@@ -169,7 +234,7 @@ impl<'a> Writer<'a> {
                     }
                     gathered.compacts = true;
                 }
-                Step::Remove { group } => {
+                segment::Step::Remove { group } => {
                     if self.gathered.remove(&group).is_some() {
                         self.order.retain(|&other| other != group);
                     }
@@ -182,11 +247,13 @@ impl<'a> Writer<'a> {
     }
 
     /// Gives the segments back to the producers.
-    fn recycle(&mut self) {
+    fn recycle(&mut self, wal: &Wal) {
         for segment in &mut self.segments {
             segment.recycle();
         }
-        let mut front = self.wal.front.lock();
+        self.written = 0;
+        self.attachments.clear();
+        let mut front = wal.front.lock();
         for segment in self.segments.drain(..) {
             if front.spare.len() < SPARE_SEGMENTS_MAX {
                 front.spare.push(segment);
@@ -194,15 +261,21 @@ impl<'a> Writer<'a> {
         }
     }
 
+    /// Gives back what a burst of groups took.
+    pub(super) fn trim(&mut self) {
+        self.order = Vec::new();
+        self.gathered = HashMap::new();
+    }
+
     /// Calls those whose position is durable, or everyone once the log has failed.
-    fn tell(&mut self) {
-        if let Some(error) = self.wal.failure.get() {
+    fn tell(&mut self, wal: &Wal) {
+        if let Some(error) = wal.failure.get() {
             for (_, waiter) in self.waiters.drain(..) {
                 waiter.handle_failure(error);
             }
             return;
         }
-        let durable = self.wal.durable();
+        let durable = wal.durable();
         self.waiters.retain(|(lsn, waiter)| {
             if *lsn <= durable {
                 waiter.handle_durable(durable);
