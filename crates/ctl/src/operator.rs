@@ -53,7 +53,8 @@ pub trait Operator: Sync {
     fn list_queues(&self, vhost: &str, emit: Emit<'_, QueueInfo>) -> Answer<()>;
     /// Exchanges of a vhost, the default one included; none when there is no such vhost.
     fn list_exchanges(&self, vhost: &str, emit: Emit<'_, ExchangeInfo>) -> Answer<()>;
-    /// Bindings of a vhost, the implicit ones of the default exchange first.
+    /// Bindings of a vhost, the implicit ones of the default exchange first; none when there is no
+    /// such vhost.
     fn list_bindings(&self, vhost: &str, emit: Emit<'_, BindingInfo>) -> Answer<()>;
     /// Consumers of a vhost's queues; none when there is no such vhost.
     fn list_consumers(&self, vhost: &str, emit: Emit<'_, ConsumerInfo>) -> Answer<()>;

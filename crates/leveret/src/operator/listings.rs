@@ -1,11 +1,13 @@
 //! Rows of listings. Each object is looked at under its own lock, one after the other.
 
+mod cipher;
+
 use std::sync::atomic::Ordering;
 
 use broker::{Broker, QueueRef};
 use ctl::operator::{
     BindingInfo, ChannelInfo, ConnectionInfo, ConsumerInfo, Emit, ExchangeInfo, PermissionInfo,
-    QueueInfo, TlsInfo, TopicPermissionInfo,
+    QueueInfo, TopicPermissionInfo,
 };
 use field_table::FieldTable;
 
@@ -131,11 +133,7 @@ pub(super) fn connections(broker: &Broker, emit: Emit<'_, ConnectionInfo>) {
             host: facts.host,
             peer_port: facts.peer_port,
             peer_host: facts.peer_host,
-            tls: facts.tls.as_ref().map(|tls| TlsInfo {
-                protocol: tls.protocol.clone(),
-                cipher: tls.cipher.clone(),
-                ..TlsInfo::default()
-            }),
+            tls: facts.tls.as_deref().map(cipher::info),
             state: entry.state(net::now()).name().to_owned(),
             channels: entry.channels.lock().len() as u64,
             protocol: facts.protocol.to_vec(),
