@@ -1,4 +1,4 @@
-//! The page store over a directory: room, owners, recovery, damage.
+//! The page store: room, owners, recovery, damage, power cuts.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use super::files::FILE_BYTES;
 use super::{BLOCK_BYTES, FREE_KEPT_MAX, PageRef, PageStore};
-use crate::{Durability, Error, Lsn, RealDisk};
+use crate::{Disk, Durability, Error, Lsn, RealDisk, SimDisk};
 
 const BLOCK: usize = BLOCK_BYTES as usize;
 
@@ -22,7 +22,17 @@ fn found(dir: &Path) -> PageStore {
 
 /// A store in which the `used` pages are in use.
 fn recovered(dir: &Path, used: &[PageRef]) -> PageStore {
-    let store = found(dir);
+    finish_recovery(found(dir), used)
+}
+
+/// The same on a disk of its own.
+fn simulated(disk: &SimDisk, used: &[PageRef]) -> PageStore {
+    let disk: Arc<dyn Disk> = Arc::new(disk.clone());
+    let store = PageStore::open(disk, Path::new("/pages"), Durability::Fsync).unwrap();
+    finish_recovery(store, used)
+}
+
+fn finish_recovery(store: PageStore, used: &[PageRef]) -> PageStore {
     for &page in used {
         store.mark_used(page);
     }
@@ -229,115 +239,210 @@ fn a_space_without_end_is_refused() {
     assert_eq!(get(&store, fits), b"fits");
 }
 
+#[test]
+fn a_full_disk_can_be_tried_again() {
+    let disk = SimDisk::new(1);
+    let store = simulated(&disk, &[]);
+    let before = put(&store, &[1; BLOCK]);
+    disk.set_capacity(3 * BLOCK_BYTES);
+    let bytes = [2; 8 * BLOCK];
+    let page = store.reserve(&bytes);
+    for _ in 0..2 {
+        let outcome = store.write(&[(page, bytes)]);
+        assert!(matches!(outcome, Err(Error::Full(_))), "{outcome:?}");
+    }
+    store.sync().unwrap();
+    assert_eq!(get(&store, before), [1; BLOCK]);
+    disk.set_capacity(9 * BLOCK_BYTES);
+    store.write(&[(page, bytes)]).unwrap();
+    store.sync().unwrap();
+    disk.power_cut(1);
+    assert_eq!(get(&simulated(&disk, &[page]), page), bytes);
+}
+
+#[test]
+fn a_failed_sync_is_final() {
+    let disk = SimDisk::new(1);
+    let store = simulated(&disk, &[]);
+    let page = put(&store, b"who knows");
+    disk.fail_sync(1);
+    let failure = store.sync().unwrap_err();
+    assert!(matches!(failure, Error::Io(_)), "{failure:?}");
+    assert_eq!(store.sync(), Err(failure.clone()));
+    assert_eq!(store.write(&[(page, b"who knows")]), Err(failure));
+}
+
+#[test]
+fn a_failed_write_is_final() {
+    let disk = SimDisk::new(1);
+    let store = simulated(&disk, &[]);
+    let page = store.reserve(b"lost");
+    disk.fail_write(1);
+    let failure = store.write(&[(page, b"lost")]).unwrap_err();
+    assert!(matches!(failure, Error::Io(_)), "{failure:?}");
+    assert_eq!(store.sync(), Err(failure));
+}
+
+#[test]
+fn a_failed_read_is_damage_of_that_page() {
+    let disk = SimDisk::new(1);
+    let store = simulated(&disk, &[]);
+    let (one, two) = (put(&store, b"one"), put(&store, b"two"));
+    disk.fail_read(1);
+    let damage = store.read(two, &mut Vec::new()).unwrap_err();
+    assert_eq!((damage.file.as_path(), damage.offset), (Path::new("/pages/00000000.pages"), 4096));
+    assert_eq!(get(&store, one), b"one");
+}
+
+#[test]
+fn rot_costs_the_page_it_is_in() {
+    let disk = SimDisk::new(1);
+    let store = simulated(&disk, &[]);
+    let pages: Vec<_> = (0..9).map(|fill| put(&store, &[fill; 2 * BLOCK])).collect();
+    store.sync().unwrap();
+    disk.rot(Path::new("/pages/00000000.pages"), 9 * BLOCK_BYTES + 17, 0x40);
+    for (nth, &page) in pages.iter().enumerate() {
+        assert_eq!(store.read(page, &mut Vec::new()).is_err(), nth == 4, "{nth}");
+    }
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     Put { len: usize },
+    PutOnFullDisk { len: usize },
     Share { nth: usize },
     Release { nth: usize, after: u64 },
     Durable { ahead: u64 },
     Trim { keep: u64 },
-    Restart,
+    PowerCut { seed: u64 },
 }
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         8 => (0..40_000_usize).prop_map(|len| Step::Put { len }),
+        1 => (0..40_000_usize).prop_map(|len| Step::PutOnFullDisk { len }),
         1 => any::<usize>().prop_map(|nth| Step::Share { nth }),
-        7 => (any::<usize>(), 0..4_u64).prop_map(|(nth, after)| Step::Release { nth, after }),
+        8 => (any::<usize>(), 0..4_u64).prop_map(|(nth, after)| Step::Release { nth, after }),
         3 => (1..4_u64).prop_map(|ahead| Step::Durable { ahead }),
         1 => (0..20_u64).prop_map(|blocks| Step::Trim { keep: blocks * BLOCK_BYTES }),
-        1 => Just(Step::Restart),
+        1 => any::<u64>().prop_map(|seed| Step::PowerCut { seed }),
     ]
 }
 
-/// What the log says, and what it said before each position.
-#[derive(Default)]
+/// What the log says, and what it still says after a power cut.
 struct Model {
+    disk: SimDisk,
+    store: PageStore,
     /// Pages and their owners, with their content.
     live: BTreeMap<PageRef, (usize, Vec<u8>)>,
-    /// Not live any more, but after a power cut they may be.
+    /// Releases that are not durable yet.
     ending: Vec<(u64, PageRef, Vec<u8>)>,
     durable: u64,
     fills: u8,
 }
 
 impl Model {
+    fn new() -> Self {
+        let disk = SimDisk::new(1);
+        let store = simulated(&disk, &[]);
+        let (live, ending) = (BTreeMap::new(), Vec::new());
+        Self { disk, store, live, ending, durable: 0, fills: 0 }
+    }
+
     fn nth(&self, nth: usize) -> Option<PageRef> {
         (!self.live.is_empty()).then(|| *self.live.keys().nth(nth % self.live.len()).unwrap())
     }
 
-    fn apply(&mut self, step: &Step, store: &mut PageStore, dir: &Path) {
-        match *step {
-            Step::Put { len } => {
-                self.fills = self.fills.wrapping_add(1);
-                let bytes = vec![self.fills; len];
-                let page = put(store, &bytes);
+    fn put(&mut self, len: usize) {
+        self.fills = self.fills.wrapping_add(1);
+        let bytes = vec![self.fills; len];
+        let page = self.store.reserve(&bytes);
+        match self.store.write(&[(page, &bytes)]) {
+            Ok(()) => {
+                self.store.sync().unwrap();
                 assert!(self.live.insert(page, (1, bytes)).is_none(), "{page:?} is taken");
             }
+            Err(Error::Full(_)) => self.store.release(page, Lsn(0)),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    fn release(&mut self, page: PageRef, after: u64) {
+        self.store.release(page, Lsn(after));
+        let (owners, bytes) = self.live.get_mut(&page).unwrap();
+        self.ending.push((after, page, bytes.clone()));
+        *owners -= 1;
+        if *owners == 0 {
+            self.live.remove(&page);
+        }
+    }
+
+    /// The log's tail is lost: releases that were not durable have not happened.
+    fn power_cut(&mut self, seed: u64) {
+        self.disk.power_cut(seed);
+        for (_, page, bytes) in std::mem::take(&mut self.ending) {
+            self.live.entry(page).or_insert((0, bytes)).0 += 1;
+        }
+        let names: Vec<_> = self
+            .live
+            .iter()
+            .flat_map(|(&page, &(owners, _))| std::iter::repeat_n(page, owners))
+            .collect();
+        self.store = simulated(&self.disk, &names);
+        self.store.handle_durable(Lsn(self.durable));
+    }
+
+    fn apply(&mut self, step: &Step) {
+        match *step {
+            Step::Put { len } => self.put(len),
+            Step::PutOnFullDisk { len } => {
+                self.disk.set_capacity(self.disk.used_bytes());
+                self.put(len);
+                self.disk.set_capacity(u64::MAX);
+            }
             Step::Share { nth } => {
-                let Some(page) = self.nth(nth) else { return };
-                store.retain(page);
-                self.live.get_mut(&page).unwrap().0 += 1;
+                if let Some(page) = self.nth(nth) {
+                    self.store.retain(page);
+                    self.live.get_mut(&page).unwrap().0 += 1;
+                }
             }
             Step::Release { nth, after } => {
-                let Some(page) = self.nth(nth) else { return };
-                let after = self.durable + after;
-                store.release(page, Lsn(after));
-                let (owners, bytes) = self.live.get_mut(&page).unwrap();
-                // What one owner's journal says and another's denies ends with the later of them.
-                self.ending.push((after, page, bytes.clone()));
-                *owners -= 1;
-                if *owners == 0 {
-                    self.live.remove(&page);
+                if let Some(page) = self.nth(nth) {
+                    self.release(page, self.durable + after);
                 }
             }
             Step::Durable { ahead } => {
                 self.durable += ahead;
-                store.handle_durable(Lsn(self.durable));
+                self.store.handle_durable(Lsn(self.durable));
             }
-            Step::Trim { keep } => store.trim(keep).unwrap(),
-            Step::Restart => {
-                // The log's tail was lost: releases that were not durable have not happened.
-                for (_, page, bytes) in std::mem::take(&mut self.ending) {
-                    self.live.entry(page).or_insert((0, bytes)).0 += 1;
-                }
-                let names: Vec<_> = self
-                    .live
-                    .iter()
-                    .flat_map(|(&page, &(owners, _))| std::iter::repeat_n(page, owners))
-                    .collect();
-                *store = recovered(dir, &names);
-                store.handle_durable(Lsn(self.durable));
-            }
+            Step::Trim { keep } => self.store.trim(keep).unwrap(),
+            Step::PowerCut { seed } => self.power_cut(seed),
         }
         let durable = self.durable;
         self.ending.retain(|(after, ..)| *after > durable);
     }
+
+    fn check(&self) {
+        let ending = self.ending.iter().map(|(_, page, bytes)| (*page, bytes));
+        let live = self.live.iter().map(|(page, (_, bytes))| (*page, bytes));
+        let all: BTreeMap<_, _> = ending.chain(live).collect();
+        for (&page, bytes) in &all {
+            assert!(get(&self.store, page) == **bytes, "{page:?}");
+        }
+        let blocks = |page: &PageRef| u64::from(page.len).div_ceil(BLOCK_BYTES).max(1);
+        assert_eq!(self.store.used_bytes(), all.keys().map(blocks).sum::<u64>() * BLOCK_BYTES);
+    }
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
-
     #[test]
     fn a_page_stays_as_it_was_written_while_the_log_may_name_it(
         steps in prop::collection::vec(step(), 1..60),
     ) {
-        let dir = TempDir::new().unwrap();
-        let mut store = recovered(dir.path(), &[]);
-        let mut model = Model::default();
+        let mut model = Model::new();
         for step in &steps {
-            model.apply(step, &mut store, dir.path());
-            let ending = model.ending.iter().map(|(_, page, bytes)| (*page, bytes));
-            let live = model.live.iter().map(|(page, (_, bytes))| (*page, bytes));
-            let all: BTreeMap<_, _> = ending.chain(live).collect();
-            for (page, bytes) in &all {
-                prop_assert!(get(&store, *page) == **bytes, "{page:?} after {step:?}");
-            }
-            let blocks = |page: &PageRef| u64::from(page.len).div_ceil(BLOCK_BYTES).max(1);
-            prop_assert_eq!(
-                store.used_bytes(),
-                all.keys().map(blocks).sum::<u64>() * BLOCK_BYTES
-            );
+            model.apply(step);
+            model.check();
         }
     }
 }
