@@ -3,6 +3,7 @@
 use amqp091_codec::{
     BasicPublish, CLASS_BASIC, ContentHeader, Frame, Method, MethodId, Payload, ReplyCode,
 };
+use broker::BodyRoom;
 use bytes::Bytes;
 use message::Image;
 
@@ -61,6 +62,8 @@ pub(crate) struct Partial {
     body_size: u64,
     remaining: u64,
     is_kept: bool,
+    /// Taken before any of the body is kept.
+    room: Option<BodyRoom>,
 }
 
 impl Assembly {
@@ -95,7 +98,20 @@ impl Assembly {
             body_size: 0,
             remaining: 0,
             is_kept: false,
+            room: None,
         }));
+    }
+
+    /// True when a content header is due.
+    pub(crate) fn is_at_header(&self) -> bool {
+        matches!(self, Self::Header(_))
+    }
+
+    /// The body that the next header announces has this room.
+    pub(crate) fn give_room(&mut self, room: BodyRoom) {
+        if let Self::Header(partial) = self {
+            partial.room = Some(room);
+        }
     }
 
     /// Takes the next frame of the content. Bodies of more than `kept_max` bytes are counted, not

@@ -91,6 +91,7 @@ impl Connection {
         self.stage = Stage::Closed;
         self.is_blocked = false;
         self.is_in_flow = false;
+        self.no_room = None;
         let heartbeat_ms = u64::from(self.tuned.heartbeat) * 1000;
         let patience_ms = match heartbeat_ms {
             0 => CLOSING_TIMEOUT_MS,
@@ -184,6 +185,7 @@ impl Connection {
 
     /// Gives back what all channels hold and forgets them.
     fn release_all(&mut self, work: &mut Work<'_>) {
+        self.broker.leave_body_room(self.id);
         for number in self.channels.numbers() {
             self.release_channel(work, number);
             self.remove_channel(number);

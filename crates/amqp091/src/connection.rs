@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use amqp091_codec::{
-    BasicPublish, ConnectionTuneOk, Frame, FrameError, HEARTBEAT, Method, MethodArguments,
-    MethodError, MethodId, Payload, ProtocolHeader, RawMethod, Split, split_frame,
+    BasicPublish, ConnectionTuneOk, Frame, FrameError, FrameKind, HEARTBEAT, Method,
+    MethodArguments, MethodError, MethodId, Payload, ProtocolHeader, RawMethod, Split, split_frame,
 };
-use broker::{Broker, ConnectionEntry, Lsn, MailboxRef, Outbox, Protocol, Status, TlsFacts, Turn};
+use broker::{
+    Broker, ConnectionEntry, Lsn, MailboxRef, NoRoom, Outbox, Protocol, Status, TlsFacts, Turn,
+};
 use message::MessageRef;
 use stdx::{Signal, Timestamp};
 use topology::{ConnectionId, QueueId};
@@ -126,6 +128,8 @@ pub struct Connection {
     pub(crate) has_sent_blocked: bool,
     /// Input waits for the journal.
     pub(crate) is_in_flow: bool,
+    /// Input waits for room for a body.
+    pub(crate) no_room: Option<NoRoom>,
     /// Input waits until the client has read what it asked for.
     pub(crate) is_unread: bool,
     /// Some channel is in confirm mode.
@@ -175,6 +179,7 @@ impl Connection {
             is_blocked: false,
             has_sent_blocked: false,
             is_in_flow: false,
+            no_room: None,
             is_unread: false,
             has_confirms: false,
             wanted: 0,
@@ -310,7 +315,7 @@ impl Connection {
         input: &'i [u8],
     ) -> Result<usize, Fault> {
         let number = frame.channel;
-        if frame.kind == amqp091_codec::FrameKind::Method as u8
+        if frame.kind == FrameKind::Method as u8
             && let Some(raw) = RawMethod::split(frame.payload)
             && self.channels.get(number).is_some_and(|it| it.is_open() && it.assembly.is_idle())
         {
@@ -322,8 +327,42 @@ impl Connection {
                 return self.settle_run(work, input);
             }
         }
+        if frame.kind == FrameKind::Header as u8 && !self.may_begin_body(frame) {
+            return Ok(0);
+        }
         self.handle_parsed(work, frame)?;
         Ok(frame.wire_len())
+    }
+
+    /// Whether a body that comes in pieces may begin. If not, the connection waits, and its header
+    /// comes again.
+    fn may_begin_body(&mut self, frame: &Frame<'_>) -> bool {
+        let Some(channel) = self.channels.get(frame.channel) else { return true };
+        if !channel.is_open() || !channel.assembly.is_at_header() {
+            return true;
+        }
+        let Ok(Payload::Header(header)) = frame.parse() else { return true };
+        let bytes = header.body_size;
+        if bytes == 0 || self.broker.config().max_message_size < bytes {
+            return true;
+        }
+        if self.block_under_alarm() {
+            return false;
+        }
+        let shared = &self.shared;
+        match self.broker.take_body_room(self.now, self.id, || shared.clone(), bytes) {
+            Ok(room) => {
+                if let Some(channel) = self.channels.get_mut(frame.channel) {
+                    channel.assembly.give_room(room);
+                }
+                true
+            }
+            Err(no_room) => {
+                self.no_room = Some(no_room);
+                self.note_throttled();
+                false
+            }
+        }
     }
 
     /// A publish whose content follows at once is not copied before it reaches its queue. `None`
@@ -424,7 +463,8 @@ impl Connection {
     pub(crate) fn is_paused(&self) -> bool {
         let is_held = self.hold_until.0 != 0 && OUTBOX_MAX <= self.shared.lock().out.len();
         let is_paced = self.pace.is_some();
-        let is_waiting = self.is_blocked || self.is_in_flow || self.is_unread;
+        let is_unwanted = self.is_blocked || self.is_in_flow || self.no_room.is_some();
+        let is_waiting = is_unwanted || self.is_unread;
         self.pending.is_some() || is_waiting || is_held || is_paced
     }
 
@@ -472,6 +512,8 @@ impl Protocol for Connection {
     }
 
     fn handle_wake(&mut self, now: Timestamp) {
+        // It asks again when its header is presented again.
+        self.no_room = None;
         let turn = self.begin(now);
         let mut work = Work::new(turn);
         self.handle_events(&mut work);
@@ -486,6 +528,7 @@ impl Protocol for Connection {
             self.handle_deadline();
         }
         self.handle_pace();
+        self.no_room.take_if(|it| it.ask_at.is_some_and(|at| at <= now));
         let is_deaf = self.is_paused();
         let beat = self.heartbeat.handle_timeout(now, is_deaf);
         if beat.is_missed && self.stage == Stage::Running {
@@ -501,7 +544,8 @@ impl Protocol for Connection {
 
     fn poll_timeout(&self) -> Option<Timestamp> {
         let pace = self.pace.as_ref().map(|pace| pace.look_at);
-        [self.deadline, self.heartbeat.poll_timeout(), pace].into_iter().flatten().min()
+        let room = self.no_room.and_then(|it| it.ask_at);
+        [self.deadline, self.heartbeat.poll_timeout(), pace, room].into_iter().flatten().min()
     }
 
     fn handle_disconnect(&mut self, now: Timestamp) {

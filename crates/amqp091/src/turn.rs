@@ -200,7 +200,7 @@ impl Connection {
     }
 
     /// For listings: input is made to wait.
-    fn note_throttled(&self) {
+    pub(crate) fn note_throttled(&self) {
         if let Some(entry) = &self.entry {
             entry.note_throttled(self.now);
         }

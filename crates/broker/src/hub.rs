@@ -1,5 +1,6 @@
 //! The broker as the node shares it: queues behind locks, the topology, and the work of a turn.
 
+mod pressure;
 mod recovery;
 #[cfg(test)]
 mod tests;
@@ -22,6 +23,8 @@ use crate::{
     QueueRef, Settle, Ticket, Turn,
 };
 use message::Incoming;
+use pressure::Bodies;
+pub use pressure::{BodyRoom, NoRoom};
 pub use recovery::Recovered;
 
 /// Turns kept for reuse; more are dropped.
@@ -90,6 +93,8 @@ pub struct Broker {
     pub timers: Timers,
     /// Consumers of direct replies.
     pub(crate) reply_consumers: ReplyConsumers,
+    /// Room for bodies whose end has not arrived.
+    bodies: Arc<Bodies>,
     alarms: AtomicU8,
     next_id: AtomicU64,
     chance: AtomicU64,
@@ -107,6 +112,7 @@ impl Broker {
         authenticator: AuthenticatorRef,
         seed: u64,
     ) -> Self {
+        let bodies = Arc::new(Bodies::new(config.unfinished_bodies_max));
         Self {
             config,
             journal,
@@ -118,6 +124,7 @@ impl Broker {
             registry: Registry::default(),
             timers: Timers::default(),
             reply_consumers: ReplyConsumers::new(seed),
+            bodies,
             alarms: AtomicU8::new(0),
             next_id: AtomicU64::new(1),
             chance: AtomicU64::new(seed),

@@ -1,12 +1,13 @@
 //! Time, durability and alarms: what waits for what.
 
 use amqp091_codec::{BasicProperties, ConnectionOpen};
-use broker::Alarms;
+use broker::testing::broker_with;
+use broker::{Alarms, BrokerConfig, Protocol};
 use expect_test::expect;
 use field_table::FieldTable;
 use stdx::Timestamp;
 
-use super::kit::{Client, broker, slow_broker};
+use super::kit::{Client, broker, publish_bytes, slow_broker};
 
 fn persistent() -> BasicProperties {
     BasicProperties { delivery_mode: Some(2), ..BasicProperties::default() }
@@ -156,6 +157,92 @@ fn who_cannot_hear_of_an_alarm_waits_all_the_same() {
     .assert_eq(&publisher.said());
     broker.set_alarm(Alarms::MEMORY, false);
     expect![""].assert_eq(&publisher.said());
+}
+
+/// The first half of a publish of 60 KB on channel 1, and the second.
+fn halves() -> (Vec<u8>, Vec<u8>) {
+    let publish = publish_bytes("", "q", &BasicProperties::default(), false, &"x".repeat(60_000));
+    let frame_len = |at: &[u8]| 8 + u32::from_be_bytes([at[3], at[4], at[5], at[6]]) as usize;
+    let method = frame_len(&publish);
+    let header = frame_len(&publish[method..]);
+    let mut body = vec![3, 0, 1];
+    body.extend(30_000_u32.to_be_bytes());
+    body.resize(7 + 30_000, b'x');
+    body.push(0xce);
+    ([&publish[..method + header], &body].concat(), body)
+}
+
+/// A broker with room for two bodies of 60 KB.
+fn small_broker() -> std::sync::Arc<broker::Broker> {
+    let config = BrokerConfig { unfinished_bodies_max: 120_000, ..BrokerConfig::default() };
+    broker_with(config, std::sync::Arc::default())
+}
+
+#[test]
+fn a_body_that_finds_no_room_begins_when_another_ends() {
+    let broker = small_broker();
+    let (first_half, second_half) = halves();
+    let mut clients: Vec<Client> = (0..4).map(|_| Client::open(&broker)).collect();
+    clients[0].declare("q");
+    clients[0].said();
+    for client in &mut clients {
+        client.bytes(&first_half);
+    }
+    let paused = |clients: &mut [Client]| -> Vec<bool> {
+        clients.iter_mut().map(|it| it.said().contains("(paused)")).collect()
+    };
+    assert_eq!(paused(&mut clients), [false, false, true, true]);
+    clients[1].bytes(&second_half);
+    assert_eq!(paused(&mut clients), [false, false, false, true]);
+    clients[0].bytes(&second_half);
+    clients[2].bytes(&second_half);
+    clients[3].said();
+    clients[3].bytes(&second_half);
+    clients[3].get("q", true);
+    assert!(clients[3].said().contains("left 3"), "all four arrived");
+}
+
+#[test]
+fn a_connection_whose_own_bodies_take_the_room_goes_on_after_a_second() {
+    let broker = small_broker();
+    let (first_half, second_half) = halves();
+    let mut client = Client::open(&broker);
+    client.declare("q");
+    let mut others: Vec<Client> = (0..2).map(|_| Client::open(&broker)).collect();
+    for other in &mut others {
+        other.bytes(&first_half);
+    }
+    client.bytes(&first_half);
+    client.said();
+    client.wait(999);
+    expect![[r#"
+        (paused)
+    "#]]
+    .assert_eq(&client.said());
+    client.wait(1);
+    client.said();
+    client.bytes(&second_half);
+    client.get("q", true);
+    assert!(client.said().contains("get-ok"));
+}
+
+#[test]
+fn who_leaves_the_queue_for_room_lets_the_next_one_in() {
+    let broker = small_broker();
+    let (first_half, second_half) = halves();
+    let mut clients: Vec<Client> = (0..4).map(|_| Client::open(&broker)).collect();
+    clients[3].declare("q");
+    for client in &mut clients {
+        client.bytes(&first_half);
+    }
+    let gone = clients[3].now;
+    for client in &mut clients[..3] {
+        client.connection.handle_disconnect(gone);
+    }
+    clients[3].said();
+    clients[3].bytes(&second_half);
+    clients[3].get("q", true);
+    assert!(clients[3].said().contains("get-ok"));
 }
 
 /// The state that listings show of the only connection.
