@@ -75,6 +75,11 @@ impl Files {
             let Some(number) = number_of(&name) else { continue };
             open.insert(number, disk.open(&dir.join(&name), Open::Write)?);
         }
+        if open.is_empty() {
+            // It may have just been made.
+            let parent = dir.parent().filter(|parent| *parent != Path::new(""));
+            disk.sync_dir(parent.unwrap_or(Path::new(".")))?;
+        }
         Ok(Self {
             disk,
             dir: dir.to_owned(),
