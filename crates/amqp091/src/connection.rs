@@ -8,6 +8,7 @@ use amqp091_codec::{
     BasicPublish, ConnectionTuneOk, Frame, FrameError, FrameKind, HEARTBEAT, Method,
     MethodArguments, MethodError, MethodId, Payload, ProtocolHeader, RawMethod, Split, split_frame,
 };
+use auth::CertificateName;
 use broker::{
     Broker, ConnectionEntry, Lsn, MailboxRef, NoRoom, Outbox, Protocol, Status, TlsFacts, Turn,
 };
@@ -90,6 +91,8 @@ pub struct Connection {
     pub(crate) stage: Stage,
     pub(crate) id: ConnectionId,
     pub(crate) peer: Box<Peer>,
+    /// Whom the client's certificate names, for the handshake of an encrypted connection.
+    pub(crate) certificate: Option<Box<CertificateName>>,
     /// What is known from the handshake, until the connection is open.
     pub(crate) login: Option<Box<Login>>,
     /// The name the client gave the connection.
@@ -154,6 +157,7 @@ impl Connection {
             stage: Stage::Header,
             id: ConnectionId(broker.next_id()),
             peer: Box::new(peer),
+            certificate: None,
             login: None,
             given_name: None,
             user: nobody.clone(),
@@ -185,6 +189,13 @@ impl Connection {
             wanted: 0,
             broker,
         }
+    }
+
+    /// Offers EXTERNAL, if it is enabled: the client's certificate names a user, or says why not.
+    #[must_use]
+    pub fn with_certificate(mut self, name: CertificateName) -> Self {
+        self.certificate = Some(Box::new(name));
+        self
     }
 
     pub(crate) fn mailbox(&self) -> MailboxRef {

@@ -5,7 +5,7 @@ use amqp091_codec::{
     ConnectionTuneOk, ConnectionUpdateSecret, ConnectionUpdateSecretOk, FRAME_MIN_SIZE, MethodId,
     ProtocolHeader, ReplyCode, Table,
 };
-use auth::{Anonymous, Mechanism};
+use auth::{Anonymous, Attempt, Circumstances, Mechanism, Rejection};
 use broker::{BrokerConfig, ConnectionFacts, ConnectionState, Status};
 use field_table::{FieldTable, ValueRef};
 
@@ -67,8 +67,9 @@ impl Connection {
         let config = self.broker.config();
         let mut properties = Vec::new();
         server_properties(config).encode_fields(&mut properties);
-        let mechanisms =
-            Mechanism::announced(&config.mechanisms, anonymous(config).as_ref()).into_bytes();
+        let anonymous = anonymous(config);
+        let circumstances = self.circumstances(anonymous.as_ref());
+        let mechanisms = Mechanism::announced(&config.mechanisms, circumstances).into_bytes();
         let start = ConnectionStart {
             version_major,
             version_minor,
@@ -83,24 +84,28 @@ impl Connection {
     pub(crate) fn handle_start_ok(&mut self, start: &ConnectionStartOk<'_>) -> Result<(), Failure> {
         let broker = self.broker.clone();
         let config = broker.config();
-        let mechanism = Mechanism::find(start.mechanism.as_bytes(), &config.mechanisms);
+        let anonymous = anonymous(config);
+        let circumstances = self.circumstances(anonymous.as_ref());
+        let mechanism =
+            Mechanism::find(start.mechanism.as_bytes(), &config.mechanisms, circumstances);
         let Some(mechanism) = mechanism else {
             let text = format!("unknown authentication mechanism '{}'", start.mechanism);
             return Err(Failure::new(ReplyCode::CommandInvalid, text));
         };
-        let attempt = mechanism
-            .respond(start.response, anonymous(config).as_ref())
-            .map_err(|error| Failure::new(ReplyCode::SyntaxError, error))?;
-        let user = attempt.user;
-        let is_right = self.broker.is_password_of(&user, &attempt.password);
+        let attempt = mechanism.respond(start.response, circumstances);
+        if let Err(Rejection::Malformed(text)) = attempt {
+            return Err(Failure::new(ReplyCode::SyntaxError, text));
+        }
+        self.note_client(start.client_properties);
+        let user = match attempt.map_err(|it| it.to_string()).and_then(|it| self.known(it)) {
+            Ok(user) => user,
+            Err(why) => {
+                self.refuse_login(mechanism.name, &why);
+                return Ok(());
+            }
+        };
         let is_here = self.peer.peer_host.to_canonical().is_loopback()
             || !config.loopback_users.contains(&user);
-        self.note_client(start.client_properties);
-        if !is_right {
-            let text = format!("user '{user}' - invalid credentials");
-            self.refuse_login(mechanism.name, &text);
-            return Ok(());
-        }
         if !is_here {
             let text = format!("user '{user}' can only connect via localhost");
             self.refuse_login(mechanism.name, &text);
@@ -121,6 +126,20 @@ impl Connection {
         self.shared.send(0, tune);
         self.stage = Stage::Tuning;
         Ok(())
+    }
+
+    fn circumstances<'a>(&'a self, anonymous: Option<&'a Anonymous>) -> Circumstances<'a> {
+        Circumstances { anonymous, certificate: self.certificate.as_deref() }
+    }
+
+    /// The user of an attempt, or why it is refused.
+    fn known(&self, attempt: Attempt) -> Result<String, String> {
+        let Attempt { user, password } = attempt;
+        let is_right = match password {
+            Some(password) => self.broker.is_password_of(&user, &password),
+            None => self.broker.topology().user(&user).is_some(),
+        };
+        if is_right { Ok(user) } else { Err(format!("user '{user}' - invalid credentials")) }
     }
 
     /// Reads what matters out of the client's properties.
@@ -189,6 +208,7 @@ impl Connection {
         }
         self.entry = Some(entry);
         self.login = None;
+        self.certificate = None;
         self.deadline = None;
         self.stage = Stage::Running;
         self.shared.send(0, ConnectionOpenOk::default());

@@ -119,6 +119,8 @@ pub struct TlsOptions {
     pub certfile: Option<PathBuf>,
     /// Its private key.
     pub keyfile: Option<PathBuf>,
+    /// `ssl_options.password`, in clear, of an encrypted key.
+    pub password: Option<String>,
     /// Whether a client's certificate is checked.
     pub verify: TlsVerify,
     /// With [`TlsVerify::Peer`]: refuse clients that send no certificate.
@@ -190,6 +192,36 @@ pub struct Auth {
     pub anonymous_login_user: Option<String>,
     /// `anonymous_login_pass`.
     pub anonymous_login_pass: String,
+    /// `ssl_cert_login_from`: where EXTERNAL finds the user's name in a certificate.
+    pub cert_login_from: CertLoginFrom,
+    /// `ssl_cert_login_san_type`
+    pub cert_login_san_type: SanType,
+    /// `ssl_cert_login_san_index`, from 0.
+    pub cert_login_san_index: usize,
+}
+
+/// `ssl_cert_login_from`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CertLoginFrom {
+    /// `distinguished_name`
+    #[default]
+    DistinguishedName,
+    /// `common_name`
+    CommonName,
+    /// `subject_alternative_name`
+    SubjectAlternativeName,
+}
+
+/// `ssl_cert_login_san_type`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SanType {
+    /// `dns`
+    #[default]
+    Dns,
+    /// `email`
+    Email,
+    /// `uri`
+    Uri,
 }
 
 impl Default for Auth {
@@ -199,6 +231,9 @@ impl Default for Auth {
             loopback_users: vec!["guest".to_owned()],
             anonymous_login_user: Some("guest".to_owned()),
             anonymous_login_pass: "guest".to_owned(),
+            cert_login_from: CertLoginFrom::default(),
+            cert_login_san_type: SanType::default(),
+            cert_login_san_index: 0,
         }
     }
 }

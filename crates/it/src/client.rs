@@ -110,12 +110,33 @@ impl RawClient {
     /// # Errors
     /// When the broker does not accept the connection or the certificate is not PEM.
     pub fn connect_tls(address: &str, authority: &str) -> io::Result<Self> {
-        use rustls::pki_types::{CertificateDer, pem::PemObject};
+        Self::connect_tls_as(address, authority, None)
+    }
+
+    /// As [`Self::connect_tls`], showing a certificate of one's own: it and its key (PEM).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn connect_tls_as(
+        address: &str,
+        authority: &str,
+        own: Option<(&str, &str)>,
+    ) -> io::Result<Self> {
+        use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
+        let certificate =
+            |pem: &str| CertificateDer::from_pem_slice(pem.as_bytes()).map_err(io::Error::other);
         let mut roots = RootCertStore::empty();
-        let certificate = CertificateDer::from_pem_slice(authority.as_bytes());
-        roots.add(certificate.map_err(io::Error::other)?).map_err(io::Error::other)?;
-        let config =
-            rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+        roots.add(certificate(authority)?).map_err(io::Error::other)?;
+        let config = rustls::ClientConfig::builder().with_root_certificates(roots);
+        let config = match own {
+            None => config.with_no_client_auth(),
+            Some((own, key)) => {
+                let key =
+                    PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(io::Error::other)?;
+                let chain = vec![certificate(own)?];
+                config.with_client_auth_cert(chain, key).map_err(io::Error::other)?
+            }
+        };
         let name = ServerName::try_from("localhost").expect("a valid name");
         let session = ClientConnection::new(Arc::new(config), name).map_err(io::Error::other)?;
         let plain = Self::connect(address)?;

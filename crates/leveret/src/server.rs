@@ -9,10 +9,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use auth::{AlternativeName, CertificateName, LoginFrom};
 use broker::BrokerConfig;
 use config::{
-    Config, ConfirmDurability, DiskFreeLimit, ListenAddress, Loaded, MemoryCalculation,
-    MemoryHighWatermark, TlsVerify, TlsVersion,
+    CertLoginFrom, Config, ConfirmDurability, DiskFreeLimit, ListenAddress, Loaded,
+    MemoryCalculation, MemoryHighWatermark, SanType, TlsVerify, TlsVersion,
 };
 use net::{Accepted, Listener, ListenerOptions, Peer, TlsOptions};
 use node::{DiskLimit, MemoryStrategy, MemoryWatermark, Node, NodeOptions, ResourceLimits};
@@ -225,7 +226,7 @@ async fn serve(
     let mut accepting = Vec::new();
     for (listener, protocol) in listeners {
         info!("started {protocol} listener on {}", listener.local_addr()?);
-        accepting.push(tokio::spawn(listener.run(protocol, acceptor(node))));
+        accepting.push(tokio::spawn(listener.run(protocol, acceptor(config, node))));
     }
     let startup = started_at.elapsed();
     info!("Time to start: {:.1} ms", startup.as_secs_f64() * 1e3);
@@ -258,9 +259,11 @@ async fn say_goodbye(node: &Node) {
     }
 }
 
-fn acceptor(node: &Node) -> Accepted {
+fn acceptor(config: &Config, node: &Node) -> Accepted {
     let broker = node.broker.clone();
+    let names = CertificateNames::new(config);
     Arc::new(move |peer: Peer| {
+        let name = peer.tls.as_ref().map(|_| names.of(peer.certificate.as_deref()));
         let peer = amqp091::Peer {
             peer_host: peer.peer.ip(),
             peer_port: peer.peer.port(),
@@ -268,8 +271,44 @@ fn acceptor(node: &Node) -> Accepted {
             port: peer.local.port(),
             tls: peer.tls.map(Box::new),
         };
-        Box::new(amqp091::Connection::new(broker.clone(), peer, net::now()))
+        let connection = amqp091::Connection::new(broker.clone(), peer, net::now());
+        Box::new(match name {
+            Some(name) => connection.with_certificate(name),
+            None => connection,
+        })
     })
+}
+
+/// Finds users' names in clients' certificates, for EXTERNAL.
+struct CertificateNames {
+    is_verified: bool,
+    from: LoginFrom,
+}
+
+impl CertificateNames {
+    fn new(config: &Config) -> Self {
+        let kind = match config.auth.cert_login_san_type {
+            SanType::Dns => AlternativeName::Dns,
+            SanType::Email => AlternativeName::Email,
+            SanType::Uri => AlternativeName::Uri,
+        };
+        let from = match config.auth.cert_login_from {
+            CertLoginFrom::DistinguishedName => LoginFrom::DistinguishedName,
+            CertLoginFrom::CommonName => LoginFrom::CommonName,
+            CertLoginFrom::SubjectAlternativeName => {
+                LoginFrom::AlternativeName(kind, config.auth.cert_login_san_index)
+            }
+        };
+        Self { is_verified: config.tls.verify == TlsVerify::Peer, from }
+    }
+
+    fn of(&self, certificate: Option<&[u8]>) -> CertificateName {
+        match certificate {
+            _ if !self.is_verified => Err("TLS configuration is unsafe"),
+            None => Err("connection peer presented no TLS (x.509) certificate"),
+            Some(der) => auth::login_name(der, self.from).ok_or("no name found"),
+        }
+    }
 }
 
 fn bind(config: &Config) -> anyhow::Result<Vec<(Listener, &'static str)>> {
@@ -319,6 +358,7 @@ fn tls_options(config: &Config) -> anyhow::Result<TlsOptions> {
     Ok(TlsOptions {
         certfile: needed(&tls.certfile, "certfile")?,
         keyfile: needed(&tls.keyfile, "keyfile")?,
+        password: tls.password.clone(),
         cacertfile: tls.cacertfile.clone(),
         verify_peer: tls.verify == TlsVerify::Peer,
         fail_if_no_peer_cert: tls.fail_if_no_peer_cert,

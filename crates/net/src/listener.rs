@@ -62,6 +62,8 @@ pub struct Peer {
     pub local: SocketAddr,
     /// TLS version and cipher suite, when encrypted.
     pub tls: Option<TlsFacts>,
+    /// The client's own certificate (DER), if it showed one and it was checked.
+    pub certificate: Option<Vec<u8>>,
 }
 
 /// Makes the protocol for an accepted socket.
@@ -136,7 +138,8 @@ impl Listener {
         if self.options.keepalive {
             drop(socket2::SockRef::from(&stream).set_tcp_keepalive(&TcpKeepalive::new()));
         }
-        let peer = Peer { peer: canonical(peer), local: canonical(local), tls: None };
+        let (peer, local) = (canonical(peer), canonical(local));
+        let peer = Peer { peer, local, tls: None, certificate: None };
         if preface.is_proxied || preface.tls.is_some() {
             tokio::spawn(preface.clone().run(stream, peer, accepted.clone()));
         } else {
@@ -187,6 +190,8 @@ impl Preface {
             }
         };
         let session = stream.get_ref().1;
+        let chain = session.peer_certificates().unwrap_or_default();
+        peer.certificate = chain.first().map(|own| own.to_vec());
         peer.tls = Some(TlsFacts {
             protocol: match session.protocol_version() {
                 Some(rustls::ProtocolVersion::TLSv1_2) => "tlsv1.2",

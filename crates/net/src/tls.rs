@@ -1,13 +1,18 @@
 //! Certificates and TLS settings (`ssl_options.*`).
 
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use pkcs8::{EncryptedPrivateKeyInfo, SecretDocument};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion, version};
 use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+
+/// How the PEM item of an encrypted PKCS #8 key begins.
+const ENCRYPTED_KEY: &str = "-----BEGIN ENCRYPTED PRIVATE KEY-----";
 
 /// What `ssl_options.*` asks for.
 #[derive(Clone, Debug, Default)]
@@ -16,6 +21,8 @@ pub struct TlsOptions {
     pub certfile: PathBuf,
     /// Its private key.
     pub keyfile: PathBuf,
+    /// The password of an encrypted key, in clear.
+    pub password: Option<String>,
     /// Authorities that sign clients' certificates.
     pub cacertfile: Option<PathBuf>,
     /// Ask clients for a certificate and check it (`verify_peer`).
@@ -59,11 +66,35 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     Ok(found)
 }
 
+/// Reads a private key; an encrypted one must be PKCS #8 (`BEGIN ENCRYPTED PRIVATE KEY`).
+fn private_key(path: &Path, password: Option<&str>) -> Result<PrivateKeyDer<'static>, TlsError> {
+    let pem = fs::read_to_string(path).map_err(|error| unusable(path, error))?;
+    if pem.contains("Proc-Type: 4,ENCRYPTED") {
+        let reason = "encrypted in OpenSSL's old form; `openssl pkcs8 -topk8` makes the new one";
+        return Err(unusable(path, reason));
+    }
+    if !pem.contains(ENCRYPTED_KEY) {
+        return PrivateKeyDer::from_pem_slice(pem.as_bytes())
+            .map_err(|error| unusable(path, error));
+    }
+    let Some(password) = password else {
+        return Err(unusable(path, "encrypted, and there is no ssl_options.password"));
+    };
+    let start = pem.find(ENCRYPTED_KEY).unwrap_or_default();
+    let (_, encrypted) =
+        SecretDocument::from_pem(&pem[start..]).map_err(|error| unusable(path, error))?;
+    let encrypted = EncryptedPrivateKeyInfo::try_from(encrypted.as_bytes())
+        .map_err(|error| unusable(path, error))?;
+    let key = encrypted
+        .decrypt(password)
+        .map_err(|_| unusable(path, "ssl_options.password does not open it"))?;
+    Ok(PrivatePkcs8KeyDer::from(key.as_bytes().to_vec()).into())
+}
+
 /// Reads the files and builds what listeners need.
 pub fn server_config(options: &TlsOptions) -> Result<Arc<ServerConfig>, TlsError> {
     let chain = certificates(&options.certfile)?;
-    let key = PrivateKeyDer::from_pem_file(&options.keyfile)
-        .map_err(|error| unusable(&options.keyfile, error))?;
+    let key = private_key(&options.keyfile, options.password.as_deref())?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ServerConfig::builder_with_provider(provider.clone())
         .with_protocol_versions(&versions(&options.versions)?)
@@ -105,3 +136,6 @@ fn versions(names: &[String]) -> Result<Vec<&'static SupportedProtocolVersion>, 
     let found: Vec<_> = names.iter().filter_map(known).collect();
     if found.is_empty() { Err(TlsError::Versions(names.to_vec())) } else { Ok(found) }
 }
+
+#[cfg(test)]
+mod tests;

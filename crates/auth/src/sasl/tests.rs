@@ -3,16 +3,30 @@ use field_table::ShortStr;
 
 use super::*;
 
+fn guest() -> Anonymous {
+    Anonymous { user: "guest".to_owned(), password: "guest".to_owned() }
+}
+
+fn names(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
 fn check(mechanism: &str, response: &[u8], expected: Expect) {
-    let guest = Anonymous { user: "guest".to_owned(), password: "guest".to_owned() };
-    let enabled = ["ANONYMOUS", "PLAIN", "AMQPLAIN"].map(str::to_owned);
-    let actual = match Mechanism::find(mechanism.as_bytes(), &enabled) {
+    let guest = guest();
+    let circumstances = Circumstances { anonymous: Some(&guest), certificate: None };
+    check_in(circumstances, mechanism, response, expected);
+}
+
+fn check_in(circumstances: Circumstances<'_>, mechanism: &str, response: &[u8], expected: Expect) {
+    let enabled = names(&["ANONYMOUS", "PLAIN", "AMQPLAIN", "EXTERNAL"]);
+    let actual = match Mechanism::find(mechanism.as_bytes(), &enabled, circumstances) {
         None => "no such mechanism".to_owned(),
-        Some(mechanism) => match mechanism.respond(response, Some(&guest)) {
-            Ok(attempt) => {
-                format!("{} / {}", attempt.user, String::from_utf8_lossy(&attempt.password))
+        Some(mechanism) => match mechanism.respond(response, circumstances) {
+            Ok(Attempt { user, password: Some(password) }) => {
+                format!("{user} / {}", String::from_utf8_lossy(&password))
             }
-            Err(malformed) => malformed.to_string(),
+            Ok(Attempt { user, password: None }) => format!("{user}, proven"),
+            Err(rejection) => rejection.to_string(),
         },
     };
     expected.assert_eq(&actual);
@@ -65,33 +79,50 @@ fn anonymous_is_the_configured_user() {
 }
 
 #[test]
+fn external_is_whom_the_certificate_names() {
+    let named = Ok("CN=ann".to_owned());
+    let tls = Circumstances { anonymous: None, certificate: Some(&named) };
+    check_in(tls, "EXTERNAL", b"bob", expect!["CN=ann, proven"]);
+    let nameless = Err("no name found");
+    let tls = Circumstances { anonymous: None, certificate: Some(&nameless) };
+    check_in(tls, "EXTERNAL", b"", expect!["no name found"]);
+    check_in(Circumstances::default(), "EXTERNAL", b"", expect!["no such mechanism"]);
+}
+
+#[test]
 fn unknown_mechanisms_are_not_found() {
-    check("EXTERNAL", b"", expect!["no such mechanism"]);
+    check("GSSAPI", b"", expect!["no such mechanism"]);
     check("plain", b"\0guest\0guest", expect!["no such mechanism"]);
+    check_in(Circumstances::default(), "ANONYMOUS", b"", expect!["no such mechanism"]);
 }
 
 #[test]
 fn mechanisms_are_announced_in_the_configured_order() {
-    let guest = Anonymous { user: "guest".to_owned(), password: "guest".to_owned() };
+    let (guest, named) = (guest(), Ok("CN=ann".to_owned()));
     let all: Vec<String> = MECHANISMS.iter().map(|m| m.name.to_owned()).collect();
-    assert_eq!(Mechanism::announced(&all, Some(&guest)), "ANONYMOUS PLAIN AMQPLAIN");
-    assert_eq!(Mechanism::announced(&all, None), "PLAIN AMQPLAIN");
-    let some = ["AMQPLAIN", "EXTERNAL", "PLAIN"].map(str::to_owned);
-    assert_eq!(Mechanism::announced(&some, Some(&guest)), "AMQPLAIN PLAIN");
+    let announced = |enabled: &[String], anonymous, certificate| {
+        Mechanism::announced(enabled, Circumstances { anonymous, certificate })
+    };
+    let everything = "ANONYMOUS PLAIN AMQPLAIN EXTERNAL";
+    assert_eq!(announced(&all, Some(&guest), Some(&named)), everything);
+    assert_eq!(announced(&all, Some(&guest), None), "ANONYMOUS PLAIN AMQPLAIN");
+    assert_eq!(announced(&all, None, None), "PLAIN AMQPLAIN");
+    let some = names(&["AMQPLAIN", "GSSAPI", "PLAIN"]);
+    assert_eq!(announced(&some, Some(&guest), None), "AMQPLAIN PLAIN");
 }
 
 proptest::proptest! {
     #[test]
     fn no_response_is_too_strange(response: Vec<u8>) {
         for mechanism in MECHANISMS {
-            let _ = mechanism.respond(&response, None);
+            let _ = mechanism.respond(&response, Circumstances::default());
         }
     }
 
     #[test]
     fn plain_gives_back_what_it_was_given(user in "[^\0]{0,20}", password in "[^\0]{0,20}") {
         let response = format!("\0{user}\0{password}");
-        let attempt = MECHANISMS[1].respond(response.as_bytes(), None).expect("well formed");
-        proptest::prop_assert_eq!(attempt, Attempt { user, password: password.into_bytes() });
+        let attempt = MECHANISMS[1].respond(response.as_bytes(), Circumstances::default()).expect("well formed");
+        proptest::prop_assert_eq!(attempt, Attempt { user, password: Some(password.into_bytes()) });
     }
 }

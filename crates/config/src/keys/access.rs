@@ -1,7 +1,10 @@
 //! Who may log in: `default_user` and its kin, `loopback_users`, `auth_mechanisms`, ANONYMOUS.
 
 use super::Key;
-use crate::value::{boolean, one_of, secret};
+use crate::{
+    CertLoginFrom, SanType,
+    value::{boolean, integer, one_of, secret},
+};
 
 pub(super) const KEYS: &[Key] = &[
     Key {
@@ -100,6 +103,37 @@ pub(super) const KEYS: &[Key] = &[
         about: "that user's password",
         set: |typed, entry| {
             typed.config.auth.anonymous_login_pass = secret(entry.value)?;
+            Ok(())
+        },
+    },
+    Key {
+        name: "ssl_cert_login_from",
+        about: "where EXTERNAL finds the user's name in a client's certificate",
+        set: |typed, entry| {
+            let choices = [
+                ("distinguished_name", CertLoginFrom::DistinguishedName),
+                ("common_name", CertLoginFrom::CommonName),
+                ("subject_alternative_name", CertLoginFrom::SubjectAlternativeName),
+                ("subject_alt_name", CertLoginFrom::SubjectAlternativeName),
+            ];
+            typed.config.auth.cert_login_from = one_of(entry.value, &choices)?;
+            Ok(())
+        },
+    },
+    Key {
+        name: "ssl_cert_login_san_type",
+        about: "the kind of alternative name it is",
+        set: |typed, entry| {
+            let choices = [("dns", SanType::Dns), ("email", SanType::Email), ("uri", SanType::Uri)];
+            typed.config.auth.cert_login_san_type = one_of(entry.value, &choices)?;
+            Ok(())
+        },
+    },
+    Key {
+        name: "ssl_cert_login_san_index",
+        about: "which of those it is, the first being 0",
+        set: |typed, entry| {
+            typed.config.auth.cert_login_san_index = integer(entry.value)?;
             Ok(())
         },
     },

@@ -3,7 +3,7 @@
 use super::Key;
 use crate::{
     TlsVerify, TlsVersion,
-    value::{boolean, integer, listen_address, one_of},
+    value::{boolean, integer, listen_address, one_of, secret},
 };
 
 pub(super) const KEYS: &[Key] = &[
@@ -110,6 +110,14 @@ pub(super) const KEYS: &[Key] = &[
         about: "PEM file of this server's private key",
         set: |typed, entry| {
             typed.config.tls.keyfile = Some(entry.value.into());
+            Ok(())
+        },
+    },
+    Key {
+        name: "ssl_options.password",
+        about: "password of an encrypted private key",
+        set: |typed, entry| {
+            typed.config.tls.password = Some(secret(entry.value)?);
             Ok(())
         },
     },

@@ -13,7 +13,9 @@ use amqprs::{
     connection::{Connection, OpenConnectionArguments},
     tls::TlsAdaptor,
 };
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair,
+};
 use tokio_rustls::{
     TlsConnector,
     rustls::{
@@ -22,6 +24,8 @@ use tokio_rustls::{
         version::{TLS12, TLS13},
     },
 };
+
+use it::{Login, RawClient};
 
 use crate::kit::{Broker, step, wait_until};
 
@@ -40,9 +44,12 @@ impl Authority {
         Self { certificate, issuer: Issuer::new(params, key) }
     }
 
-    /// A certificate for this name, and its key.
+    /// A certificate for this host name, with a subject of this common name, and its key.
     fn sign(&self, name: &str) -> (String, String) {
-        let params = CertificateParams::new(vec![name.to_owned()]).expect("a name");
+        let mut params = CertificateParams::new(vec![name.to_owned()]).expect("a name");
+        params.distinguished_name = DistinguishedName::new();
+        params.distinguished_name.push(DnType::OrganizationName, "Hares");
+        params.distinguished_name.push(DnType::CommonName, name);
         let key = KeyPair::generate().expect("a key");
         let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
         (certificate.pem(), key.serialize_pem())
@@ -169,10 +176,10 @@ fn a_certificate_is_optional_when_it_is_verified_but_not_demanded() {
 #[test]
 fn plain_clients_on_the_tls_port_and_the_other_way_round_harm_nobody() {
     let (broker, authority) = broker("");
-    let mut plain = it::RawClient::connect(&broker.server.tls_address()).expect("it accepts");
+    let mut plain = RawClient::connect(&broker.server.tls_address()).expect("it accepts");
     plain.send_bytes(b"AMQP\0\0\x09\x01");
     while !matches!(plain.receive(), it::Received::Closed) {}
-    let mut hello = it::RawClient::connect(&broker.server.address()).expect("it accepts");
+    let mut hello = RawClient::connect(&broker.server.address()).expect("it accepts");
     hello.send_bytes(b"\x16\x03\x01\0\x05\x01\0\0\x01\0");
     while !matches!(hello.receive(), it::Received::Closed) {}
     let told = [
@@ -190,9 +197,82 @@ fn plain_clients_on_the_tls_port_and_the_other_way_round_harm_nobody() {
 fn a_client_has_only_so_long_for_its_handshake() {
     let (broker, _) = broker("ssl_handshake_timeout = 200");
     let start = Instant::now();
-    let mut silent = it::RawClient::connect(&broker.server.tls_address()).expect("it accepts");
+    let mut silent = RawClient::connect(&broker.server.tls_address()).expect("it accepts");
     assert_eq!(silent.receive(), it::Received::Closed);
     let waited = start.elapsed();
     assert!(Duration::from_millis(200) <= waited, "{waited:?}");
     assert!(waited < Duration::from_secs(4), "{waited:?}: the default is 5 s");
+}
+
+/// Logs in by certificate; `connection.start` and what came of it.
+fn log_in_by_certificate(
+    broker: &Broker,
+    authority: &Authority,
+    own: Option<&str>,
+) -> (String, Result<RawClient, String>) {
+    let own = own.map(|name| authority.sign(name));
+    let own = own.as_ref().map(|(certificate, key)| (certificate.as_str(), key.as_str()));
+    let address = broker.server.tls_address();
+    let mut client =
+        RawClient::connect_tls_as(&address, &authority.certificate, own).expect("it accepts");
+    let start = client.start().expect("a greeting");
+    let login =
+        Login { mechanism: "EXTERNAL".to_owned(), response: Some(Vec::new()), ..Login::default() };
+    let opened = client.log_in(&login).and_then(|tune| client.open(&login, &tune));
+    (start, opened.map(|_| client))
+}
+
+const EXTERNAL: &str = "auth_mechanisms.1 = EXTERNAL\nauth_mechanisms.2 = PLAIN\n\
+    ssl_options.verify = verify_peer\n";
+
+#[test]
+fn a_certificate_is_a_login() {
+    let (broker, authority) = broker(EXTERNAL);
+    broker.ctl_words(&["add_user", "CN=ann,O=Hares", "unused"]);
+    broker.ctl_words(&["set_permissions", "CN=ann,O=Hares", ".*", ".*", ".*"]);
+    let (start, client) = log_in_by_certificate(&broker, &authority, Some("ann"));
+    assert!(start.contains("mechanisms=\"EXTERNAL PLAIN\""), "{start}");
+    let _client = client.expect("ann is known");
+    let shown = broker.ctl("list_connections user auth_mechanism --no-table-headers");
+    assert_eq!(shown, "CN=ann,O=Hares\tEXTERNAL\n");
+    let (_, stranger) = log_in_by_certificate(&broker, &authority, Some("bob"));
+    let refused = stranger.err().expect("bob is not known");
+    assert!(refused.contains("403"), "{refused}");
+    let (_, nobody) = log_in_by_certificate(&broker, &authority, None);
+    assert!(nobody.is_err());
+    let log = broker.server.log();
+    for why in [
+        "EXTERNAL login refused: user 'CN=bob,O=Hares' - invalid credentials",
+        "EXTERNAL login refused: connection peer presented no TLS (x.509) certificate",
+    ] {
+        assert!(log.contains(why), "{log}");
+    }
+}
+
+#[test]
+fn the_name_may_stand_elsewhere_in_the_certificate() {
+    for from in ["common_name", "subject_alternative_name"] {
+        let (broker, authority) = broker(&format!("{EXTERNAL}ssl_cert_login_from = {from}"));
+        broker.ctl("add_user ann unused");
+        broker.ctl("set_permissions ann .* .* .*");
+        let (_, client) = log_in_by_certificate(&broker, &authority, Some("ann"));
+        client.expect("ann is known");
+    }
+}
+
+#[test]
+fn an_unchecked_certificate_is_no_login() {
+    let (broker, authority) = broker("auth_mechanisms.1 = EXTERNAL");
+    let (_, client) = log_in_by_certificate(&broker, &authority, Some("guest"));
+    assert!(client.is_err());
+    let log = broker.server.log();
+    assert!(log.contains("EXTERNAL login refused: TLS configuration is unsafe"), "{log}");
+}
+
+#[test]
+fn external_is_not_offered_without_tls() {
+    let (broker, _) = broker(EXTERNAL);
+    let mut plain = RawClient::connect(&broker.server.address()).expect("it accepts");
+    let start = plain.start().expect("a greeting");
+    assert!(start.contains("mechanisms=PLAIN"), "{start}");
 }
