@@ -68,6 +68,8 @@ struct Watch {
     /// A write found no room: that much free space is too little, whatever the limit is.
     is_disk_full: bool,
     is_stopped: bool,
+    /// There is something new to look at.
+    is_due: bool,
 }
 
 impl Watch {
@@ -99,7 +101,8 @@ struct Seen {
 impl Resources {
     pub(crate) fn new(data_dir: PathBuf, limits: ResourceLimits) -> Self {
         let total_memory = limits.total_memory.unwrap_or_else(memory::total_bytes);
-        let watch = Watch { limits, total_memory, is_disk_full: false, is_stopped: false };
+        let watch =
+            Watch { limits, total_memory, is_disk_full: false, is_stopped: false, is_due: false };
         let resources = Self {
             data_dir,
             watch: Mutex::new(watch),
@@ -130,15 +133,24 @@ impl Resources {
         self.check(broker);
     }
 
-    /// A write found no room, or there is room again. The alarm is on or off by it when this
-    /// returns.
-    pub fn set_disk_full(&self, broker: &Broker, is_full: bool) {
+    /// A write found no room, or there is room again: the watching thread looks at once.
+    pub(crate) fn note_disk_full(&self, is_full: bool) {
+        if is_full {
+            warn!("a write found no room on the disk; nothing is confirmed until there is some");
+        } else {
+            info!("there is room on the disk again; what waited is written");
+        }
         self.watch.lock().is_disk_full = is_full;
-        self.check(broker);
+        self.look_now();
     }
 
     pub(crate) fn stop(&self) {
         self.watch.lock().is_stopped = true;
+        self.look_now();
+    }
+
+    fn look_now(&self) {
+        self.watch.lock().is_due = true;
         self.changed.notify_one();
     }
 
@@ -171,7 +183,8 @@ impl Resources {
             if watch.is_stopped {
                 return;
             }
-            self.changed.wait_for(&mut watch, seen.next_look());
+            self.changed.wait_while_for(&mut watch, |it| !it.is_due, seen.next_look());
+            watch.is_due = false;
         }
     }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use broker::{Broker, BrokerConfig, Journal};
 use consensus::{Group, NodeId};
-use storage::{Durability, EngineLog, EngineOptions, GroupId, Waiter, Wal};
+use storage::{Durability, EngineLog, EngineOptions, GroupId, Waiter, Wal, WalOptions};
 use topology::{Command, Rules, State};
 use tracing::{info, warn};
 
@@ -130,7 +130,14 @@ impl Node {
         let is_clean = data_dir.take_clean_mark()?;
         let log = Arc::new(EngineLog::open(&data_dir.log_dir(), EngineOptions::default())?);
         let durability = if options.is_synced { Durability::Fsync } else { Durability::Os };
-        let wal = Arc::new(Wal::open(log.clone(), durability)?);
+        let resources = Arc::new(Resources::new(options.data_dir, options.limits));
+        let on_full = {
+            let resources = resources.clone();
+            move |is_full| resources.note_disk_full(is_full)
+        };
+        let wal_options =
+            WalOptions { durability, on_full: Some(Box::new(on_full)), ..WalOptions::default() };
+        let wal = Arc::new(Wal::open(log.clone(), wal_options)?);
         let writer = spawn("wal", {
             let wal = wal.clone();
             // Those who wait for a position have been told of a failure when this returns.
@@ -167,7 +174,6 @@ impl Node {
         });
 
         let stop = Arc::new(StopFlag::default());
-        let resources = Arc::new(Resources::new(options.data_dir, options.limits));
         let others = vec![
             spawn("alarms", {
                 let (resources, broker) = (resources.clone(), broker.clone());
