@@ -170,6 +170,11 @@ impl Resources {
         memory::used_bytes(strategy)
     }
 
+    /// Memory that the program itself takes, in bytes.
+    pub fn program_bytes(&self) -> u64 {
+        memory::program_bytes()
+    }
+
     /// Free space where the data lives, in bytes.
     pub fn disk_free_bytes(&self) -> u64 {
         fs4::available_space(&self.data_dir).unwrap_or(u64::MAX)

@@ -1,6 +1,7 @@
 //! The control plane's thread: proposals in, a replicated log, the topology out.
 
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender};
 
@@ -53,7 +54,11 @@ pub(crate) struct ControlPlane<L: Log> {
 
 impl<L: Log> ControlPlane<L> {
     /// Restores the topology from the snapshot and the log.
-    pub(crate) fn recover(group: Group<L>, broker: Arc<Broker>) -> anyhow::Result<Self> {
+    pub(crate) fn recover(
+        group: Group<L>,
+        broker: Arc<Broker>,
+        now: Timestamp,
+    ) -> anyhow::Result<Self> {
         let mut plane = Self {
             group,
             broker,
@@ -64,22 +69,26 @@ impl<L: Log> ControlPlane<L> {
         };
         if let Some((_, bytes)) = plane.group.snapshot()? {
             plane.snapshot_bytes = bytes.len() as u64;
-            restore(&plane.broker, &bytes)?;
+            restore(&plane.broker, &bytes, now)?;
         }
-        plane.turn()?;
+        plane.turn(now)?;
         Ok(plane)
     }
 
     /// Proposes commands and waits for them: start-up has nobody else to serve. They reach the log
     /// in one write, so that a crash leaves all of them or none.
-    pub(crate) fn propose_now(&mut self, commands: Vec<Command>) -> anyhow::Result<()> {
+    pub(crate) fn propose_now(
+        &mut self,
+        commands: Vec<Command>,
+        now: Timestamp,
+    ) -> anyhow::Result<()> {
         let (sender, receiver) = std::sync::mpsc::channel();
         for command in commands {
             let sender = sender.clone();
             self.propose(command, Box::new(move |result| drop(sender.send(result))));
         }
         drop(sender);
-        self.turn()?;
+        self.turn(now)?;
         receiver
             .iter()
             .try_for_each(|result| result.map(drop))
@@ -89,26 +98,39 @@ impl<L: Log> ControlPlane<L> {
     /// The body of the control thread, until it is told to stop or the log fails.
     pub(crate) fn run(mut self, work: &Receiver<Work>) -> anyhow::Result<()> {
         while let Ok(first) = work.recv() {
-            let more = std::iter::from_fn(|| work.try_recv().ok());
-            let mut is_stopping = false;
-            for work in std::iter::once(first).chain(more).take(PROPOSALS_PER_TURN_MAX) {
-                match work {
-                    Work::Propose(command, done) => self.propose(command, done),
-                    Work::Stop => is_stopping = true,
-                }
-            }
-            if let Err(error) = self.turn() {
-                error!(%error, "the control plane's log failed; no change is accepted any more");
-                for (_, done) in self.waiting.drain() {
-                    done(Err(stopping()));
-                }
-                return Err(error);
-            }
-            if is_stopping {
+            if self.step(first, work, net::now())?.is_break() {
                 break;
             }
         }
         Ok(())
+    }
+
+    /// Carries out `first` and what came after it, with one synchronisation of the disk.
+    ///
+    /// # Errors
+    /// When the log failed: everybody who waits was refused, and no change is accepted any more.
+    pub(crate) fn step(
+        &mut self,
+        first: Work,
+        work: &Receiver<Work>,
+        now: Timestamp,
+    ) -> anyhow::Result<ControlFlow<()>> {
+        let more = std::iter::from_fn(|| work.try_recv().ok());
+        let mut flow = ControlFlow::Continue(());
+        for work in std::iter::once(first).chain(more).take(PROPOSALS_PER_TURN_MAX) {
+            match work {
+                Work::Propose(command, done) => self.propose(command, done),
+                Work::Stop => flow = ControlFlow::Break(()),
+            }
+        }
+        if let Err(error) = self.turn(now) {
+            error!(%error, "the control plane's log failed; no change is accepted any more");
+            for (_, done) in self.waiting.drain() {
+                done(Err(stopping()));
+            }
+            return Err(error);
+        }
+        Ok(flow)
     }
 
     fn propose(&mut self, command: Command, done: Completion) {
@@ -126,9 +148,9 @@ impl<L: Log> ControlPlane<L> {
     }
 
     /// Makes what was proposed durable, applies what is committed, answers.
-    fn turn(&mut self) -> anyhow::Result<()> {
+    fn turn(&mut self, now: Timestamp) -> anyhow::Result<()> {
         while self.group.has_ready() {
-            self.poll()?;
+            self.poll(now)?;
         }
         if self.bytes_since_snapshot > SNAPSHOT_LOG_BYTES_MIN.max(2 * self.snapshot_bytes) {
             let bytes = self.broker.topology().snapshot();
@@ -140,8 +162,7 @@ impl<L: Log> ControlPlane<L> {
         Ok(())
     }
 
-    fn poll(&mut self) -> anyhow::Result<()> {
-        let now = net::now();
+    fn poll(&mut self, now: Timestamp) -> anyhow::Result<()> {
         let Self { group, broker, waiting, bytes_since_snapshot, .. } = self;
         let mut failed = None;
         group.poll(&mut |committed| match committed {
@@ -157,7 +178,7 @@ impl<L: Log> ControlPlane<L> {
                 };
                 apply(broker, now, index, data, done);
             }
-            Committed::Snapshot { data, .. } => failed = restore(broker, data).err(),
+            Committed::Snapshot { data, .. } => failed = restore(broker, data, now).err(),
         })?;
         failed.map_or(Ok(()), Err)
     }
@@ -180,10 +201,10 @@ fn apply(
     }
 }
 
-fn restore(broker: &Broker, bytes: &[u8]) -> anyhow::Result<()> {
+fn restore(broker: &Broker, bytes: &[u8], now: Timestamp) -> anyhow::Result<()> {
     let mut state = State::restore(bytes)?;
     // What this node's operator configured is not replicated.
     state.rules = broker.topology().rules.clone();
-    broker.restore(net::now(), state);
+    broker.restore(now, state);
     Ok(())
 }

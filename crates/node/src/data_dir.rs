@@ -1,18 +1,20 @@
 //! The data directory: a format version, a lock, a mark of a clean stop.
 
-use std::fs::{self, File};
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::{fs, io};
 
-use fs4::fs_std::FileExt;
+use storage::{DirLock, Disk, Open};
 
 /// What this version writes. A directory with a larger number was written by a newer one.
-const FORMAT_VERSION: u32 = 1;
+pub(crate) const FORMAT_VERSION: u32 = 1;
 
 const VERSION_FILE: &str = "format-version";
-const LOCK_FILE: &str = "lock";
 const CLEAN_FILE: &str = "stopped-cleanly";
 const LOG_DIR: &str = "log";
+
+/// Bytes of a file of ours that are worth reading.
+const SMALL_FILE_MAX: u64 = 4096;
 
 /// Why a data directory cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +40,9 @@ pub enum DataDirError {
         /// The version found.
         found: u32,
     },
+    /// There is no data directory.
+    #[error("{0} is no data directory")]
+    Missing(PathBuf),
     /// The version file is not one of ours.
     #[error("data directory {0} holds a damaged {VERSION_FILE} file")]
     Damaged(PathBuf),
@@ -45,38 +50,47 @@ pub enum DataDirError {
 
 /// A locked data directory.
 pub(crate) struct DataDir {
+    disk: Arc<dyn Disk>,
     path: PathBuf,
-    /// Held for the lock; the system releases it however the process ends.
-    _lock: File,
+    /// Given back however the process ends.
+    _lock: DirLock,
 }
 
 impl DataDir {
     /// Makes the directory if it is missing, locks it and checks its version.
-    pub(crate) fn open(path: &Path) -> Result<Self, DataDirError> {
+    pub(crate) fn open(disk: Arc<dyn Disk>, path: &Path) -> Result<Self, DataDirError> {
         let io = |source| DataDirError::Io { path: path.to_owned(), source };
-        fs::create_dir_all(path).map_err(io)?;
-        restrict(path).map_err(io)?;
-        let lock = File::create(path.join(LOCK_FILE)).map_err(io)?;
-        if !FileExt::try_lock_exclusive(&lock).map_err(io)? {
-            return Err(DataDirError::InUse(path.to_owned()));
-        }
-        let dir = Self { path: path.to_owned(), _lock: lock };
+        disk.create_dir(path).map_err(io)?;
+        let lock = disk.lock_dir(path).map_err(|error| match error.kind() {
+            io::ErrorKind::WouldBlock => DataDirError::InUse(path.to_owned()),
+            _ => io(error),
+        })?;
+        let dir = Self { disk, path: path.to_owned(), _lock: lock };
         dir.check_version()?;
         Ok(dir)
     }
 
+    /// Locks a directory that some server has used, to look at it: makes and changes nothing.
+    pub(crate) fn open_existing(disk: Arc<dyn Disk>, path: &Path) -> Result<Self, DataDirError> {
+        let version = disk.open(&path.join(VERSION_FILE), Open::Read);
+        if version.is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+            return Err(DataDirError::Missing(path.to_owned()));
+        }
+        Self::open(disk, path)
+    }
+
+    /// Whether the last server stopped cleanly, for who only looks.
+    pub(crate) fn has_clean_mark(&self) -> io::Result<bool> {
+        self.read(CLEAN_FILE).map(|mark| mark.is_some())
+    }
+
     fn check_version(&self) -> Result<(), DataDirError> {
-        let io = |source| DataDirError::Io { path: self.path.clone(), source };
-        let file = self.path.join(VERSION_FILE);
-        let text = match fs::read_to_string(&file) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return write_durably(&file, &format!("{FORMAT_VERSION}\n")).map_err(io);
-            }
-            Err(error) => return Err(io(error)),
+        let io = |error| self.failed(error);
+        let Some(text) = self.read(VERSION_FILE).map_err(io)? else {
+            return self.write_durably(VERSION_FILE, &format!("{FORMAT_VERSION}\n")).map_err(io);
         };
-        let found: u32 =
-            text.trim().parse().map_err(|_| DataDirError::Damaged(self.path.clone()))?;
+        let found = std::str::from_utf8(&text).ok().and_then(|text| text.trim().parse().ok());
+        let found: u32 = found.ok_or_else(|| DataDirError::Damaged(self.path.clone()))?;
         if found > FORMAT_VERSION {
             return Err(DataDirError::Newer { path: self.path.clone(), found });
         }
@@ -90,37 +104,55 @@ impl DataDir {
 
     /// True when the last server on this directory stopped cleanly. From here on it has not.
     pub(crate) fn take_clean_mark(&self) -> Result<bool, DataDirError> {
-        let io = |source| DataDirError::Io { path: self.path.clone(), source };
-        match fs::remove_file(self.path.join(CLEAN_FILE)) {
+        let io = |error| self.failed(error);
+        match self.disk.remove(&self.path.join(CLEAN_FILE)) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
             Err(error) => return Err(io(error)),
         }
-        File::open(&self.path).and_then(|dir| dir.sync_all()).map_err(io)?;
+        self.disk.sync_dir(&self.path).map_err(io)?;
         Ok(true)
     }
 
     /// Notes that all is written and nothing more will be.
     pub(crate) fn put_clean_mark(&self) -> io::Result<()> {
-        write_durably(&self.path.join(CLEAN_FILE), "")
+        self.write_durably(CLEAN_FILE, "")
+    }
+
+    /// The error for something that failed here.
+    pub(crate) fn failed(&self, source: io::Error) -> DataDirError {
+        DataDirError::Io { path: self.path.clone(), source }
+    }
+
+    /// What a small file holds, `None` when there is none.
+    fn read(&self, name: &str) -> io::Result<Option<Vec<u8>>> {
+        let file = match self.disk.open(&self.path.join(name), Open::Read) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let mut bytes = vec![0; file.len()?.min(SMALL_FILE_MAX) as usize];
+        file.read_exact_at(0, &mut bytes)?;
+        Ok(Some(bytes))
+    }
+
+    /// Under another name first: a crash in between leaves no file rather than half of one.
+    fn write_durably(&self, name: &str, text: &str) -> io::Result<()> {
+        let unfinished = self.path.join(name).with_extension("new");
+        let out = self.disk.open(&unfinished, Open::CreateEmpty)?;
+        out.write_at(0, text.as_bytes())?;
+        out.sync()?;
+        self.disk.rename(&unfinished, &self.path.join(name))?;
+        self.disk.sync_dir(&self.path)
     }
 }
 
-/// Only the owner may look into it: messages, password hashes and the control socket are inside.
-fn restrict(path: &Path) -> io::Result<()> {
+/// Makes the directory if it is missing. Only the owner may look into it: messages, password hashes
+/// and the control socket are inside.
+pub(crate) fn restrict(path: &Path) -> Result<(), DataDirError> {
     use std::os::unix::fs::PermissionsExt;
-    fs::set_permissions(path, fs::Permissions::from_mode(0o700))
-}
-
-/// Under another name first: a crash in between leaves no file rather than half of one.
-fn write_durably(file: &Path, text: &str) -> io::Result<()> {
-    let unfinished = file.with_extension("new");
-    let mut out = File::create(&unfinished)?;
-    out.write_all(text.as_bytes())?;
-    out.sync_all()?;
-    fs::rename(&unfinished, file)?;
-    match file.parent() {
-        Some(dir) => File::open(dir)?.sync_all(),
-        None => Ok(()),
-    }
+    let private = fs::Permissions::from_mode(0o700);
+    fs::create_dir_all(path)
+        .and_then(|()| fs::set_permissions(path, private))
+        .map_err(|source| DataDirError::Io { path: path.to_owned(), source })
 }

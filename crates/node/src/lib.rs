@@ -5,12 +5,15 @@
 #![forbid(unsafe_code)]
 
 mod alarms;
+pub mod check;
 mod control;
+mod core;
 mod data_dir;
 mod journal;
 mod passwords;
 mod start;
 
 pub use alarms::{DiskLimit, MemoryStrategy, MemoryWatermark, ResourceLimits, Resources};
+pub use core::{Core, CoreOptions};
 pub use data_dir::DataDirError;
 pub use start::{Node, NodeError, NodeOptions};

@@ -2,28 +2,20 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::Sender;
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use broker::{Broker, BrokerConfig, Journal};
-use consensus::{Group, NodeId};
-use storage::{Durability, EngineLog, EngineOptions, GroupId, Waiter, Wal, WalOptions};
-use topology::{Command, Rules, State};
-use tracing::{info, warn};
+use broker::{Broker, BrokerConfig};
+use storage::{RealDisk, Waiter, Wal};
+use topology::{Command, Rules};
+use tracing::warn;
 
 use crate::alarms::{ResourceLimits, Resources};
-use crate::control::{ControlPlane, Proposals, Work};
-use crate::data_dir::{DataDir, DataDirError};
-use crate::journal::{WalJournal, group_of, queue_of};
-use crate::passwords::InternalUsers;
-
-/// The control plane's group in the log: beyond all groups of queues.
-const CONTROL_GROUP: GroupId = GroupId(u64::MAX - 1);
-
-/// This node's number among the voters.
-const NODE_ID: NodeId = NodeId(1);
+use crate::control::Work;
+use crate::core::{Core, CoreOptions};
+use crate::data_dir::{self, DataDir, DataDirError};
 
 /// Time between two attempts to free files of the log while it is written to: at full speed a file
 /// fills in less, and one freed is one that need not be made.
@@ -126,18 +118,27 @@ impl Node {
         on_failure: impl Fn() + Send + Sync + 'static,
     ) -> Result<Self, NodeError> {
         let on_failure: OnFailure = Arc::new(on_failure);
-        let data_dir = DataDir::open(&options.data_dir)?;
-        let is_clean = data_dir.take_clean_mark()?;
-        let log = Arc::new(EngineLog::open(&data_dir.log_dir(), EngineOptions::default())?);
-        let durability = if options.is_synced { Durability::Fsync } else { Durability::Os };
-        let resources = Arc::new(Resources::new(options.data_dir, options.limits));
+        let data_dir_path = options.data_dir.clone();
+        data_dir::restrict(&data_dir_path)?;
+        let resources = Arc::new(Resources::new(data_dir_path, options.limits));
         let on_full = {
             let resources = resources.clone();
             move |is_full| resources.note_disk_full(is_full)
         };
-        let wal_options =
-            WalOptions { durability, on_full: Some(Box::new(on_full)), ..WalOptions::default() };
-        let wal = Arc::new(Wal::open(log.clone(), wal_options)?);
+        let core = Core::open(
+            CoreOptions {
+                disk: Arc::new(RealDisk),
+                data_dir: options.data_dir,
+                is_synced: options.is_synced,
+                broker: options.broker,
+                rules: options.rules,
+                first_boot: options.first_boot,
+                seed: rand::random(),
+                on_full: Some(Box::new(on_full)),
+            },
+            net::now(),
+        )?;
+        let Core { broker, data_dir, wal, plane, work, proposals: control } = core;
         let writer = spawn("wal", {
             let wal = wal.clone();
             // Those who wait for a position have been told of a failure when this returns.
@@ -146,27 +147,6 @@ impl Node {
         // A position that is never reached: called when the log fails.
         let watch = FailureWatch(on_failure.clone());
         wal.notify_when(storage::Lsn(u64::MAX), Arc::new(watch));
-
-        let (control, work) = channel();
-        let journal: Arc<dyn Journal> = Arc::new(WalJournal { wal: wal.clone() });
-        let broker = Arc::new(Broker::new(
-            options.broker,
-            State::new(options.rules),
-            journal,
-            Arc::new(Proposals(control.clone())),
-            Arc::new(InternalUsers),
-            rand::random(),
-        ));
-        let failed = |error: anyhow::Error| NodeError::Recovery(error.to_string());
-        let group = Group::open(log, CONTROL_GROUP, NODE_ID)
-            .map_err(|error| NodeError::Recovery(error.to_string()))?;
-        let mut plane = ControlPlane::recover(group, broker.clone()).map_err(failed)?;
-        let is_blank = broker.topology().is_blank();
-        if is_blank {
-            plane.propose_now(options.first_boot).map_err(failed)?;
-        }
-        plane.propose_now(vec![Command::DeleteTransient]).map_err(failed)?;
-        recover_queues(&broker, &wal, is_clean)?;
         let control_thread = spawn("control", move || {
             if plane.run(&work).is_err() {
                 on_failure();
@@ -221,24 +201,6 @@ fn spawn(name: &'static str, body: impl FnOnce() + Send + 'static) -> JoinHandle
         .name(name.to_owned())
         .spawn(guarded)
         .expect("the system has a thread left when the node starts")
-}
-
-/// Fills the durable queues from their logs and drops the logs of queues that are gone.
-fn recover_queues(broker: &Broker, wal: &Wal, is_clean: bool) -> Result<(), storage::Error> {
-    let recovered = broker.recover_queues(net::now(), is_clean, |visit| {
-        wal.replay_all(&mut |group, index, entry| visit(queue_of(group), index, entry)).map(drop)
-    })?;
-    for orphan in recovered.orphans {
-        wal.remove(group_of(orphan));
-    }
-    for (queue, index, damage) in recovered.damaged {
-        warn!(?queue, index, %damage, "skipped a damaged journal entry");
-    }
-    if recovered.queues > 0 {
-        let (queues, messages) = (recovered.queues, recovered.messages);
-        info!(queues, messages, is_clean, "recovered");
-    }
-    Ok(())
 }
 
 fn purge(wal: &Wal, stop: &StopFlag) {

@@ -1,0 +1,267 @@
+//! Looks at a data directory that no server runs on: verifies what can be verified, changes nothing.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use broker::{Broker, BrokerConfig, Journal, Lsn, MailboxRef};
+use consensus::{Committed, Group};
+use storage::{Durability, EngineLog, LogFault, RealDisk, Wal};
+use topology::{Command, QueueRecord, Rules, State};
+
+use crate::control::Proposals;
+use crate::core::{CONTROL_GROUP, NODE_ID};
+use crate::data_dir::{DataDir, DataDirError, FORMAT_VERSION};
+use crate::journal::queue_of;
+use crate::passwords::InternalUsers;
+
+/// Why a data directory could not be checked. Says nothing of what is in it.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckError {
+    /// It is no data directory, in use, or of another version.
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
+    /// It cannot be read, or there is no room for the check's own files.
+    #[error("cannot check: {0}")]
+    Io(#[from] std::io::Error),
+}
+
+/// What a check is at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Reading every file of the log.
+    Log {
+        /// Bytes read.
+        done: u64,
+        /// Bytes there are.
+        total: u64,
+    },
+    /// Reading vhosts, users, exchanges and queues.
+    ControlPlane,
+    /// Reading the queues' journals; entries so far.
+    Queues(u64),
+}
+
+/// What a check found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// The directory's format.
+    pub format_version: u32,
+    /// Whether the last server stopped cleanly.
+    pub is_clean: bool,
+    /// Files of the log.
+    pub log_files: u64,
+    /// Bytes in them.
+    pub log_bytes: u64,
+    /// Virtual hosts.
+    pub vhosts: u64,
+    /// Users.
+    pub users: u64,
+    /// Queues, empty ones included.
+    pub queues: u64,
+    /// Messages in them.
+    pub messages: u64,
+    /// Bytes of the messages' bodies.
+    pub message_bytes: u64,
+    /// Journals of queues that do not exist any more: harmless, the next start drops them.
+    pub orphans: u64,
+    /// Ends of files that the next start cuts off: after a crash, writes that were never synced.
+    pub unsynced: Vec<String>,
+    /// What cannot be read and is lost.
+    pub damage: Vec<String>,
+}
+
+impl Report {
+    /// Whether nothing is damaged.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        self.damage.is_empty()
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let stop = if self.is_clean { "clean" } else { "not clean (killed, crashed or new)" };
+        writeln!(f, "format version:  {}", self.format_version)?;
+        writeln!(f, "last stop:       {stop}")?;
+        writeln!(f, "log:             {} files, {} bytes", self.log_files, self.log_bytes)?;
+        writeln!(f, "vhosts, users:   {}, {}", self.vhosts, self.users)?;
+        writeln!(f, "queues:          {}", self.queues)?;
+        writeln!(f, "messages:        {}, {} bytes", self.messages, self.message_bytes)?;
+        writeln!(f, "orphans:         {}", self.orphans)?;
+        for tail in &self.unsynced {
+            writeln!(f, "unsynced end:    {tail}")?;
+        }
+        for damage in &self.damage {
+            writeln!(f, "DAMAGE:          {damage}")?;
+        }
+        match self.damage.len() {
+            0 => write!(f, "sound"),
+            count => write!(f, "damaged in {count} places"),
+        }
+    }
+}
+
+/// Checks the data directory at `path`. Keeps servers out meanwhile.
+///
+/// Reads each block of the log, then does what a start does, over links to the log's files and
+/// copies of their last: needs memory as the server would, and room for two files of the log in
+/// the system's directory for temporary files.
+///
+/// # Errors
+/// When nothing can be said about the directory.
+pub fn check(path: &Path, progress: &mut dyn FnMut(Step)) -> Result<Report, CheckError> {
+    let data_dir = DataDir::open_existing(Arc::new(RealDisk), path)?;
+    let is_clean = data_dir.has_clean_mark()?;
+    let mut report = Report { format_version: FORMAT_VERSION, is_clean, ..Report::default() };
+    let log_dir = data_dir.log_dir();
+    look_at_files(&log_dir, &mut report, progress)?;
+    let shadow = tempfile::tempdir()?;
+    match EngineLog::open_shadow(&log_dir, shadow.path()) {
+        Ok(log) => recover(Arc::new(log), &mut report, progress),
+        Err(error) => report.damage.push(format!("no server can start on it: {error}")),
+    }
+    Ok(report)
+}
+
+fn look_at_files(
+    log_dir: &Path,
+    report: &mut Report,
+    progress: &mut dyn FnMut(Step),
+) -> std::io::Result<()> {
+    let found = storage::inspect(log_dir, &mut |done, total| progress(Step::Log { done, total }))?;
+    (report.log_files, report.log_bytes) = (found.files, found.bytes);
+    report.damage.extend(found.faults.iter().map(place));
+    // A server that stopped cleanly has left no unfinished write.
+    let tails = if report.is_clean { &mut report.damage } else { &mut report.unsynced };
+    tails.extend(found.tails.iter().map(place));
+    Ok(())
+}
+
+fn place(fault: &LogFault) -> String {
+    let LogFault { file, offset, len, what } = fault;
+    format!("{} at {offset}, {len} bytes: {what}", file.display())
+}
+
+/// Recovers as a start does, and notes what is there and what is missing.
+fn recover(log: Arc<EngineLog>, report: &mut Report, progress: &mut dyn FnMut(Step)) {
+    let (control, _) = std::sync::mpsc::channel();
+    let broker = Broker::new(
+        BrokerConfig::default(),
+        State::new(Rules::default()),
+        Arc::new(NoJournal),
+        Arc::new(Proposals(control)),
+        Arc::new(InternalUsers),
+        0,
+    );
+    progress(Step::ControlPlane);
+    if let Err(error) = recover_control_plane(log.clone(), &broker, report) {
+        report.damage.push(format!("control plane: {error}"));
+        return;
+    }
+    report.vhosts = broker.topology().vhosts().count() as u64;
+    report.users = broker.topology().users().count() as u64;
+    report.queues = broker.topology().queue_count();
+    if let Err(error) = recover_queues(log, &broker, report, progress) {
+        report.damage.push(error.to_string());
+    }
+    for cell in broker.queues() {
+        report.message_bytes += broker.counts(&cell).ready_bytes;
+    }
+}
+
+fn recover_control_plane(
+    log: Arc<EngineLog>,
+    broker: &Broker,
+    report: &mut Report,
+) -> anyhow::Result<()> {
+    let now = net::now();
+    let mut group = Group::open(log, CONTROL_GROUP, NODE_ID)?;
+    if let Some((_, bytes)) = group.snapshot()? {
+        broker.restore(now, State::restore(&bytes)?);
+    }
+    group.poll(&mut |committed| match committed {
+        Committed::Entry { index, data, .. } => match Command::decode(data) {
+            Ok(command) => broker.apply(now, index, &command, |_| {}),
+            Err(error) => {
+                report.damage.push(format!("control plane: entry {index}: {error}"));
+            }
+        },
+        Committed::Snapshot { index, data } => match State::restore(data) {
+            Ok(state) => broker.restore(now, state),
+            Err(error) => {
+                report.damage.push(format!("control plane: snapshot {index}: {error}"));
+            }
+        },
+    })?;
+    Ok(())
+}
+
+fn recover_queues(
+    log: Arc<EngineLog>,
+    broker: &Broker,
+    report: &mut Report,
+    progress: &mut dyn FnMut(Step),
+) -> Result<(), storage::Error> {
+    /// Entries between two calls of `progress`.
+    const ENTRIES_PER_STEP: u64 = 4096;
+    let wal = Wal::open(log, Durability::Os)?;
+    let mut entries = 0;
+    // What was read before an error still counts.
+    let mut failure = None;
+    let recovered: Result<_, Infallible> =
+        broker.recover_queues(net::now(), report.is_clean, |visit| {
+            let replayed = wal.replay_all(&mut |group, index, entry| {
+                entries += 1;
+                if entries % ENTRIES_PER_STEP == 0 {
+                    progress(Step::Queues(entries));
+                }
+                visit(queue_of(group), index, entry);
+            });
+            failure = replayed.err();
+            Ok(())
+        });
+    let Ok(recovered) = recovered;
+    report.messages = recovered.messages;
+    report.orphans = recovered.orphans.len() as u64;
+    for (cell, index, damage) in recovered.damaged {
+        let record = &cell.record;
+        report.damage.push(format!(
+            "queue '{}' in vhost '{}', entry {index}: {damage}",
+            record.name, record.vhost
+        ));
+    }
+    failure.map_or(Ok(()), Err)
+}
+
+/// A journal for queues that nobody uses.
+struct NoJournal;
+
+impl Journal for NoJournal {
+    fn append(&self, _: &QueueRecord, _: u64, _: &[u8]) -> Lsn {
+        Lsn(0)
+    }
+
+    fn compact(&self, _: &QueueRecord, _: u64) {}
+
+    fn clear(&self, _: &QueueRecord) {}
+
+    fn remove(&self, _: &QueueRecord) {}
+
+    fn durable(&self) -> Lsn {
+        Lsn(u64::MAX)
+    }
+
+    fn notify(&self, _: Lsn, mailbox: MailboxRef) {
+        mailbox.wake();
+    }
+
+    fn backlog_bytes(&self) -> u64 {
+        0
+    }
+
+    fn has_failed(&self) -> bool {
+        false
+    }
+}

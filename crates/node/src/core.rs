@@ -1,0 +1,156 @@
+//! The node without its threads: what a start recovers, and one step of each thing that goes on
+//! while it runs. [`crate::Node`] gives every step a thread of its own; a simulation takes them in
+//! whatever order its seed says.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+
+use broker::{Broker, BrokerConfig, Journal};
+use consensus::{Group, NodeId};
+use stdx::Timestamp;
+use storage::{Disk, Durability, EngineLog, EngineOptions, GroupId, Step, Wal, WalOptions};
+use topology::{Command, Rules, State};
+use tracing::{info, warn};
+
+use crate::control::{ControlPlane, Proposals, Work};
+use crate::data_dir::DataDir;
+use crate::journal::{WalJournal, group_of, queue_of};
+use crate::passwords::InternalUsers;
+use crate::start::NodeError;
+
+/// The control plane's group in the log: beyond all groups of queues.
+pub(crate) const CONTROL_GROUP: GroupId = GroupId(u64::MAX - 1);
+
+/// This node's number among the voters.
+pub(crate) const NODE_ID: NodeId = NodeId(1);
+
+/// What recovery needs to know.
+pub struct CoreOptions {
+    /// Where files are.
+    pub disk: Arc<dyn Disk>,
+    /// Where everything durable lives on it.
+    pub data_dir: PathBuf,
+    /// Confirm after the disk has it, or once the system has it.
+    pub is_synced: bool,
+    /// Limits and defaults of the broker.
+    pub broker: BrokerConfig,
+    /// Limits the control plane checks.
+    pub rules: Rules,
+    /// Proposed once, on a blank data directory: default vhost, user and permissions.
+    pub first_boot: Vec<Command>,
+    /// Feeds generated names and random choices.
+    pub seed: u64,
+    /// Called with true when the disk has no room for the log, and with false when it has again.
+    pub on_full: Option<Box<dyn Fn(bool) + Send + Sync>>,
+}
+
+/// A recovered node that does nothing by itself.
+pub struct Core {
+    /// What front-ends and operators work with.
+    pub broker: Arc<Broker>,
+    pub(crate) data_dir: DataDir,
+    pub(crate) wal: Arc<Wal>,
+    pub(crate) plane: ControlPlane<Arc<EngineLog>>,
+    pub(crate) work: Receiver<Work>,
+    pub(crate) proposals: Sender<Work>,
+}
+
+impl Core {
+    /// Opens the data directory and recovers what it holds.
+    ///
+    /// # Errors
+    /// See [`NodeError`].
+    pub fn open(options: CoreOptions, now: Timestamp) -> Result<Self, NodeError> {
+        let data_dir = DataDir::open(options.disk.clone(), &options.data_dir)?;
+        let is_clean = data_dir.take_clean_mark()?;
+        let log_dir = data_dir.log_dir();
+        let log = Arc::new(EngineLog::open(&log_dir, EngineOptions::default())?);
+        let durability = if options.is_synced { Durability::Fsync } else { Durability::Os };
+        let wal_options =
+            WalOptions { durability, on_full: options.on_full, ..WalOptions::default() };
+        let wal = Arc::new(Wal::open(log.clone(), wal_options)?);
+        let (proposals, work) = channel();
+        let journal: Arc<dyn Journal> = Arc::new(WalJournal { wal: wal.clone() });
+        let broker = Arc::new(Broker::new(
+            options.broker,
+            State::new(options.rules),
+            journal,
+            Arc::new(Proposals(proposals.clone())),
+            Arc::new(InternalUsers),
+            options.seed,
+        ));
+        let failed = |error: anyhow::Error| NodeError::Recovery(error.to_string());
+        let group = Group::open(log, CONTROL_GROUP, NODE_ID)
+            .map_err(|error| NodeError::Recovery(error.to_string()))?;
+        let mut plane = ControlPlane::recover(group, broker.clone(), now).map_err(failed)?;
+        let is_blank = broker.topology().is_blank();
+        if is_blank {
+            plane.propose_now(options.first_boot, now).map_err(failed)?;
+        }
+        plane.propose_now(vec![Command::DeleteTransient], now).map_err(failed)?;
+        recover_queues(&broker, &wal, is_clean, now)?;
+        Ok(Self { broker, data_dir, wal, plane, work, proposals })
+    }
+
+    /// Carries out what was proposed to the control plane; false when there was nothing.
+    ///
+    /// # Errors
+    /// When its log failed.
+    pub fn step_control(&mut self, now: Timestamp) -> anyhow::Result<bool> {
+        let Ok(first) = self.work.try_recv() else { return Ok(false) };
+        self.plane.step(first, &self.work, now).map(|_| true)
+    }
+
+    /// One round of the log's writer; false when there was nothing to write, or no room for it.
+    pub fn step_log(&self) -> bool {
+        self.wal.step() == Step::Wrote
+    }
+
+    /// Frees files of the log, as far as that is worth it.
+    ///
+    /// # Errors
+    /// See [`Wal::purge`].
+    pub fn purge(&self) -> Result<(), storage::Error> {
+        self.wal.purge().map(drop)
+    }
+
+    /// True once the log has failed: nothing becomes durable any more.
+    pub fn has_failed(&self) -> bool {
+        self.wal.failure().is_some()
+    }
+
+    /// Ends it as a clean stop does. All connections must be gone.
+    ///
+    /// # Errors
+    /// What kept it from being clean: the next start recovers as after a crash.
+    pub fn close(self, now: Timestamp) -> Result<(), NodeError> {
+        self.broker.seal(now);
+        self.wal.close();
+        self.wal.run()?;
+        Ok(self.data_dir.put_clean_mark().map_err(|error| self.data_dir.failed(error))?)
+    }
+}
+
+/// Fills the durable queues from their logs and drops the logs of queues that are gone.
+fn recover_queues(
+    broker: &Broker,
+    wal: &Wal,
+    is_clean: bool,
+    now: Timestamp,
+) -> Result<(), storage::Error> {
+    let recovered = broker.recover_queues(now, is_clean, |visit| {
+        wal.replay_all(&mut |group, index, entry| visit(queue_of(group), index, entry)).map(drop)
+    })?;
+    for orphan in recovered.orphans {
+        wal.remove(group_of(orphan));
+    }
+    for (queue, index, damage) in recovered.damaged {
+        warn!(?queue, index, %damage, "skipped a damaged journal entry");
+    }
+    if recovered.queues > 0 {
+        let (queues, messages) = (recovered.queues, recovered.messages);
+        info!(queues, messages, is_clean, "recovered");
+    }
+    Ok(())
+}
