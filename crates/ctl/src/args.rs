@@ -100,7 +100,8 @@ pub(crate) fn parse(words: &[String], specific: &[OptionSpec]) -> Words {
             continue;
         }
         let Some((spec, is_negated)) = find(name, &specs) else {
-            parsed.invalid.push((name.to_owned(), inline.map(str::to_owned)));
+            // RabbitMQ does not say what an unknown option was set to.
+            parsed.invalid.push((name.to_owned(), None));
             continue;
         };
         if spec.kind == OptionKind::Flag {

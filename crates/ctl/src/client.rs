@@ -102,8 +102,12 @@ fn run(tool: Tool, words: &[String], terminal: &mut Terminal<'_>) -> Result<(), 
         Run::OnNode(_) if !settings.is_dry_run => reach(command, &request, &settings),
         _ => Ok(Reached::NotNeeded),
     };
-    if node.is_ok() || command.has_early_banner {
-        show_banner(command, &request, &settings, terminal)?;
+    // Where the node may yet refuse, the banner waits for its word.
+    let has_late_banner = matches!(node, Ok(Reached::Node(_)))
+        && !command.has_early_banner
+        && command.password != Some(request.arguments.len());
+    if command.has_early_banner || (node.is_ok() && !has_late_banner) {
+        show_banner(command, &request, &settings, terminal.stdout)?;
     }
     let node = node?;
     if settings.is_dry_run {
@@ -112,7 +116,9 @@ fn run(tool: Tool, words: &[String], terminal: &mut Terminal<'_>) -> Result<(), 
     ask_password(command, &mut request, terminal)?;
     let result = match (command.run, node) {
         (Run::Here(run), _) => here(run, tool, &request, &settings, terminal),
-        (_, Reached::Node(stream)) => on_node(command, stream, &request, &settings, terminal),
+        (_, Reached::Node(stream)) => {
+            on_node(command, stream, &request, &settings, has_late_banner, terminal)
+        }
         (_, Reached::Down(text)) => Ok(Output::Text(text)),
         (Run::OnNode(_), Reached::NotNeeded) => Ok(Output::Nothing),
     };
@@ -123,6 +129,9 @@ fn run(tool: Tool, words: &[String], terminal: &mut Terminal<'_>) -> Result<(), 
         }
         Err(Failure { exit, json: Some(json), .. }) if settings.format == Format::Json => {
             Err(Failure::plain(exit, json.to_string()))
+        }
+        Err(failure) if failure.is_app_stopped() => {
+            Err(Failure::plain(failure.exit, with_usage(&failure.text, command, tool, &words)))
         }
         Err(failure) => Err(failure),
     }
@@ -163,15 +172,15 @@ fn show_banner(
     command: &Command,
     request: &Request,
     settings: &Settings,
-    terminal: &mut Terminal<'_>,
+    to: &mut dyn Write,
 ) -> Result<(), Failure> {
     if settings.is_quiet || settings.format.is_machine_readable() {
         return Ok(());
     }
     for line in (command.banner)(request, &settings.node) {
-        print(terminal.stdout, &line)?;
+        print(to, &line)?;
     }
-    terminal.stdout.flush().map_err(closed)
+    to.flush().map_err(closed)
 }
 
 impl Settings {
@@ -224,13 +233,14 @@ fn find(tool: Tool, words: &[String]) -> Result<&'static Command, Failure> {
 }
 
 fn misused(misuse: &Misuse, command: &Command, tool: Tool, words: &[String]) -> Failure {
-    let text = format!(
-        "Error (argument validation): {}\nArguments given:\n\t{}\n{}",
-        misuse.text(),
-        words.join(" "),
-        usage::short(command, tool)
-    );
-    Failure::plain(misuse.exit(), text)
+    let text = format!("Error (argument validation): {}", misuse.text());
+    Failure::plain(misuse.exit(), with_usage(&text, command, tool, words))
+}
+
+/// An error followed by what was typed and how it should be.
+fn with_usage(text: &str, command: &Command, tool: Tool, words: &[String]) -> String {
+    let usage = usage::short(command, tool);
+    format!("{text}\nArguments given:\n\t{}\n{usage}", words.join(" "))
 }
 
 /// Completes the arguments by a password from standard input.
@@ -258,7 +268,10 @@ fn ask_password(
     print(terminal.stdout, "")?;
     read.map_err(broken)?;
     match line.trim_end_matches(['\n', '\r']) {
-        "" => Err(Failure::error(exit::DATAERR, "Password is not provided via argument or stdin")),
+        "" => {
+            let text = "Password is not provided via argument or stdin";
+            Err(Failure::error(command.no_password_exit, text))
+        }
         password => {
             request.arguments.push(password.to_owned());
             Ok(())
@@ -290,12 +303,19 @@ fn on_node(
     mut stream: UnixStream,
     request: &Request,
     settings: &Settings,
+    has_late_banner: bool,
     terminal: &mut Terminal<'_>,
 ) -> Result<Output, Failure> {
     let mut rows: Option<Rows<'_>> = None;
     let mut waiting: Option<&mut dyn Write> = Some(terminal.stdout);
     let output = converse(&mut stream, request, &mut |frame| {
         match (frame, rows.as_mut()) {
+            (Frame::Begun, _) => {
+                if let Some(to) = waiting.as_mut().filter(|_| has_late_banner) {
+                    show_banner(command, request, settings, *to)
+                        .map_err(|failure| io::Error::other(failure.text))?;
+                }
+            }
             (Frame::Columns { names, is_headed }, _) => {
                 let has_header = settings.has_header && is_headed;
                 if let Some(to) = waiting.take() {
@@ -317,9 +337,17 @@ fn on_node(
         Err(failure) if failure.exit == exit::TEMPFAIL => return Err(late(request, settings)),
         output => output,
     };
+    let has_rows = rows.is_some();
     if let Some(rows) = rows {
         rows.finish().map_err(closed)?;
     }
+    let output = match output {
+        Ok(Output::Nothing) if !has_rows && settings.format == Format::Json => {
+            let value = serde_json::json!({ "node": settings.node, "result": "ok" });
+            Ok(Output::Report { text: String::new(), value })
+        }
+        output => output,
+    };
     if output.is_ok() && command.awaits_end && !is_off(request, "wait") {
         // The end of the process ends the connection.
         match stream.read_to_end(&mut Vec::new()) {

@@ -26,6 +26,7 @@ mod close_connection;
 mod delete_queue;
 mod delete_user;
 mod delete_vhost;
+mod drain;
 mod hash_password;
 mod help;
 mod is_booting;
@@ -47,7 +48,9 @@ mod list_vhost_limits;
 mod list_vhosts;
 mod listeners;
 mod ping;
+pub(crate) mod plugins;
 mod purge_queue;
+mod revive;
 mod server_version;
 mod set_cluster_name;
 mod set_disk_free_limit;
@@ -60,13 +63,16 @@ mod set_user_tags;
 mod set_vhost_limits;
 mod set_vm_memory_high_watermark;
 mod shutdown;
+mod single_node;
+mod start_app;
 mod status;
 mod stop;
+mod stop_app;
 mod version;
 mod wait;
 
 use crate::{
-    Operator, Term,
+    Operator, Refusal, Term,
     args::OptionSpec,
     exit,
     format::Format,
@@ -82,7 +88,9 @@ pub(crate) const COMMANDS: &[&Command] = &[
     &version::COMMAND,
     &await_startup::COMMAND,
     &shutdown::COMMAND,
+    &start_app::COMMAND,
     &stop::COMMAND,
+    &stop_app::COMMAND,
     &wait::COMMAND,
     &add_user::COMMAND,
     &authenticate_user::COMMAND,
@@ -140,6 +148,16 @@ pub(crate) const COMMANDS: &[&Command] = &[
     &set_log_level::COMMAND,
     &set_vm_memory_high_watermark::COMMAND,
     &hash_password::COMMAND,
+    &plugins::DISABLE,
+    &plugins::ENABLE,
+    &plugins::IS_ENABLED,
+    &plugins::LIST,
+    &single_node::CHECK_IF_NEW_REPLICAS_ARE_IN_SYNC,
+    &single_node::CHECK_IF_QUORUM_CRITICAL,
+    &single_node::AWAIT_ONLINE_QUORUM_PLUS_ONE,
+    &single_node::POST_UPGRADE,
+    &drain::COMMAND,
+    &revive::COMMAND,
 ];
 
 /// RabbitMQ's commands by tool: `tool TAB command`. Those that are not in [`COMMANDS`] are known,
@@ -208,6 +226,10 @@ pub(crate) struct Command {
     pub(crate) has_early_banner: bool,
     /// Which argument is a password that is asked for when missing.
     pub(crate) password: Option<usize>,
+    /// How the tool exits when there is none.
+    pub(crate) no_password_exit: u8,
+    /// Whether only a node whose application runs can do it; [`Run::OnNode`] alone.
+    pub(crate) needs_app: bool,
     /// Whether the tool stays until the node's process is gone.
     pub(crate) awaits_end: bool,
     /// Whether the tool waits for a node that is not there.
@@ -250,6 +272,8 @@ impl Command {
         banner: |_, _| Vec::new(),
         has_early_banner: false,
         password: None,
+        no_password_exit: exit::DATAERR,
+        needs_app: true,
         awaits_end: false,
         awaits_start: false,
         run: Run::OnNode(|_, _, _| Ok(Output::Nothing)),
@@ -265,6 +289,8 @@ pub(crate) const QUEUES: &str = "Queues";
 pub(crate) const OPERATIONS: &str = "Operations";
 pub(crate) const CONFIGURATION: &str = "Configuration and Environment";
 pub(crate) const HELP: &str = "Help";
+pub(crate) const PLUGINS: &str = "Plugin Management";
+pub(crate) const UPGRADE: &str = "Upgrade";
 
 /// How long lists wait for the broker, as in RabbitMQ.
 pub(crate) const LIST_TIMEOUT_MS: u64 = 60_000;
@@ -354,13 +380,13 @@ pub(crate) fn columns<T>(
         request.arguments = default.iter().map(|name| (*name).to_owned()).collect();
         return Ok(());
     }
-    let typed: Vec<String> = request
-        .arguments
-        .iter()
-        .flat_map(|argument| argument.split(','))
-        .map(|name| name.trim().to_owned())
-        .filter(|name| !name.is_empty())
-        .collect();
+    let mut typed: Vec<String> = Vec::new();
+    for name in request.arguments.iter().flat_map(|argument| argument.split(',')) {
+        let name = name.trim();
+        if !name.is_empty() && !typed.iter().any(|known| known == name) {
+            typed.push(name.to_owned());
+        }
+    }
     let is_known = |name: &String| known.iter().any(|(known, _)| known == name);
     let bad: Vec<String> = typed.iter().filter(|name| !is_known(name)).cloned().collect();
     if !bad.is_empty() {
@@ -401,6 +427,16 @@ pub(crate) fn json_object(
         );
         Failure::error(exit::UNAVAILABLE, text)
     })
+}
+
+/// RabbitMQ's words for a missing user where it shows what its own code said.
+pub(crate) fn no_such_user(refusal: Refusal) -> Failure {
+    match refusal {
+        Refusal::NoSuchUser(user) => {
+            Failure::error(exit::UNAVAILABLE, format!("{{:no_such_user, \"{user}\"}}"))
+        }
+        refusal => refusal.into(),
+    }
 }
 
 /// Limits as the tools print them: a JSON object.

@@ -27,6 +27,7 @@ use std::{
     process::ExitCode,
 };
 
+pub use commands::plugins::BUILT_IN as BUILT_IN_PLUGINS;
 pub use operator::{Operator, Refusal};
 pub use term::Term;
 

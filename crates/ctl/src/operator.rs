@@ -40,6 +40,16 @@ pub trait Operator: Sync {
     fn listeners(&self) -> Vec<ListenerInfo>;
     /// Begins an orderly shutdown of the process and returns.
     fn stop(&self);
+    /// Maintenance: closes the listeners and all connections. Fine when it is on already.
+    fn drain(&self);
+    /// Ends maintenance: opens the listeners. Fine when it is not on.
+    fn revive(&self) -> Answer<()>;
+    /// Closes the listeners and all connections; until [`Operator::start_app`] the state is
+    /// [`RunState::AppStopped`].
+    fn stop_app(&self);
+    /// Drops what is transient, as a restart does, and opens the listeners. Does nothing while the
+    /// application runs.
+    fn start_app(&self) -> Answer<()>;
     /// Until the next restart.
     fn set_vm_memory_high_watermark(&self, watermark: config::MemoryHighWatermark) -> Answer<()>;
     /// Until the next restart.
@@ -70,7 +80,7 @@ pub trait Operator: Sync {
     /// does not hold.
     fn delete_queue(&self, vhost: &str, queue: &str, conditions: DeleteConditions) -> Answer<u64>;
 
-    /// [`Refusal::InvalidPid`] when no connection has that identifier.
+    /// [`Refusal::InvalidPid`] when that is no identifier; one that no connection has is fine.
     fn close_connection(&self, pid: &str, reason: &str) -> Answer<()>;
     /// Closes connections, at most `limit` (0 is all), pausing between two. Says how many.
     fn close_all_connections(
@@ -123,7 +133,8 @@ pub trait Operator: Sync {
     fn list_user_topic_permissions(&self, user: &str) -> Answer<Vec<TopicPermissionInfo>>;
     /// [`Refusal::NoSuchUser`], [`Refusal::NoSuchExchange`], [`Refusal::InvalidRegex`].
     fn set_topic_permissions(&self, permission: &TopicPermissionInfo) -> Answer<()>;
-    /// On one exchange, or on all of the vhost.
+    /// On one exchange, or on all of the vhost. Succeeds when there was nothing to clear, even for a
+    /// user or in a vhost that does not exist.
     fn clear_topic_permissions(
         &self,
         vhost: &str,
@@ -232,7 +243,7 @@ pub enum Refusal {
     },
     /// Not for this type of queue.
     NotSupported,
-    /// No connection has that identifier.
+    /// That is no process identifier.
     InvalidPid(String),
     /// User and password do not go together.
     LoginFailed(String),

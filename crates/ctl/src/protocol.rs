@@ -49,6 +49,8 @@ impl Request {
 /// One step of an answer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Frame {
+    /// The first frame: the node takes the request on.
+    Begun,
     /// Rows follow, with these columns.
     Columns { names: Vec<String>, is_headed: bool },
     /// One row.
@@ -74,6 +76,10 @@ pub(crate) enum Output {
     },
 }
 
+/// RabbitMQ's sentence for a node whose application does not run.
+const APP_STOPPED: &str = "Error: this command requires the 'rabbit' app to be running on the \
+                           target node. Start it with 'rabbitmqctl start_app'.";
+
 /// Why it did not work: what to print and how to exit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Failure {
@@ -88,6 +94,15 @@ impl Failure {
     /// A text printed as it is.
     pub(crate) fn plain(exit: u8, text: impl Into<String>) -> Self {
         Self { exit, text: text.into(), json: None }
+    }
+
+    /// What a node says whose application is stopped; the tool adds the usage.
+    pub(crate) fn app_stopped() -> Self {
+        Self::plain(exit::USAGE, APP_STOPPED)
+    }
+
+    pub(crate) fn is_app_stopped(&self) -> bool {
+        self.text == APP_STOPPED
     }
 
     /// A text under RabbitMQ's usual heading.

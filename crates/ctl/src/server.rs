@@ -12,6 +12,7 @@ use crate::{
     Operator, Term,
     commands::{self, Run},
     exit,
+    operator::RunState,
     protocol::{self, Failure, Frame, Request},
 };
 
@@ -65,10 +66,14 @@ fn execute(
         let text = format!("the node in this data directory is {name}, not {wanted}");
         return Err(Failure::error(exit::UNAVAILABLE, text));
     }
-    match commands::find(&request.command).map(|command| command.run) {
-        Some(Run::OnNode(run)) => run(operator, request, answer),
-        _ => Err(Failure::error(exit::USAGE, "the node does not know this command")),
+    let unknown = || Failure::error(exit::USAGE, "the node does not know this command");
+    let command = commands::find(&request.command).ok_or_else(unknown)?;
+    let Run::OnNode(run) = command.run else { return Err(unknown()) };
+    if command.needs_app && operator.run_state() == RunState::AppStopped {
+        return Err(Failure::app_stopped());
     }
+    answer.begun();
+    run(operator, request, answer)
 }
 
 /// `rabbit` alone stands for `rabbit@` this host.
@@ -78,6 +83,8 @@ fn is_same_node(wanted: &str, name: &str) -> bool {
 
 /// Where a command's `run` puts what it finds, as it finds it.
 pub(crate) trait Sink {
+    /// The request is taken on; the tool shows its banner.
+    fn begun(&mut self);
     /// Before the first row.
     fn columns(&mut self, names: &[&str], is_headed: bool);
     fn row(&mut self, values: Vec<Term>);
@@ -99,6 +106,13 @@ impl<W: Write> Answering<W> {
 }
 
 impl<W: Write> Sink for Answering<W> {
+    fn begun(&mut self) {
+        self.send(&Frame::Begun);
+        if self.failed.is_none() {
+            self.failed = self.to.flush().err();
+        }
+    }
+
     fn columns(&mut self, names: &[&str], is_headed: bool) {
         let names = names.iter().map(|name| (*name).to_owned()).collect();
         self.send(&Frame::Columns { names, is_headed });

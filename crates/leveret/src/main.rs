@@ -4,6 +4,7 @@
 //! link, or the first argument) it is that tool.
 #![forbid(unsafe_code)]
 
+mod listeners;
 mod logging;
 mod operator;
 mod server;
@@ -20,9 +21,18 @@ use clap::{Parser, Subcommand};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// The name of RabbitMQ's start script.
+const SERVER: &str = "rabbitmq-server";
+
+/// The operators' tools are no commands of their own: each is a name of this binary.
+const TOOLS: &str = "\
+RabbitMQ's tools, as `leveret NAME ...` or as links of that name to this binary:
+  rabbitmqctl, rabbitmq-diagnostics, rabbitmq-plugins, rabbitmq-queues, rabbitmq-streams,
+  rabbitmq-upgrade, rabbitmq-server";
+
 /// A message broker that takes RabbitMQ's place.
 #[derive(Parser)]
-#[command(name = "leveret", version, about)]
+#[command(name = "leveret", version, about, after_help = TOOLS)]
 struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
@@ -52,8 +62,11 @@ fn main() -> ExitCode {
     if let Some(tool) = arguments.get(1).and_then(|it| it.to_str()).and_then(tool_named) {
         return ctl::main(tool, arguments.split_off(2));
     }
-    if name == "rabbitmq-server" {
+    if name == SERVER {
         return rabbitmq_server(&arguments[1..]);
+    }
+    if arguments.get(1).is_some_and(|it| it == SERVER) {
+        return rabbitmq_server(&arguments[2..]);
     }
     match Arguments::parse().command {
         None => server::run(&server::ServerArguments::default()),

@@ -2,6 +2,7 @@
 
 mod durable;
 mod listings;
+mod maintenance;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,6 +10,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use crate::listeners::Listeners;
 use auth::Algorithm;
 use broker::{Alarms, Broker};
 use config::{Config, DiskFreeLimit, MemoryHighWatermark};
@@ -18,9 +20,11 @@ use ctl::operator::{
     DeleteConditions, Emit, ExchangeInfo, ListenerInfo, MemoryInfo, NewPassword, NodeStatus,
     PermissionInfo, QueueInfo, Refusal, RunState, TopicPermissionInfo, UserInfo, VhostInfo,
 };
+use maintenance::Maintenance;
 use net::Listener;
 use node::{Node, Resources};
 use tokio::sync::Notify;
+
 use topology::{
     AddUser, AddVhost, ClearPermissions, ClearTopicPermissions, Command, ConnectionId, Outcome,
     RefusalKind, SetPassword, SetPermissions, SetTopicPermissions, SetUserLimits, SetUserTags,
@@ -47,6 +51,7 @@ pub(crate) struct NodeOperator {
     watermark: std::sync::Mutex<MemoryHighWatermark>,
     state: AtomicU8,
     stop: Notify,
+    maintenance: Maintenance,
 }
 
 impl NodeOperator {
@@ -54,9 +59,10 @@ impl NodeOperator {
         node: &Node,
         facts: Facts,
         config: &Config,
-        listeners: &[(Listener, &'static str)],
+        gates: Arc<Listeners>,
+        bound: &[(Listener, &'static str)],
     ) -> Self {
-        let listeners = listeners.iter().filter_map(|(listener, protocol)| {
+        let listeners = bound.iter().filter_map(|(listener, protocol)| {
             let address = listener.local_addr().ok()?;
             let interface = match address.ip() {
                 ip if ip.is_unspecified() => "[::]".to_owned(),
@@ -72,6 +78,7 @@ impl NodeOperator {
             watermark: std::sync::Mutex::new(config.memory_high_watermark),
             state: AtomicU8::new(RunState::Booting as u8),
             stop: Notify::new(),
+            maintenance: Maintenance::new(node.broker.clone(), gates),
         }
     }
 
@@ -130,8 +137,8 @@ impl NodeOperator {
         }
     }
 
+    /// A vhost that does not exist has no queue, as in RabbitMQ.
     fn queue(&self, vhost: &str, name: &str) -> Answer<broker::QueueRef> {
-        self.require_vhost(vhost)?;
         let id = self.broker.topology().vhost(vhost).and_then(|it| it.queue(name)).map(|it| it.id);
         id.and_then(|id| self.broker.queue(id)).ok_or(Refusal::NotFound)
     }
@@ -170,16 +177,40 @@ fn limit(limits: &JsonMap, name: &str, current: Option<i64>) -> Answer<Option<i6
         Some(value) => match value.as_i64() {
             Some(number) if number < 0 => Ok(None),
             Some(number) => Ok(Some(number)),
-            None => Err(Refusal::Invalid(format!("{name} must be an integer"))),
+            None => Err(Refusal::Invalid(format!(
+                "{name} should be a number, actually was {}",
+                erlang(value)
+            ))),
         },
     }
 }
 
-fn known_limits(limits: &JsonMap, names: [&str; 2]) -> Answer<()> {
-    match limits.keys().find(|name| !names.contains(&name.as_str())) {
-        None => Ok(()),
-        Some(unknown) => Err(Refusal::Invalid(format!("Unrecognised terms [{unknown}] in limits"))),
+/// Refuses limits of other names; `what` they are limits of, in RabbitMQ's words.
+fn known_limits(limits: &JsonMap, names: [&str; 2], what: &str) -> Answer<()> {
+    let unknown = limits.iter().filter(|(name, _)| !names.contains(&name.as_str()));
+    let unknown: Vec<String> =
+        unknown.map(|(name, value)| format!("{{<<\"{name}\">>,{}}}", erlang(value))).collect();
+    if unknown.is_empty() {
+        return Ok(());
     }
+    Err(Refusal::Invalid(format!("Unrecognised terms [{}] in {what}", unknown.join(","))))
+}
+
+/// A JSON value as RabbitMQ shows it once it is decoded.
+fn erlang(value: &serde_json::Value) -> String {
+    match value {
+        serde_json::Value::String(text) => format!("<<\"{text}\">>"),
+        value => value.to_string(),
+    }
+}
+
+/// Whether a text has a process identifier's form: `<rabbit@host.1795205311.3177.0>`.
+fn is_pid(text: &str) -> bool {
+    let inner = text.strip_prefix('<').and_then(|it| it.strip_suffix('>'));
+    let mut parts = inner.unwrap_or_default().rsplitn(4, '.');
+    let is_number = |it: &str| it.parse::<u64>().is_ok();
+    parts.by_ref().take(3).filter(|it| is_number(it)).count() == 3
+        && parts.next().is_some_and(|node| !node.is_empty())
 }
 
 fn limit_pairs<const N: usize>(pairs: [(&str, Option<i64>); N]) -> Vec<(String, i64)> {
@@ -206,7 +237,10 @@ impl Operator for NodeOperator {
     fn run_state(&self) -> RunState {
         match self.state.load(Ordering::Acquire) {
             state if state == RunState::Booting as u8 => RunState::Booting,
-            state if state == RunState::Running as u8 => RunState::Running,
+            state if state == RunState::Running as u8 => match self.maintenance.is_app_stopped() {
+                true => RunState::AppStopped,
+                false => RunState::Running,
+            },
             _ => RunState::Stopping,
         }
     }
@@ -230,14 +264,14 @@ impl Operator for NodeOperator {
             os_pid: std::process::id(),
             os: "Linux".to_owned(),
             uptime_seconds: self.facts.started_at.elapsed().as_secs(),
-            is_under_maintenance: false,
+            is_under_maintenance: self.maintenance.is_on(),
             rabbitmq_version: broker.config().identity.version.clone(),
             runtime_version: format!("Leveret {}", env!("CARGO_PKG_VERSION")),
             crypto_version: "rustls with ring".to_owned(),
             tasks: broker.registry.connections().len() as u64,
             // A connection is a task and takes a descriptor.
             tasks_max: descriptors_max,
-            active_plugins: Vec::new(),
+            active_plugins: ctl::BUILT_IN_PLUGINS.iter().map(|it| (*it).to_owned()).collect(),
             enabled_plugin_file: self.facts.data_dir.join("enabled_plugins"),
             data_dir: self.facts.data_dir.clone(),
             raft_data_dir: self.facts.data_dir.join("log"),
@@ -274,6 +308,26 @@ impl Operator for NodeOperator {
     fn stop(&self) {
         self.state.store(RunState::Stopping as u8, Ordering::Release);
         self.stop.notify_one();
+    }
+
+    fn drain(&self) {
+        self.maintenance.drain();
+    }
+
+    fn revive(&self) -> Answer<()> {
+        self.maintenance.revive()
+    }
+
+    fn stop_app(&self) {
+        self.maintenance.stop_app();
+    }
+
+    fn start_app(&self) -> Answer<()> {
+        if !self.maintenance.is_app_stopped() {
+            return Ok(());
+        }
+        self.done(Command::DeleteTransient)?;
+        self.maintenance.start_app()
     }
 
     fn set_vm_memory_high_watermark(&self, watermark: MemoryHighWatermark) -> Answer<()> {
@@ -349,11 +403,12 @@ impl Operator for NodeOperator {
     }
 
     fn close_connection(&self, pid: &str, reason: &str) -> Answer<()> {
-        let wanted = |id: ConnectionId| self.broker.pid(id.0) == pid;
-        match self.broker.registry.request_close(reason, |it| wanted(it.id)) {
-            0 => Err(Refusal::InvalidPid(pid.to_owned())),
-            _ => Ok(()),
+        if !is_pid(pid) {
+            return Err(Refusal::InvalidPid(pid.to_owned()));
         }
+        let wanted = |id: ConnectionId| self.broker.pid(id.0) == pid;
+        self.broker.registry.request_close(reason, |it| wanted(it.id));
+        Ok(())
     }
 
     fn close_all_connections(
@@ -435,8 +490,8 @@ impl Operator for NodeOperator {
     }
 
     fn set_user_limits(&self, name: &str, limits: &JsonMap) -> Answer<()> {
+        known_limits(limits, ["max-connections", "max-channels"], "user-limits")?;
         self.require_user(name)?;
-        known_limits(limits, ["max-connections", "max-channels"])?;
         let current = self.broker.topology().user(name).map(|it| it.limits()).unwrap_or_default();
         let limits = UserLimits {
             max_connections: limit(limits, "max-connections", current.max_connections)?,
@@ -510,11 +565,11 @@ impl Operator for NodeOperator {
     }
 
     fn set_topic_permissions(&self, permission: &TopicPermissionInfo) -> Answer<()> {
-        self.require_vhost(&permission.vhost)?;
-        self.require_user(&permission.user)?;
         for pattern in [&permission.write, &permission.read] {
             self.require_regex(pattern)?;
         }
+        self.require_vhost(&permission.vhost)?;
+        self.require_user(&permission.user)?;
         let TopicPermissionInfo { user, vhost, exchange, write, read } = permission.clone();
         let missing = exchange.clone();
         let permissions = SetTopicPermissions { user, vhost, exchange, write, read };
@@ -530,8 +585,9 @@ impl Operator for NodeOperator {
         user: &str,
         exchange: Option<&str>,
     ) -> Answer<()> {
-        self.require_vhost(vhost)?;
-        self.require_user(user)?;
+        if self.require_vhost(vhost).is_err() || self.require_user(user).is_err() {
+            return Ok(());
+        }
         let cleared = ClearTopicPermissions {
             user: user.to_owned(),
             vhost: vhost.to_owned(),
@@ -573,7 +629,7 @@ impl Operator for NodeOperator {
 
     fn set_vhost_limits(&self, vhost: &str, limits: &JsonMap) -> Answer<()> {
         self.require_vhost(vhost)?;
-        known_limits(limits, ["max-connections", "max-queues"])?;
+        known_limits(limits, ["max-connections", "max-queues"], "limits")?;
         let limits = VhostLimits {
             max_connections: limit(limits, "max-connections", None)?,
             max_queues: limit(limits, "max-queues", None)?,

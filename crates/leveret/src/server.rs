@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use auth::{AlternativeName, CertificateName, LoginFrom};
-use broker::BrokerConfig;
+use broker::{Broker, BrokerConfig};
 use config::{
     CertLoginFrom, Config, ConfirmDurability, DiskFreeLimit, ListenAddress, Loaded,
     MemoryCalculation, MemoryHighWatermark, SanType, TlsVerify, TlsVersion,
@@ -23,7 +23,11 @@ use tokio::sync::Notify;
 use topology::{AddUser, AddVhost, Command, Rules, SetPermissions};
 use tracing::{error, info, warn};
 
+use crate::listeners::Listeners;
 use crate::operator::{Facts, NodeOperator};
+
+/// What clients are told when the server stops.
+pub(crate) const SHUTDOWN: &str = "broker forced connection closure with reason 'shutdown'";
 
 /// Time that connections get to say goodbye when the server stops.
 const GOODBYE_MAX: Duration = Duration::from_secs(3);
@@ -173,8 +177,10 @@ fn first_boot(config: &Config) -> Vec<Command> {
     let user = &config.default_user;
     let algorithm = auth::Algorithm::default();
     let hash = auth::hash_password(algorithm, rand::random(), user.password.as_bytes());
+    let description = Some("Default virtual host".to_owned());
+    let name = user.vhost.clone();
     vec![
-        Command::AddVhost(AddVhost { name: user.vhost.clone(), ..AddVhost::default() }),
+        Command::AddVhost(AddVhost { name, description, ..AddVhost::default() }),
         Command::AddUser(AddUser {
             name: user.name.clone(),
             password_hash: hash,
@@ -218,16 +224,18 @@ async fn serve(
     let control = ctl::server::bind(&facts.data_dir).context("cannot bind the control socket")?;
     control.set_nonblocking(true)?;
     let control = UnixListener::from_std(control)?;
-    let listeners = bind(config)?;
-    let operator = Arc::new(NodeOperator::new(node, facts, config, &listeners));
+    let listeners = {
+        let accepted = acceptor(config, node);
+        let config = config.clone();
+        Arc::new(Listeners::new(Box::new(move || bind(&config)), accepted))
+    };
+    let bound = listeners.bind()?;
+    let operator = NodeOperator::new(node, facts, config, listeners.clone(), &bound);
+    let operator = Arc::new(operator);
     tokio::spawn(run_control_socket(control, operator.clone()));
     tokio::spawn(run_timers(node.broker.clone()));
     tokio::spawn(remind_allocator());
-    let mut accepting = Vec::new();
-    for (listener, protocol) in listeners {
-        info!("started {protocol} listener on {}", listener.local_addr()?);
-        accepting.push(tokio::spawn(listener.run(protocol, acceptor(config, node))));
-    }
+    listeners.accept(bound);
     let startup = started_at.elapsed();
     info!("Time to start: {:.1} ms", startup.as_secs_f64() * 1e3);
     operator.set_running();
@@ -241,20 +249,17 @@ async fn serve(
         () = disk_failure.notified() => true,
     };
     info!("stopping");
-    for listener in accepting {
-        listener.abort();
-    }
-    say_goodbye(node).await;
+    listeners.close().await;
+    say_goodbye(&node.broker, SHUTDOWN).await;
     anyhow::ensure!(!has_failed, "stopped: the data directory {data_dir} took a write no more");
     Ok(())
 }
 
 /// Asks all connections to close, as RabbitMQ does, and gives them a moment.
-async fn say_goodbye(node: &Node) {
-    let reason = "broker forced connection closure with reason 'shutdown'";
-    node.broker.registry.request_close(reason, |_| true);
+pub(crate) async fn say_goodbye(broker: &Broker, reason: &str) {
+    broker.registry.request_close(reason, |_| true);
     let deadline = Instant::now() + GOODBYE_MAX;
-    while !node.broker.registry.connections().is_empty() && Instant::now() < deadline {
+    while !broker.registry.connections().is_empty() && Instant::now() < deadline {
         tokio::time::sleep(GOODBYE_POLL).await;
     }
 }
@@ -414,7 +419,7 @@ async fn remind_allocator() {
 }
 
 /// Does what queues want done at a time.
-async fn run_timers(broker: Arc<broker::Broker>) {
+async fn run_timers(broker: Arc<Broker>) {
     loop {
         let now = net::now();
         // A bug in one queue's expiry must not end everybody else's.

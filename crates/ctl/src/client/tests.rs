@@ -115,6 +115,16 @@ fn the_node() {
 }
 
 #[test]
+fn maintenance_and_the_stopped_application() {
+    check(expect_file!["tests/transcripts/maintenance.txt"]);
+}
+
+#[test]
+fn plugins() {
+    check(expect_file!["tests/transcripts/plugins.txt"]);
+}
+
+#[test]
 fn wrong_use() {
     check(expect_file!["tests/transcripts/wrong_use.txt"]);
 }
@@ -185,6 +195,7 @@ fn the_node_does_not_wait_for_the_tool_that_waits_for_its_end() {
     let fake = Fake::default();
     server::serve_connection(node, &fake).expect("an answer");
     assert!(fake.is_over());
+    assert_eq!(protocol::read::<Frame>(&mut tool).expect("it"), Frame::Begun);
     assert_eq!(protocol::read::<Frame>(&mut tool).expect("it"), Frame::Done(Output::Nothing));
     tool.set_nonblocking(true).expect("an open socket");
     let open = tool.read(&mut [0]).expect_err("the connection lasts as long as the process");

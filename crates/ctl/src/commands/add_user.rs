@@ -23,6 +23,9 @@ pub(super) const COMMAND: Command = Command {
     password: Some(1),
     run: Run::OnNode(|operator, request, _| {
         operator.add_user(request.argument(0), new_password(request))?;
+        if request.has("quiet") || request.has("silent") {
+            return Ok(Output::Nothing);
+        }
         Ok(Output::Text(
             "Done. Don't forget to grant the user permissions to some virtual hosts! See \
              'rabbitmqctl help set_permissions' to learn more."

@@ -1,5 +1,5 @@
 use super::{CTL, Command, Run, USERS, count};
-use crate::protocol::Output;
+use crate::{exit, protocol::Output};
 
 pub(super) const COMMAND: Command = Command {
     name: "authenticate_user",
@@ -10,6 +10,7 @@ pub(super) const COMMAND: Command = Command {
     prepare: |request| count(request, 1, 2),
     banner: |request, _| vec![format!("Authenticating user \"{}\" ...", request.argument(0))],
     password: Some(1),
+    no_password_exit: exit::SOFTWARE,
     run: Run::OnNode(|operator, request, _| {
         operator.authenticate_user(request.argument(0), request.argument(1))?;
         Ok(Output::Text("Success".to_owned()))

@@ -1,7 +1,11 @@
 use std::time::Duration;
 
 use super::{CTL, Command, NODES, Run};
-use crate::{client, protocol::Output};
+use crate::{
+    client, exit,
+    operator::RunState,
+    protocol::{Failure, Output},
+};
 
 pub(super) const TIMEOUT_MS: u64 = 300_000;
 
@@ -12,7 +16,11 @@ pub(super) const COMMAND: Command = Command {
     about: "Waits until the node accepts clients; also for a node that is not there yet",
     timeout_ms: Some(TIMEOUT_MS),
     awaits_start: true,
+    needs_app: false,
     run: Run::OnNode(|operator, request, _| {
+        if operator.run_state() == RunState::AppStopped {
+            return Err(Failure::error(exit::UNAVAILABLE, "rabbit_is_not_running"));
+        }
         let timeout = request.timeout_ms.unwrap_or(TIMEOUT_MS);
         match operator.await_startup(Duration::from_millis(timeout)) {
             true => Ok(Output::Nothing),

@@ -1,5 +1,5 @@
 use super::{CTL, Command, Run, USERS, add_user::new_password, count};
-use crate::{args::flag, protocol::Output};
+use crate::{args::flag, exit, protocol::Output};
 
 pub(super) const COMMAND: Command = Command {
     name: "change_password",
@@ -13,6 +13,7 @@ pub(super) const COMMAND: Command = Command {
         vec![format!("Changing password for user \"{}\" ...", request.argument(0))]
     },
     password: Some(1),
+    no_password_exit: exit::SOFTWARE,
     run: Run::OnNode(|operator, request, _| {
         operator.change_password(request.argument(0), new_password(request))?;
         Ok(Output::Nothing)

@@ -1,8 +1,9 @@
-use super::{
-    Command, DIAGNOSTICS, MONITORING, Run,
-    is_running::{check_failed, sentence},
+use super::{Command, DIAGNOSTICS, MONITORING, Run, is_running::sentence};
+use crate::{
+    exit,
+    operator::RunState,
+    protocol::{Failure, Output},
 };
-use crate::{operator::RunState, protocol::Output};
 
 pub(super) const COMMAND: Command = Command {
     name: "check_running",
@@ -12,9 +13,12 @@ pub(super) const COMMAND: Command = Command {
     about: "Exits with an error unless the node has started",
     banner: |_, node| vec![format!("Checking if RabbitMQ is running on node {node} ...")],
     has_early_banner: true,
+    needs_app: false,
     run: Run::OnNode(|operator, _, _| match operator.run_state() {
         RunState::Running => Ok(Output::Text(sentence(operator))),
-        RunState::Booting | RunState::Stopping => Err(check_failed(sentence(operator))),
+        RunState::Booting | RunState::AppStopped | RunState::Stopping => {
+            Err(Failure::error(exit::UNAVAILABLE, sentence(operator)))
+        }
     }),
     ..Command::BASE
 };

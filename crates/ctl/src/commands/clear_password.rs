@@ -1,4 +1,4 @@
-use super::{CTL, Command, Run, USERS, count};
+use super::{CTL, Command, Run, USERS, count, no_such_user};
 use crate::protocol::Output;
 
 pub(super) const COMMAND: Command = Command {
@@ -12,7 +12,7 @@ pub(super) const COMMAND: Command = Command {
         vec![format!("Clearing password for user \"{}\" ...", request.argument(0))]
     },
     run: Run::OnNode(|operator, request, _| {
-        operator.clear_password(request.argument(0))?;
+        operator.clear_password(request.argument(0)).map_err(no_such_user)?;
         Ok(Output::Nothing)
     }),
     ..Command::BASE

@@ -1,4 +1,4 @@
-use super::{CTL, Command, Run, USERS, count};
+use super::{CTL, Command, Run, USERS, count, no_such_user};
 use crate::protocol::Output;
 
 pub(super) const COMMAND: Command = Command {
@@ -17,7 +17,7 @@ pub(super) const COMMAND: Command = Command {
     },
     run: Run::OnNode(|operator, request, _| {
         let limit = Some(request.argument(1)).filter(|limit| *limit != "all");
-        operator.clear_user_limits(request.argument(0), limit)?;
+        operator.clear_user_limits(request.argument(0), limit).map_err(no_such_user)?;
         Ok(Output::Nothing)
     }),
     ..Command::BASE

@@ -11,6 +11,7 @@ pub(super) const COMMAND: Command = Command {
     about: "Tells whether the node is still starting",
     banner: |_, node| vec![format!("Asking node {node} for its boot status ...")],
     has_early_banner: true,
+    needs_app: false,
     run: Run::OnNode(|operator, _, _| {
         let node = operator.node_name();
         let is_booting = operator.run_state() == RunState::Booting;

@@ -15,6 +15,7 @@ pub(super) const COMMAND: Command = Command {
     about: "Tells whether the node has started; exits with 0 either way",
     banner: |_, node| vec![format!("Asking node {node} for its status ...")],
     has_early_banner: true,
+    needs_app: false,
     run: Run::OnNode(|operator, _, _| {
         let text = sentence(operator);
         let value = json!({
@@ -31,7 +32,7 @@ pub(super) fn sentence(operator: &dyn Operator) -> String {
     let node = operator.node_name();
     match operator.run_state() {
         RunState::Running => format!("RabbitMQ on node {node} is fully booted and running"),
-        RunState::Booting | RunState::Stopping => format!(
+        RunState::Booting | RunState::AppStopped | RunState::Stopping => format!(
             "RabbitMQ on node {node} is not running or has not fully booted yet (check with \
              is_booting)"
         ),

@@ -1,6 +1,4 @@
-use super::{
-    CTL_AND_DIAGNOSTICS, Command, Run, USERS, limits_json, list_user_permissions::no_such_user,
-};
+use super::{CTL_AND_DIAGNOSTICS, Command, Run, USERS, limits_json, no_such_user};
 use crate::{
     Term,
     args::{flag, text},

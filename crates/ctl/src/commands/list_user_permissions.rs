@@ -1,10 +1,5 @@
-use super::{ACCESS, CTL_AND_DIAGNOSTICS, Command, LIST_TIMEOUT_MS, Run, count};
-use crate::{
-    Refusal, Term,
-    args::flag,
-    exit,
-    protocol::{Failure, Output},
-};
+use super::{ACCESS, CTL_AND_DIAGNOSTICS, Command, LIST_TIMEOUT_MS, Run, count, no_such_user};
+use crate::{Term, args::flag, protocol::Output};
 
 pub(super) const COMMAND: Command = Command {
     name: "list_user_permissions",
@@ -29,13 +24,3 @@ pub(super) const COMMAND: Command = Command {
     }),
     ..Command::BASE
 };
-
-/// Lists about one user name a missing one in their own way.
-pub(super) fn no_such_user(refusal: Refusal) -> Failure {
-    match refusal {
-        Refusal::NoSuchUser(user) => {
-            Failure::error(exit::UNAVAILABLE, format!("{{:no_such_user, \"{user}\"}}"))
-        }
-        refusal => refusal.into(),
-    }
-}

@@ -1,7 +1,6 @@
-use super::{
-    ACCESS, CTL_AND_DIAGNOSTICS, Command, LIST_TIMEOUT_MS, Run, count,
-    list_user_permissions::no_such_user,
-};
+use serde_json::json;
+
+use super::{ACCESS, CTL_AND_DIAGNOSTICS, Command, LIST_TIMEOUT_MS, Run, count, no_such_user};
 use crate::{Term, args::flag, protocol::Output};
 
 pub(super) const COMMAND: Command = Command {
@@ -19,6 +18,10 @@ pub(super) const COMMAND: Command = Command {
     run: Run::OnNode(|operator, request, sink| {
         let permissions =
             operator.list_user_topic_permissions(request.argument(0)).map_err(no_such_user)?;
+        if permissions.is_empty() {
+            // An empty line, of all the lists here alone.
+            return Ok(Output::Report { text: String::new(), value: json!([]) });
+        }
         // RabbitMQ prints no header here, unlike for all other lists.
         sink.columns(&["vhost", "exchange", "write", "read"], false);
         for p in permissions {

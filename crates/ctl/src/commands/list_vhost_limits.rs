@@ -29,7 +29,9 @@ pub(super) const COMMAND: Command = Command {
         if limits.is_empty() {
             return Ok(Output::Report { text: String::new(), value: json!([]) });
         }
-        Ok(Output::Text(limits_json(&limits)))
+        let text = limits_json(&limits);
+        let value = json!({ "node": operator.node_name(), "value": text, "result": "ok" });
+        Ok(Output::Report { text, value })
     }),
     ..Command::BASE
 };

@@ -25,6 +25,7 @@ pub(super) const COMMAND: Command = Command {
              epmd. Timeout: {timeout} ms."
         )]
     },
+    needs_app: false,
     run: Run::Here(|local| {
         // A whole exchange, not just a connection: the node says whether it is the one asked for.
         let pinged = socket::connect(local.data_dir).map(|mut stream| {

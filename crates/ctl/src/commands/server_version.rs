@@ -10,6 +10,7 @@ pub(super) const COMMAND: Command = Command {
     usage: "[--timeout <timeout>]",
     about: "Shows the version the node tells its clients",
     banner: |_, node| vec![format!("Asking node {node} for its RabbitMQ version...")],
+    needs_app: false,
     run: Run::OnNode(|operator, _, _| {
         let version = operator.status().rabbitmq_version;
         Ok(Output::Report { value: json!({ "result": "ok", "value": version }), text: version })

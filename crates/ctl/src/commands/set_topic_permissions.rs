@@ -1,5 +1,9 @@
 use super::{ACCESS, CTL, Command, Run, count, set_permissions::missing};
-use crate::{operator::TopicPermissionInfo, protocol::Output};
+use crate::{
+    Refusal, exit,
+    operator::TopicPermissionInfo,
+    protocol::{Failure, Output},
+};
 
 pub(super) const COMMAND: Command = Command {
     name: "set_topic_permissions",
@@ -24,8 +28,19 @@ pub(super) const COMMAND: Command = Command {
             write: request.argument(2).to_owned(),
             read: request.argument(3).to_owned(),
         };
-        operator.set_topic_permissions(&permission).map_err(missing)?;
+        operator.set_topic_permissions(&permission).map_err(refused)?;
         Ok(Output::Nothing)
     }),
     ..Command::BASE
 };
+
+/// The same words as for permissions, but for the pattern's quotes.
+fn refused(refusal: Refusal) -> Failure {
+    match refusal {
+        Refusal::InvalidRegex { pattern, reason, position } => Failure::error(
+            exit::UNAVAILABLE,
+            format!("{{:invalid_regexp, \"{pattern}\", {{~c\"{reason}\", {position}}}}}"),
+        ),
+        refusal => missing(refusal),
+    }
+}

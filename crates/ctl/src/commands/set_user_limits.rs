@@ -1,4 +1,4 @@
-use super::{CTL, Command, Run, USERS, count, json_object};
+use super::{CTL, Command, Run, USERS, count, json_object, no_such_user};
 use crate::protocol::Output;
 
 pub(super) const COMMAND: Command = Command {
@@ -14,7 +14,7 @@ pub(super) const COMMAND: Command = Command {
     },
     run: Run::OnNode(|operator, request, _| {
         let limits = json_object(request.argument(1))?;
-        operator.set_user_limits(request.argument(0), &limits)?;
+        operator.set_user_limits(request.argument(0), &limits).map_err(no_such_user)?;
         Ok(Output::Nothing)
     }),
     ..Command::BASE

@@ -9,6 +9,7 @@ pub(super) const COMMAND: Command = Command {
     about: "Stops the node and waits until its process has ended, unless --no-wait is given",
     options: &[flag("wait")],
     awaits_end: true,
+    needs_app: false,
     run: Run::OnNode(|operator, request, sink| {
         let (node, pid) = (operator.node_name(), operator.status().os_pid);
         if request.options.get("wait").is_some_and(|wait| wait == "false") {

@@ -19,6 +19,7 @@ pub(super) const COMMAND: Command = Command {
     },
     awaits_end: true,
     has_early_banner: true,
+    needs_app: false,
     run: Run::OnNode(|operator, _, _| {
         operator.stop();
         Ok(Output::Nothing)

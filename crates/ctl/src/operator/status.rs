@@ -7,8 +7,10 @@ use std::path::PathBuf;
 pub enum RunState {
     /// Recovering, not yet listening.
     Booting,
-    /// Clients can connect.
+    /// Clients can connect, unless the node is under maintenance.
     Running,
+    /// The process is there and keeps its data; clients and most commands have to wait.
+    AppStopped,
     /// Going down.
     Stopping,
 }

@@ -17,6 +17,7 @@ use crate::operator::*;
 pub(super) struct Fake {
     state: Mutex<State>,
     is_over: AtomicBool,
+    is_app_stopped: AtomicBool,
 }
 
 struct State {
@@ -83,6 +84,7 @@ impl Default for Fake {
         let (dave_write, dave_read) = ("^dave-|^amq\\.|^mqtt-|^topic", "^dave-|^amq\\.");
         Self {
             is_over: AtomicBool::new(false),
+            is_app_stopped: AtomicBool::default(),
             state: Mutex::new(State {
                 users: vec![
                     user("alice", &["management"]),
@@ -174,7 +176,10 @@ impl Operator for Fake {
     }
 
     fn run_state(&self) -> RunState {
-        RunState::Running
+        match self.is_app_stopped.load(Ordering::Relaxed) {
+            true => RunState::AppStopped,
+            false => RunState::Running,
+        }
     }
 
     fn await_startup(&self, _: Duration) -> bool {
@@ -233,6 +238,21 @@ impl Operator for Fake {
 
     fn stop(&self) {
         self.end();
+    }
+
+    fn drain(&self) {}
+
+    fn revive(&self) -> Answer<()> {
+        Ok(())
+    }
+
+    fn stop_app(&self) {
+        self.is_app_stopped.store(true, Ordering::Relaxed);
+    }
+
+    fn start_app(&self) -> Answer<()> {
+        self.is_app_stopped.store(false, Ordering::Relaxed);
+        Ok(())
     }
 
     fn set_vm_memory_high_watermark(&self, _: config::MemoryHighWatermark) -> Answer<()> {

@@ -1,0 +1,64 @@
+//! The sockets clients connect to, which operators close and open again while the server runs.
+
+use net::{Accepted, Listener};
+use parking_lot::Mutex;
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+use tracing::info;
+
+/// Binds all sockets of the configuration, with the protocol each one is for.
+pub(crate) type Bind = Box<dyn Fn() -> anyhow::Result<Vec<(Listener, &'static str)>> + Send + Sync>;
+
+/// All client listeners of the node.
+pub(crate) struct Listeners {
+    bind: Bind,
+    accepted: Accepted,
+    /// Tasks that accept; empty while closed.
+    accepting: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Listeners {
+    /// None is open yet.
+    pub(crate) fn new(bind: Bind, accepted: Accepted) -> Self {
+        Self { bind, accepted, accepting: Mutex::default() }
+    }
+
+    /// Binds without accepting yet: clients that connect wait.
+    pub(crate) fn bind(&self) -> anyhow::Result<Vec<(Listener, &'static str)>> {
+        (self.bind)()
+    }
+
+    /// Accepts on what was bound.
+    pub(crate) fn accept(&self, bound: Vec<(Listener, &'static str)>) {
+        let mut accepting = self.accepting.lock();
+        for (listener, protocol) in bound {
+            if let Ok(address) = listener.local_addr() {
+                info!("started {protocol} listener on {address}");
+            }
+            accepting.push(tokio::spawn(listener.run(protocol, self.accepted.clone())));
+        }
+    }
+
+    /// Binds and accepts again, unless it does. For a thread that may block.
+    ///
+    /// # Errors
+    /// When a port has been taken meanwhile; then none is open.
+    pub(crate) fn reopen(&self, runtime: &Handle) -> anyhow::Result<()> {
+        if !self.accepting.lock().is_empty() {
+            return Ok(());
+        }
+        let _context = runtime.enter();
+        self.accept(self.bind()?);
+        Ok(())
+    }
+
+    /// Closes the sockets; connections stay. They are closed when this returns.
+    pub(crate) async fn close(&self) {
+        let accepting = std::mem::take(&mut *self.accepting.lock());
+        for task in accepting {
+            task.abort();
+            // The task owns the socket, and its end was asked for.
+            drop(task.await);
+        }
+    }
+}
