@@ -18,6 +18,12 @@ pub(super) fn used_bytes(strategy: MemoryStrategy) -> u64 {
     used_bytes_in(strategy, &status)
 }
 
+/// Bytes of this process's memory that are the program itself and other files.
+pub(super) fn program_bytes() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    kib_field(&status, "RssFile").unwrap_or(0)
+}
+
 /// As [`used_bytes`], from the text of `/proc/self/status`.
 fn used_bytes_in(strategy: MemoryStrategy, status: &str) -> u64 {
     let bytes = |name| kib_field(status, name).unwrap_or(0);
