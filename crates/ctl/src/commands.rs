@@ -47,6 +47,7 @@ mod list_users;
 mod list_vhost_limits;
 mod list_vhosts;
 mod listeners;
+mod memory_breakdown;
 mod ping;
 pub(crate) mod plugins;
 mod purge_queue;
@@ -130,6 +131,7 @@ pub(crate) const COMMANDS: &[&Command] = &[
     &list_hashes::COMMAND,
     &list_queues::COMMAND,
     &listeners::COMMAND,
+    &memory_breakdown::COMMAND,
     &ping::COMMAND,
     &server_version::COMMAND,
     &status::COMMAND,

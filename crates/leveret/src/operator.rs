@@ -112,6 +112,17 @@ impl NodeOperator {
         self.commit(command).map(drop)
     }
 
+    /// What memory is used for, as far as it is known, under RabbitMQ's names.
+    fn memory_breakdown(&self, total: u64) -> Vec<(String, u64)> {
+        let code = self.resources.program_bytes();
+        let queues = self.broker.queues();
+        let queues: u64 = queues.iter().map(|it| self.broker.counts(it).memory as u64).sum();
+        let rest = total.saturating_sub(code + queues);
+        [("code", code), ("queue_procs", queues), ("other_system", rest)]
+            .map(|(name, bytes)| (name.to_owned(), bytes))
+            .to_vec()
+    }
+
     fn require_user(&self, name: &str) -> Answer<()> {
         match self.broker.topology().user(name) {
             Some(_) => Ok(()),
@@ -287,7 +298,7 @@ impl Operator for NodeOperator {
                     .lock()
                     .unwrap_or_else(std::sync::PoisonError::into_inner),
                 high_watermark_bytes: self.resources.memory_limit_bytes(),
-                breakdown: Vec::new(),
+                breakdown: self.memory_breakdown(rss),
             },
             disk_free_limit: self.resources.disk_limit_bytes(),
             disk_free: self.resources.disk_free_bytes(),

@@ -50,7 +50,8 @@ pub(super) const COMMAND: Command = Command {
     ..Command::BASE
 };
 
-fn unit(request: &Request) -> String {
+/// The unit asked for; gigabytes if none was.
+pub(super) fn unit(request: &Request) -> String {
     request.options.get("unit").cloned().unwrap_or_else(|| "gb".to_owned())
 }
 
@@ -61,7 +62,7 @@ fn factor(unit: &str) -> Option<f64> {
 }
 
 /// `0.2318 gb`: four digits behind the point, fewer when they are zeros.
-fn amount(bytes: u64, unit: &str) -> String {
+pub(super) fn amount(bytes: u64, unit: &str) -> String {
     let factor = factor(unit).unwrap_or(1.0);
     if factor == 1.0 {
         return format!("{bytes} {unit}");
