@@ -27,7 +27,7 @@ const WATERMARK_MB: u64 = 96;
 const RSS_MB_MAX: u64 = 192;
 
 /// A persistent message to a queue, as its three frames.
-fn publish(queue: &str, body: &[u8]) -> Vec<u8> {
+pub(crate) fn publish(queue: &str, body: &[u8]) -> Vec<u8> {
     let method = method_named("basic.publish").expect("in the grammar");
     let words = Words::parse(&format!("basic.publish routing-key={queue}")).expect("well-formed");
     let mut header = vec![0, 60, 0, 0];

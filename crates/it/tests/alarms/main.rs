@@ -67,3 +67,23 @@ fn an_absolute_watermark_is_not_above_the_memory_that_counts_as_there() {
     );
     assert_eq!(diagnostics(&server, "alarms").1, "Memory alarm on node NODE\n");
 }
+
+#[test]
+fn a_connection_that_writes_all_before_it_reads_gets_all_back() {
+    let server = Server::start("");
+    let mut client = open(&server);
+    client.call(1, "queue.declare queue=q durable").expect("declared");
+    client.call(1, "basic.consume queue=q consumer-tag=c").expect("subscribed");
+    // Beyond what the broker's and the system's buffers hold, so that a broker that stopped reading
+    // until its deliveries are read would stop this client for ever.
+    let batch = flood::publish("q", &[b'x'; 4096]).repeat(1000);
+    for _ in 0..12 {
+        client.send_bytes(&batch);
+    }
+    for tag in 1..=12_000 {
+        client.expect("basic.deliver").expect("a delivery");
+        client.send(1, &format!("basic.ack delivery-tag={tag}")).expect("a method");
+    }
+    let declared = client.call(1, "queue.declare queue=q passive").expect("it is answered");
+    assert!(!declared.contains("message-count"), "nothing is left: {declared}");
+}
