@@ -9,7 +9,10 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use broker::{Broker, BrokerConfig, Journal};
 use consensus::{Group, NodeId};
 use stdx::Timestamp;
-use storage::{Disk, Durability, EngineLog, EngineOptions, GroupId, Step, Wal, WalOptions};
+use storage::{
+    Disk, Durability, EngineLog, EngineOptions, FREE_KEPT_MAX, GroupId, PageStore, Step, Wal,
+    WalOptions,
+};
 use topology::{Command, Rules, State};
 use tracing::{info, warn};
 
@@ -51,6 +54,7 @@ pub struct Core {
     pub broker: Arc<Broker>,
     pub(crate) data_dir: DataDir,
     pub(crate) wal: Arc<Wal>,
+    pub(crate) pages: Arc<PageStore>,
     pub(crate) plane: ControlPlane<Arc<EngineLog>>,
     pub(crate) work: Receiver<Work>,
     pub(crate) proposals: Sender<Work>,
@@ -67,8 +71,10 @@ impl Core {
         let log_dir = data_dir.log_dir();
         let log = Arc::new(EngineLog::open(&log_dir, EngineOptions::default())?);
         let durability = if options.is_synced { Durability::Fsync } else { Durability::Os };
+        let pages = PageStore::open(options.disk, &data_dir.pages_dir(), durability)?;
+        let pages = Arc::new(pages);
         let wal_options =
-            WalOptions { durability, on_full: options.on_full, ..WalOptions::default() };
+            WalOptions { durability, pages: Some(pages.clone()), on_full: options.on_full };
         let wal = Arc::new(Wal::open(log.clone(), wal_options)?);
         let (proposals, work) = channel();
         let journal: Arc<dyn Journal> = Arc::new(WalJournal { wal: wal.clone() });
@@ -90,7 +96,8 @@ impl Core {
         }
         plane.propose_now(vec![Command::DeleteTransient], now).map_err(failed)?;
         recover_queues(&broker, &wal, is_clean, now)?;
-        Ok(Self { broker, data_dir, wal, plane, work, proposals })
+        pages.finish_recovery();
+        Ok(Self { broker, data_dir, wal, pages, plane, work, proposals })
     }
 
     /// Carries out what was proposed to the control plane; false when there was nothing.
@@ -107,11 +114,12 @@ impl Core {
         self.wal.step() == Step::Wrote
     }
 
-    /// Frees files of the log, as far as that is worth it.
+    /// Gives room of the log and of pages back to the file system, as far as that is worth it.
     ///
     /// # Errors
-    /// See [`Wal::purge`].
+    /// See [`Wal::purge`] and [`PageStore::trim`].
     pub fn purge(&self) -> Result<(), storage::Error> {
+        self.pages.trim(FREE_KEPT_MAX)?;
         self.wal.purge().map(drop)
     }
 

@@ -12,6 +12,7 @@ pub(crate) const FORMAT_VERSION: u32 = 1;
 const VERSION_FILE: &str = "format-version";
 const CLEAN_FILE: &str = "stopped-cleanly";
 const LOG_DIR: &str = "log";
+const PAGES_DIR: &str = "pages";
 
 /// Bytes of a file of ours that are worth reading.
 const SMALL_FILE_MAX: u64 = 4096;
@@ -100,6 +101,11 @@ impl DataDir {
     /// Where the log lives.
     pub(crate) fn log_dir(&self) -> PathBuf {
         self.path.join(LOG_DIR)
+    }
+
+    /// Where the queues' pages lie.
+    pub(crate) fn pages_dir(&self) -> PathBuf {
+        self.path.join(PAGES_DIR)
     }
 
     /// True when the last server on this directory stopped cleanly. From here on it has not.

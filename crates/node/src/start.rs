@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use broker::{Broker, BrokerConfig};
-use storage::{RealDisk, Waiter, Wal};
+use storage::{FREE_KEPT_MAX, PageStore, RealDisk, Waiter, Wal};
 use topology::{Command, Rules};
 use tracing::warn;
 
@@ -138,7 +138,7 @@ impl Node {
             },
             net::now(),
         )?;
-        let Core { broker, data_dir, wal, plane, work, proposals: control } = core;
+        let Core { broker, data_dir, wal, pages, plane, work, proposals: control } = core;
         let writer = spawn("wal", {
             let wal = wal.clone();
             // Those who wait for a position have been told of a failure when this returns.
@@ -161,7 +161,7 @@ impl Node {
             }),
             spawn("purge", {
                 let (wal, stop) = (wal.clone(), stop.clone());
-                move || purge(&wal, &stop)
+                move || purge(&wal, &pages, &stop)
             }),
         ];
         Ok(Self { broker, resources, data_dir, wal, control, stop, writer, control_thread, others })
@@ -203,7 +203,7 @@ fn spawn(name: &'static str, body: impl FnOnce() + Send + 'static) -> JoinHandle
         .expect("the system has a thread left when the node starts")
 }
 
-fn purge(wal: &Wal, stop: &StopFlag) {
+fn purge(wal: &Wal, pages: &PageStore, stop: &StopFlag) {
     let mut seen = wal.last();
     let mut interval = PURGE_INTERVAL_IDLE;
     while !stop.wait(interval) {
@@ -212,6 +212,9 @@ fn purge(wal: &Wal, stop: &StopFlag) {
         seen = last;
         if let Err(error) = wal.purge() {
             warn!(%error, "cannot free files of the log");
+        }
+        if let Err(error) = pages.trim(FREE_KEPT_MAX) {
+            warn!(%error, "cannot give the room of free pages back");
         }
     }
 }
