@@ -149,7 +149,7 @@ fn backlog(messages: usize, body_len: usize) {
     for (index, entry) in &log {
         recovery.entry(*index, entry).expect("just written");
     }
-    let mut queue = recovery.finish(false);
+    let mut queue = recovery.finish(false, &mut fx);
     let rebuilt = start.elapsed();
     let per = |bytes: usize| bytes as f64 / messages as f64;
     println!(

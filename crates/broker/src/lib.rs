@@ -37,7 +37,7 @@ pub use pages::{PageDamage, PageRef, Pages};
 pub use protocol::{Protocol, Status};
 pub use queue::{
     ActivityStatus, Batch, ConsumeRefusal, Consumer, ConsumerId, ConsumerView, Counts, Damaged,
-    DeadLetter, DeathReason, Delivery, Effects, Got, Queue, Recovery, Settle, Ticket,
+    DeadLetter, DeathReason, Delivery, Effects, Got, PageOut, Queue, Recovery, Settle, Ticket,
 };
 pub use registry::{
     ChannelEntry, ConnectionEntry, ConnectionFacts, ConnectionState, Registry, TlsFacts,

@@ -13,6 +13,8 @@ mod effects;
 mod journal;
 mod level;
 mod messages;
+mod page;
+mod paging;
 mod publish;
 mod record;
 mod recovery;
@@ -20,6 +22,7 @@ mod recovery;
 mod tests;
 mod varint;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use message::History;
@@ -29,6 +32,7 @@ use topology::QueueRecord;
 pub use consumers::{ActivityStatus, ConsumeRefusal, Consumer, ConsumerId, ConsumerView};
 pub use delivery::{Batch, Delivery, Got};
 pub use effects::{DeadLetter, DeathReason, Effects};
+pub use paging::PageOut;
 pub use recovery::{Damaged, Recovery};
 
 use consumers::Consumers;
@@ -144,6 +148,10 @@ pub struct Queue {
     /// A turn had to leave heads that must be dropped to the next one. Nothing is handed over
     /// before they are gone.
     is_behind: bool,
+    /// Levels and chunks that came back from their pages, in this order.
+    loaded: VecDeque<(u8, u32)>,
+    /// Levels and chunks whose pages are mostly empty.
+    sparse: Vec<(u8, u32)>,
 }
 
 impl Queue {
@@ -166,6 +174,8 @@ impl Queue {
             planned: 0,
             got: None,
             is_behind: false,
+            loaded: VecDeque::new(),
+            sparse: Vec::new(),
         }
     }
 
@@ -179,7 +189,8 @@ impl Queue {
         &self.record
     }
 
-    fn take_head(&mut self) -> Option<(Ticket, Header)> {
+    fn take_head(&mut self, fx: &mut Effects) -> Option<(Ticket, Header)> {
+        self.load_head(fx);
         let (ticket, header) = self.messages.take_head()?;
         self.ready -= 1;
         self.ready_bytes -= u64::from(header.body_len);
@@ -189,8 +200,7 @@ impl Queue {
     /// Ends a message that is neither ready nor counted as unacked any more.
     fn finish(&mut self, ticket: Ticket, header: &Header, fx: &mut Effects) {
         if header.is(PERSISTENT) {
-            self.persistent -= 1;
-            self.persistent_bytes -= u64::from(header.body_len);
+            self.count_persistent_out(header);
             self.unjournal(header);
         }
         self.messages.kill(ticket, header, &mut fx.pool);
@@ -224,13 +234,26 @@ impl Queue {
         if !is_kept {
             return self.finish(ticket, header, fx);
         }
-        self.persistent -= 1;
-        self.persistent_bytes -= u64::from(header.body_len);
+        self.count_persistent_out(header);
+    }
+
+    // A damaged page may have taken more out of the counts than belonged to it: what was settled in
+    // part could not be told apart. Hence these do not go below zero.
+
+    fn count_persistent_out(&mut self, header: &Header) {
+        self.persistent = self.persistent.saturating_sub(1);
+        self.persistent_bytes = self.persistent_bytes.saturating_sub(u64::from(header.body_len));
+    }
+
+    fn count_unacked_out(&mut self, header: &Header) {
+        self.unacked = self.unacked.saturating_sub(1);
+        self.unacked_bytes = self.unacked_bytes.saturating_sub(u64::from(header.body_len));
     }
 
     /// The copies of dead letters are published: the journal may let the originals go.
     pub fn forget(&mut self, tickets: &[Ticket], fx: &mut Effects) {
         for &ticket in tickets {
+            self.load_taken(ticket, fx);
             let Some(found) = self.messages.taken(ticket) else { continue };
             let header = found.header;
             self.unjournal(&header);
@@ -258,6 +281,7 @@ impl Queue {
         };
         // What expires this very instant is still delivered: a TTL of 0 means "now or never".
         self.drop_expired(now, fx);
+        self.load_head(fx);
         let messages_max = credit.min(BATCH_MESSAGES_MAX as u64) as usize;
         let mut bytes = 0;
         let mut len = 0;
@@ -312,8 +336,8 @@ impl Queue {
         });
         self.ready -= taken as u64;
         self.ready_bytes -= bytes;
-        self.persistent -= persistent;
-        self.persistent_bytes -= persistent_bytes;
+        self.persistent = self.persistent.saturating_sub(persistent);
+        self.persistent_bytes = self.persistent_bytes.saturating_sub(persistent_bytes);
         if !is_no_ack {
             self.unacked += taken as u64;
             self.unacked_bytes += bytes;
@@ -356,7 +380,7 @@ impl Queue {
         if self.is_behind {
             return None;
         }
-        let (ticket, header) = self.take_head()?;
+        let (ticket, header) = self.take_head(fx)?;
         self.hand_over(ticket, &header);
         if self.polled_below <= header.seq {
             self.polled_below = self.next_seq;
@@ -399,10 +423,10 @@ impl Queue {
     }
 
     fn settle_one(&mut self, ticket: Ticket, how: Settle, fx: &mut Effects) -> bool {
+        self.load_taken(ticket, fx);
         let Some(found) = self.messages.taken(ticket) else { return false };
         let mut header = found.header;
-        self.unacked -= 1;
-        self.unacked_bytes -= u64::from(header.body_len);
+        self.count_unacked_out(&header);
         match how {
             Settle::Ack => self.finish(ticket, &header, fx),
             Settle::Requeue | Settle::RequeueFailed => {
@@ -473,10 +497,10 @@ impl Queue {
     /// Drops all ready messages, without dead-lettering them; returns how many.
     pub fn purge(&mut self, _now: Timestamp, fx: &mut Effects) -> u64 {
         self.settle_got(fx);
-        let mut purged = 0;
-        while let Some((ticket, header)) = self.take_head() {
+        let mut purged = self.purge_pages(fx);
+        while let Some((ticket, header)) = self.take_head(fx) {
             self.finish(ticket, &header, fx);
-            purged += 1;
+            purged += 1 + self.purge_pages(fx);
         }
         purged
     }
@@ -510,8 +534,7 @@ impl Queue {
         if self.is_behind {
             return Some(AT_ONCE);
         }
-        let head = self.messages.ready().next();
-        let head_expires = head.map(|found| found.header.expires_at).filter(|&at| at != 0);
+        let head_expires = self.messages.head_expires_at().filter(|&at| at != 0);
         head_expires.map(Timestamp).into_iter().chain(self.expires_at()).min()
     }
 

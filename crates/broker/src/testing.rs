@@ -7,7 +7,10 @@ use parking_lot::Mutex;
 use stdx::Timestamp;
 use topology::{AddUser, AddVhost, Command, QueueId, QueueRecord, SetPermissions, State};
 
-use crate::{Authenticator, Broker, BrokerConfig, Completion, Control, Journal, Lsn, MailboxRef};
+use crate::{
+    Authenticator, Broker, BrokerConfig, Completion, Control, Journal, Lsn, MailboxRef, PageDamage,
+    PageRef, Pages,
+};
 
 /// Applies every proposal on the spot.
 #[derive(Default)]
@@ -141,6 +144,91 @@ impl Journal for MemoryJournal {
 
     fn has_failed(&self) -> bool {
         false
+    }
+}
+
+/// Pages in memory. What is released is gone at once.
+#[derive(Default)]
+pub struct MemoryPages {
+    inner: Mutex<MemoryPagesInner>,
+}
+
+#[derive(Default)]
+struct MemoryPagesInner {
+    /// By block: a page takes one, whatever its length. How often it is referred to, and its bytes.
+    pages: BTreeMap<u32, (u32, Vec<u8>)>,
+    next_block: u32,
+    reads: u64,
+}
+
+impl MemoryPages {
+    /// The pages that are not released.
+    pub fn blocks(&self) -> Vec<u32> {
+        self.inner.lock().pages.keys().copied().collect()
+    }
+
+    /// Bytes in them.
+    pub fn bytes(&self) -> usize {
+        self.inner.lock().pages.values().map(|(_, bytes)| bytes.len()).sum()
+    }
+
+    /// How often a page was read.
+    pub fn reads(&self) -> u64 {
+        self.inner.lock().reads
+    }
+
+    /// As a store after a crash: what nobody names is free.
+    pub fn keep_only(&self, named: &[PageRef]) {
+        self.inner.lock().pages.retain(|block, _| named.iter().any(|page| page.block == *block));
+    }
+
+    /// Turns over a bit of a page.
+    pub fn damage(&self, block: u32, byte: usize) {
+        if let Some((_, bytes)) = self.inner.lock().pages.get_mut(&block) {
+            bytes[byte] ^= 1;
+        }
+    }
+}
+
+impl Pages for MemoryPages {
+    fn reserve(&self, bytes: &[u8]) -> PageRef {
+        let mut inner = self.inner.lock();
+        inner.next_block += 1;
+        let block = inner.next_block;
+        inner.pages.insert(block, (1, bytes.to_vec()));
+        PageRef { block, len: bytes.len() as u32, check: crc32fast::hash(bytes) }
+    }
+
+    fn read(&self, page: PageRef, out: &mut Vec<u8>) -> Result<(), PageDamage> {
+        let mut inner = self.inner.lock();
+        inner.reads += 1;
+        let reason = match inner.pages.get(&page.block) {
+            None => "there is no such page",
+            Some((_, bytes)) => {
+                out.extend_from_slice(bytes);
+                if crc32fast::hash(bytes) == page.check {
+                    return Ok(());
+                }
+                "the checksum differs"
+            }
+        };
+        let (file, offset) = ("memory".to_owned(), u64::from(page.block));
+        Err(PageDamage { file, offset, reason: reason.to_owned() })
+    }
+
+    fn will_need(&self, _page: PageRef) {}
+
+    fn retain(&self, page: PageRef) {
+        self.inner.lock().pages.get_mut(&page.block).expect("a page in use").0 += 1;
+    }
+
+    fn release(&self, page: PageRef, _after: Lsn) {
+        let mut inner = self.inner.lock();
+        let (references, _) = inner.pages.get_mut(&page.block).expect("a page in use");
+        *references -= 1;
+        if *references == 0 {
+            inner.pages.remove(&page.block);
+        }
     }
 }
 

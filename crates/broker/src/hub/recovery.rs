@@ -55,7 +55,7 @@ impl Broker {
         for (cell, recovery) in recoveries.into_values() {
             let mut turn = self.begin(now);
             let mut queue = cell.lock();
-            *queue = recovery.finish(is_clean);
+            *queue = recovery.finish(is_clean, &mut turn.fx);
             recovered.queues += 1;
             recovered.messages += queue.backlog().0;
             self.conclude(&mut turn, &cell, queue);

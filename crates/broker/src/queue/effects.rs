@@ -1,9 +1,12 @@
 //! What a queue asks of its surroundings, collected while it is locked.
 
+use std::sync::Arc;
+
 use message::{History, Image};
 
 use super::Ticket;
 use super::level::CHUNK_MAX;
+use crate::{PageDamage, PageRef, Pages};
 
 /// Buffers kept for reuse per [`Effects`]: 2 MB.
 const POOLED_BUFFERS_MAX: usize = 32;
@@ -14,7 +17,7 @@ const POOLED_FROM: usize = CHUNK_MAX / 16;
 ///
 /// One is meant per worker thread and reused for every queue: it also holds the chunk buffers
 /// that drained queues gave back. Carry out and [`Effects::clear`] before the next queue.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Effects {
     /// The turn's journal entry; empty when there is nothing to write. To be appended to the
     /// queue's log under [`Effects::journal_index`].
@@ -39,12 +42,27 @@ pub struct Effects {
     pub is_unused: bool,
     /// The queue was not used for its `x-expires`: delete it.
     pub is_expired: bool,
+    /// Pages that could not be read, or not all of them, and how many messages are lost with each.
+    pub damaged: Vec<(PageDamage, u64)>,
     /// Heads dropped in this turn because they expired or were too many.
     pub(super) dropped: usize,
-    pub(super) pool: BufferPool,
+    /// Where backlogs lie. Without it no queue has any there.
+    pub(super) pages: Option<Arc<dyn Pages>>,
+    pub(super) pool: Freed,
 }
 
 impl Effects {
+    /// For queues whose backlogs may lie on `pages`.
+    pub fn with_pages(pages: Arc<dyn Pages>) -> Self {
+        Self { pages: Some(pages), ..Self::default() }
+    }
+
+    /// Pages that the queue gave up: to be released once this turn's entry is durable, and all
+    /// before it.
+    pub fn take_released(&mut self) -> impl Iterator<Item = PageRef> {
+        self.pool.pages.drain(..)
+    }
+
     /// Forgets what was carried out. Keeps the allocations.
     pub fn clear(&mut self) {
         let Self { journal, journal_index, compact_to, clear_journal, has_mark, .. } = self;
@@ -58,6 +76,16 @@ impl Effects {
         self.is_unused = false;
         self.is_expired = false;
         self.dropped = 0;
+        self.damaged.clear();
+        self.pool.pages.clear();
+    }
+}
+
+impl std::fmt::Debug for Effects {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Effects")
+            .field("journal_index", &self.journal_index)
+            .finish_non_exhaustive()
     }
 }
 
@@ -98,13 +126,18 @@ pub struct DeadLetter {
     pub ticket: Option<Ticket>,
 }
 
-/// Chunk buffers that drained queues gave back: touched memory is worth keeping.
+/// What chunks leave behind when they go.
 #[derive(Debug, Default)]
-pub(super) struct BufferPool {
+pub(super) struct Freed {
+    /// Chunk buffers: touched memory is worth keeping.
     buffers: Vec<Vec<u8>>,
+    /// Pages that their queue does not refer to any more.
+    pub(super) pages: Vec<PageRef>,
+    /// What a page is read into.
+    pub(super) scratch: Vec<u8>,
 }
 
-impl BufferPool {
+impl Freed {
     /// An empty buffer of at least `capacity` bytes.
     pub(super) fn take(&mut self, capacity: usize) -> Vec<u8> {
         if (POOLED_FROM..=CHUNK_MAX).contains(&capacity)

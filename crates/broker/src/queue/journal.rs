@@ -6,10 +6,17 @@
 //! ```text
 //! version u8, then sections, each with a tag:
 //!   1 records  u32 length, then records as in chunks, nothing shared
-//!   2 settled  varint count, then per range: zigzag(first - end of the previous), varint(length - 1)
+//!   2 settled  u8 level, varint count, then per range: zigzag(first - end of the previous),
+//!              varint(length - 1)
 //!   3 open     any message may have been delivered
 //!   4 closed   varint count, then per level: u8 level, varint taken_below
+//!   5 page     messages of a level lie on a page from now on: see `Section`
+//!   6 dropped  u8 level, varint first_seq: that page is gone with all that was on it
 //! ```
+//!
+//! The entry with a page replaces what earlier ones say of the seqs from the page's first to its
+//! last: of the messages of that level, those on the page that it does not call dead are there, and
+//! no others.
 //!
 //! Knows entries and how many live messages each holds. Leaves the log itself, syncing and
 //! numbering gaps to the caller.
@@ -19,14 +26,17 @@ use std::collections::VecDeque;
 use super::effects::Effects;
 use super::level::{Level, Place, after};
 use super::messages::Messages;
+use super::page::{Page, Section};
 use super::record::{DEAD, Header, PERSISTENT, SHARED};
 use super::varint;
 
-pub(super) const VERSION: u8 = 1;
+pub(super) const VERSION: u8 = 2;
 pub(super) const RECORDS: u8 = 1;
 pub(super) const SETTLED: u8 = 2;
 pub(super) const OPEN: u8 = 3;
 pub(super) const CLOSED: u8 = 4;
+pub(super) const PAGE: u8 = 5;
+pub(super) const DROPPED: u8 = 6;
 
 /// With nothing left to keep, the log is cleared once this much was written to it: not on every
 /// drain, for a queue that swings between none and one message would clear all the time.
@@ -38,6 +48,10 @@ const COMPACT_ENTRIES: u64 = small_in_tests(64, 4);
 /// Dead bytes the log may hold before live messages are written again behind them.
 const GARBAGE_BYTES_MAX: u64 = small_in_tests(4 * 1024 * 1024, 1024);
 const GARBAGE_PER_LIVE_BYTE_MAX: u64 = 4;
+/// Entries without anything live that are remembered, because older ones have something, before that
+/// is written again: this many, and some per entry that has something.
+const DEAD_ENTRIES_MAX: u64 = small_in_tests(256, 32);
+const DEAD_ENTRIES_PER_LIVE_MAX: u64 = 8;
 /// How much one turn writes again, and looks at, at most.
 const SWEEP_BYTES_MAX: usize = small_in_tests(256 * 1024, 256) as usize;
 const SWEEP_RECORDS_MAX: usize = small_in_tests(8192, 16) as usize;
@@ -71,6 +85,19 @@ pub(super) enum Mark {
 pub(super) struct EntryUse {
     pub(super) live: u32,
     pub(super) bytes: u32,
+    /// Bytes that one live message counts for, rounded up: messages on a page count for little here.
+    each: u32,
+}
+
+impl EntryUse {
+    pub(super) fn new(live: u32, bytes: usize) -> Self {
+        let bytes = bytes as u32;
+        Self { live, bytes, each: bytes.div_ceil(live.max(1)) }
+    }
+
+    fn live_bytes(self) -> u64 {
+        u64::from(self.live) * u64::from(self.each)
+    }
 }
 
 /// Writing live messages again, so that the dead ones before them can go.
@@ -89,17 +116,24 @@ pub(super) struct Journal {
     base_index: u64,
     /// Every entry from `base_index` up to `next_index`.
     entries: VecDeque<EntryUse>,
-    /// Live records in the log, and their bytes.
+    /// Live messages that the log holds, on pages or itself.
     pub(super) live: u64,
-    pub(super) live_bytes: u64,
+    /// Bytes of the log that they take.
+    live_bytes: u64,
+    /// Entries of `entries` that have something live.
+    live_entries: u64,
     /// Bytes of `entries`.
     log_bytes: u64,
     /// Messages below this seq were offered to the log; those that are persistent lie in it.
     journaled_below: u64,
     pub(super) mark: Mark,
     pub(super) mark_index: u64,
-    /// Settled since the last entry.
-    settled: Vec<SeqRange>,
+    /// Settled since the last entry, with their levels. Each seq in a range was a message of that
+    /// level which the log held.
+    settled: Vec<(u8, SeqRange)>,
+    /// What happened to pages since then: sections, and the live messages on those pages.
+    sections: Vec<u8>,
+    sections_live: u32,
     written_bytes: u64,
     written_entries: u64,
     compacted_to: u64,
@@ -115,11 +149,14 @@ impl Journal {
             entries: VecDeque::new(),
             live: 0,
             live_bytes: 0,
+            live_entries: 0,
             log_bytes: 0,
             journaled_below,
             mark: Mark::Blank,
             mark_index: 0,
             settled: Vec::new(),
+            sections: Vec::new(),
+            sections_live: 0,
             written_bytes: 0,
             written_entries: 0,
             compacted_to: next_index,
@@ -128,11 +165,21 @@ impl Journal {
         }
     }
 
-    /// The journal of a log with these entries. Who finds live records in it counts them.
-    pub(super) fn restored(base_index: u64, entries: VecDeque<EntryUse>, next_seq: u64) -> Self {
+    /// The journal of a log with these entries.
+    pub(super) fn restored(
+        base_index: u64,
+        mut entries: VecDeque<EntryUse>,
+        next_seq: u64,
+    ) -> Self {
+        for entry in &mut entries {
+            *entry = EntryUse::new(entry.live, entry.bytes as usize);
+        }
         let bytes = entries.iter().map(|entry| u64::from(entry.bytes)).sum();
         Self {
             next_index: base_index + entries.len() as u64,
+            live: entries.iter().map(|entry| u64::from(entry.live)).sum(),
+            live_bytes: entries.iter().map(|entry| entry.live_bytes()).sum(),
+            live_entries: entries.iter().filter(|entry| entry.live != 0).count() as u64,
             log_bytes: bytes,
             written_bytes: bytes,
             written_entries: entries.len() as u64,
@@ -150,23 +197,83 @@ impl Journal {
     pub(super) fn settle(&mut self, header: &Header) {
         self.leave_entry(header);
         self.live -= 1;
-        self.live_bytes -= header.len_in_journal() as u64;
         match self.settled.last_mut() {
-            Some(range) if range.end == header.seq => range.end += 1,
-            _ => self.settled.push(SeqRange { first: header.seq, end: header.seq + 1 }),
+            Some((level, range)) if range.end == header.seq && *level == header.level => {
+                range.end += 1;
+            }
+            _ => {
+                let range = SeqRange { first: header.seq, end: header.seq + 1 };
+                self.settled.push((header.level, range));
+            }
         }
     }
 
-    /// The full number of the entry that a record lies in.
-    fn entry_of(&self, header: &Header) -> u64 {
-        self.base_index + u64::from(header.entry.wrapping_sub(self.base_index as u32))
+    /// Number of the entry that this turn will write, if any.
+    pub(super) fn next_index(&self) -> u64 {
+        self.next_index
     }
 
-    fn leave_entry(&mut self, header: &Header) {
-        let index = (self.entry_of(header) - self.base_index) as usize;
+    /// The full number of an entry.
+    fn entry_of(&self, entry: u32) -> u64 {
+        self.base_index + u64::from(entry.wrapping_sub(self.base_index as u32))
+    }
+
+    /// The entry that the header names does not hold this message any more.
+    pub(super) fn leave_entry(&mut self, header: &Header) {
+        self.leave(header.entry, 1);
+    }
+
+    /// `count` messages that an entry held lie elsewhere now, or are gone.
+    pub(super) fn leave(&mut self, entry: u32, count: u32) {
+        let index = (self.entry_of(entry) - self.base_index) as usize;
         if let Some(entry) = self.entries.get_mut(index) {
-            entry.live -= 1;
+            self.live_bytes -= u64::from(entry.each) * u64::from(count);
+            entry.live -= count;
+            self.live_entries -= u64::from(entry.live == 0 && count != 0);
         }
+    }
+
+    /// This turn's entry names a page. What was on it has left the entries it was in before.
+    pub(super) fn name_page(&mut self, level: u8, first_seq: u64, page: &Page) {
+        self.sections_live += page.stock.persistent;
+        self.sections.push(PAGE);
+        Section::write(level, first_seq, page, &mut self.sections);
+    }
+
+    /// A page is gone with `count` messages that the log holds.
+    pub(super) fn drop_page(&mut self, level: u8, first_seq: u64, entry: u32, count: u32) {
+        self.leave(entry, count);
+        self.live -= u64::from(count);
+        self.forget_page(level, first_seq);
+    }
+
+    /// This turn's entry says that there is no such page any more.
+    pub(super) fn forget_page(&mut self, level: u8, first_seq: u64) {
+        self.sections.extend_from_slice(&[DROPPED, level]);
+        varint::write(first_seq, &mut self.sections);
+    }
+
+    /// A page is damaged: of the messages that `entry` holds, `lost` are not there (with a negative
+    /// number there are more than was known), and `left` are. The log learns it, so that the page
+    /// counts for nothing after a restart once those are gone, too.
+    pub(super) fn note_damage(&mut self, entry: u32, lost: i64, left: u32) {
+        let known = (i64::from(left) + lost).max(0) as u32;
+        self.leave(entry, known);
+        self.live = self.live.saturating_add_signed(-lost);
+    }
+
+    /// Writes everything again that lies in entries so far, however little garbage there is: the log
+    /// wants to let go of them.
+    pub(super) fn move_on(&mut self, messages: &mut Messages) {
+        if self.sweep.is_none() && 0 < self.live && !self.entries.is_empty() {
+            let place = messages.level_or_new(0).start();
+            self.sweep = Some(Sweep { below: self.next_index, level: 0, place });
+        }
+    }
+
+    /// Whether [`Self::move_on`] still has something to do.
+    pub(super) fn is_moving(&self) -> bool {
+        self.sweep.is_some()
     }
 
     /// Writes the turn's entry into `fx`. `mark` says what the log should know about deliveries.
@@ -180,8 +287,10 @@ impl Journal {
         let index = self.next_index;
         fx.journal.clear();
         fx.journal.push(VERSION);
-        let live = self.write_records(messages, next_seq, &mut fx.journal);
+        let mut live = self.write_records(messages, next_seq, &mut fx.journal);
         self.write_settled(&mut fx.journal);
+        fx.journal.append(&mut self.sections);
+        live += std::mem::take(&mut self.sections_live);
         if self.live == 0 && self.is_worth_clearing() {
             fx.clear_journal = true;
             if fx.journal.len() == 1 {
@@ -211,7 +320,10 @@ impl Journal {
         let bytes = fx.journal.len();
         fx.journal_index = index;
         self.next_index += 1;
-        self.entries.push_back(EntryUse { live, bytes: bytes as u32 });
+        let entry = EntryUse::new(live, bytes);
+        self.entries.push_back(entry);
+        self.live_bytes += entry.live_bytes();
+        self.live_entries += u64::from(live != 0);
         self.log_bytes += bytes as u64;
         self.written_bytes += bytes as u64;
         self.written_entries += 1;
@@ -227,13 +339,17 @@ impl Journal {
 
     fn has_too_much_garbage(&self) -> bool {
         let garbage = self.log_bytes.saturating_sub(self.live_bytes);
+        let dead_entries = self.entries.len() as u64 - self.live_entries;
         GARBAGE_BYTES_MAX.max(GARBAGE_PER_LIVE_BYTE_MAX * self.live_bytes) < garbage
+            || DEAD_ENTRIES_MAX + DEAD_ENTRIES_PER_LIVE_MAX * self.live_entries < dead_entries
     }
 
     /// Whether [`Self::take`] could have anything to write.
     pub(super) fn is_touched(&self, next_seq: u64) -> bool {
-        let is_pending =
-            self.journaled_below != next_seq || !self.settled.is_empty() || self.sweep.is_some();
+        let is_pending = self.journaled_below != next_seq
+            || !self.settled.is_empty()
+            || !self.sections.is_empty()
+            || self.sweep.is_some();
         // A log whose end was lost in a crash is dropped by the first turn after it.
         is_pending
             || (self.live == 0 && self.is_worth_clearing())
@@ -254,13 +370,12 @@ impl Journal {
         out.extend_from_slice(&[RECORDS, 0, 0, 0, 0]);
         let mut live = 0;
         if self.journaled_below != next_seq {
-            let mut new = Run { index: self.next_index, out, count: 0, bytes: 0, open: None };
+            let mut new = Run { index: self.next_index, out, count: 0, open: None };
             for (_, level) in messages.levels_mut() {
                 new.write_from(level);
             }
             live += new.count;
             self.live += u64::from(new.count);
-            self.live_bytes += new.bytes;
             self.journaled_below = next_seq;
         }
         if let Some(sweep) = self.sweep.take() {
@@ -278,9 +393,17 @@ impl Journal {
     /// Writes a slice of the old live records again. Returns how many.
     fn sweep(&mut self, mut sweep: Sweep, messages: &mut Messages, out: &mut Vec<u8>) -> u32 {
         let from = out.len();
-        let mut run = Run { index: self.next_index, out, count: 0, bytes: 0, open: None };
+        let mut run = Run { index: self.next_index, out, count: 0, open: None };
         let mut looked_at = 0;
         while let Some(level) = messages.level_mut(sweep.level) {
+            if looked_at < SWEEP_RECORDS_MAX
+                && let Some(chunk) = level.paged_chunk_at(sweep.place)
+            {
+                looked_at += 1;
+                self.sweep_page(&sweep, level, chunk);
+                sweep.place = level.behind(chunk);
+                continue;
+            }
             let Some(found) = level.record_from(sweep.place) else {
                 run.flush(level);
                 let Some(level) = sweep.level.checked_add(1) else { return run.count };
@@ -295,7 +418,7 @@ impl Journal {
             }
             looked_at += 1;
             let (place, header) = (found.place, found.header);
-            let is_old = self.holds(&header) && self.entry_of(&header) < sweep.below;
+            let is_old = self.holds(&header) && self.entry_of(header.entry) < sweep.below;
             if is_old && !header.is(DEAD) {
                 self.leave_entry(&header);
                 run.write(level, place, &header);
@@ -305,18 +428,36 @@ impl Journal {
         run.count
     }
 
+    /// Names an old page again, with what is left of it.
+    fn sweep_page(&mut self, sweep: &Sweep, level: &mut Level, chunk: u32) {
+        let Some(entry) = level.page_entry(chunk) else { return };
+        if sweep.below <= self.entry_of(entry) {
+            return;
+        }
+        if let Some((first_seq, page)) = level.rename_page(chunk, self.next_index)
+            && page.stock.persistent != 0
+        {
+            self.leave(entry, page.stock.persistent);
+            self.name_page(sweep.level, first_seq, page);
+        }
+    }
+
     fn write_settled(&mut self, out: &mut Vec<u8>) {
         if self.settled.is_empty() {
             return;
         }
-        out.push(SETTLED);
-        varint::write(self.settled.len() as u64, out);
-        let mut previous = 0u64;
-        for range in self.settled.drain(..) {
-            varint::write_signed(range.first.wrapping_sub(previous) as i64, out);
-            varint::write(range.end - range.first - 1, out);
-            previous = range.end;
+        self.settled.sort_unstable_by_key(|&(level, range)| (level, range.first));
+        for of_level in self.settled.chunk_by(|(a, _), (b, _)| a == b) {
+            out.extend_from_slice(&[SETTLED, of_level[0].0]);
+            varint::write(of_level.len() as u64, out);
+            let mut previous = 0u64;
+            for (_, range) in of_level {
+                varint::write_signed(range.first.wrapping_sub(previous) as i64, out);
+                varint::write(range.end - range.first - 1, out);
+                previous = range.end;
+            }
         }
+        self.settled.clear();
         self.settled.shrink_to(64);
     }
 
@@ -347,7 +488,6 @@ struct Run<'a> {
     index: u64,
     out: &'a mut Vec<u8>,
     count: u32,
-    bytes: u64,
     /// Chunk and byte range of the records that were seen but not copied yet.
     open: Option<(u32, u32, u32)>,
 }
@@ -356,6 +496,10 @@ impl Run<'_> {
     /// Writes the level's records that were not journaled before.
     fn write_from(&mut self, level: &mut Level) {
         let mut place = level.journaled_to;
+        // What went to pages before there was a journal has nothing for it.
+        while let Some(chunk) = level.paged_chunk_at(place) {
+            place = level.behind(chunk);
+        }
         while let Some(found) = level.record_from(place) {
             let header = found.header;
             place = found.place;
@@ -370,7 +514,6 @@ impl Run<'_> {
 
     fn write(&mut self, level: &mut Level, place: Place, header: &Header) {
         self.count += 1;
-        self.bytes += header.len_in_journal() as u64;
         level.set_entry(place, self.index);
         if header.is(SHARED) {
             self.flush(level);

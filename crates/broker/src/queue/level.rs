@@ -2,16 +2,25 @@
 //! of those that came back.
 //!
 //! A ready message costs no index: the first-in-first-out order is the order of records, and the
-//! cursor walks it. Every record at or after the cursor is ready, or was found dead at a restart. Delivered ones stay in place
-//! until they are settled; a chunk is freed when no live record is left in it.
+//! cursor walks it. Every record at or after the cursor is ready, or was found dead at a restart.
+//! Delivered ones stay in place until they are settled; a chunk is freed when no live record is left
+//! in it.
+//!
+//! A chunk may lie on a page on disk only (`level/paging.rs`). Then there are no records at its
+//! places: whoever needs one has the chunk loaded before.
+
+mod paging;
 
 use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
 use message::MessageRef;
 
-use super::effects::BufferPool;
+use super::effects::Freed;
+use super::page::Page;
 use super::record::{self, DEAD, Header, SHARED, SHARED_BODY_MIN, SHARED_MESSAGE_MIN};
+
+pub(super) use paging::{Leaving, Lost, Want};
 
 /// Capacity of a full-grown chunk. A queue's first chunks are smaller. (All are small in tests, so
 /// that a few messages fill several.)
@@ -20,6 +29,8 @@ const CHUNK_MIN: usize = if cfg!(test) { 128 } else { 1024 };
 /// A drained queue keeps its last chunk up to this capacity, so that one message now and then
 /// does not cost an allocation each.
 const CHUNK_KEPT_MAX: usize = if cfg!(test) { 256 } else { 4096 };
+/// A chunk is full when this much is shared beside it: it becomes a page in one piece.
+const CHUNK_IMAGES_MAX: usize = if cfg!(test) { 8 * 1024 } else { 128 * 1024 };
 
 /// Where a record starts. Chunk numbers wrap around.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,14 +40,23 @@ pub(super) struct Place {
 }
 
 #[derive(Debug, Default)]
+#[cfg_attr(test, derive(Clone))]
 pub(super) struct Chunk {
+    /// Empty while the records lie on the page only.
     bytes: Vec<u8>,
     /// Messages kept outside of `bytes`; an empty one was dropped already.
     images: Vec<Bytes>,
+    /// Their bytes.
+    images_len: usize,
     /// Records that are not dead.
     live: u32,
+    /// Nothing is appended any more.
+    is_sealed: bool,
+    /// It is being written to a page.
+    is_leaving: bool,
     /// Seq of its first record.
     first_seq: u64,
+    page: Option<Box<Page>>,
 }
 
 impl Chunk {
@@ -58,13 +78,43 @@ impl Chunk {
         Some(Found { place, header, chunk: self })
     }
 
-    /// Marks the record at `offset` as ended, and lets go of what it shares.
-    fn end(&mut self, offset: u32, header: &Header) {
+    /// Marks the record at `offset` as ended, and lets go of what it shares. Returns the bytes that
+    /// this frees.
+    fn end(&mut self, offset: u32, header: &Header) -> usize {
         record::update_flags(&mut self.bytes, offset as usize, DEAD, 0);
-        if header.is(SHARED) {
-            let index = self.image_index(offset);
-            self.images[index] = Bytes::new();
+        if !header.is(SHARED) {
+            return 0;
         }
+        let index = self.image_index(offset);
+        let freed = std::mem::take(&mut self.images[index]).len();
+        self.images_len -= freed;
+        freed
+    }
+
+    /// Bytes up to the end of the last record, in memory or not.
+    fn len(&self) -> usize {
+        match &self.page {
+            Some(page) if self.bytes.is_empty() => page.chunk_len as usize,
+            _ => self.bytes.len(),
+        }
+    }
+
+    /// Bytes it takes in memory.
+    fn resident(&self) -> usize {
+        self.bytes.capacity() + self.images_len
+    }
+
+    fn is_absent(&self) -> bool {
+        self.bytes.is_empty() && self.page.is_some()
+    }
+
+    /// Gives everything away.
+    fn strip(&mut self, pool: &mut Freed) {
+        pool.give(std::mem::take(&mut self.bytes));
+        pool.pages.extend(self.page.take().map(|page| page.at));
+        self.images = Vec::new();
+        self.images_len = 0;
+        self.is_leaving = false;
     }
 
     fn image_index(&self, offset: u32) -> usize {
@@ -90,6 +140,7 @@ impl<'a> Found<'a> {
 }
 
 #[derive(Debug, Default)]
+#[cfg_attr(test, derive(Clone))]
 pub(super) struct Level {
     chunks: VecDeque<Chunk>,
     /// Number of the first chunk in `chunks`, or of the next one when there is none.
@@ -105,6 +156,13 @@ pub(super) struct Level {
     pub(super) taken_below: u64,
     /// Records before this place are in the journal already.
     pub(super) journaled_to: Place,
+    /// Bytes of the chunks that are in memory.
+    resident: usize,
+    /// All chunks before this one are absent.
+    resident_from: u32,
+    /// What an earlier life of the broker put on pages below this seq may have been delivered: those
+    /// messages get the flags beside it when they are loaded.
+    recovered: (u64, u8),
 }
 
 impl Level {
@@ -122,9 +180,7 @@ impl Level {
 
     /// Bytes reserved for chunks and images.
     pub(super) fn memory(&self) -> usize {
-        let in_chunk =
-            |c: &Chunk| c.bytes.capacity() + c.images.iter().map(Bytes::len).sum::<usize>();
-        self.chunks.iter().map(in_chunk).sum::<usize>()
+        self.resident
             + self.chunks.capacity() * size_of::<Chunk>()
             + self.returned.len() * 2 * size_of::<(u64, Place)>()
     }
@@ -136,13 +192,16 @@ impl Level {
         mut header: Header,
         message: &MessageRef<'_>,
         expected: usize,
-        pool: &mut BufferPool,
+        pool: &mut Freed,
     ) {
         let is_shared = is_shared(message);
         header.flags |= if is_shared { SHARED } else { 0 };
         let len = header.len_in_chunk();
-        let has_room =
-            self.chunks.back().is_some_and(|c| c.bytes.capacity() - c.bytes.len() >= len);
+        let has_room = self.chunks.back().is_some_and(|c| {
+            c.bytes.capacity() - c.bytes.len() >= len
+                && !c.is_sealed
+                && !(is_shared && CHUNK_IMAGES_MAX <= c.images_len)
+        });
         if !has_room {
             self.grow(header.seq, len, expected.max(len), pool);
         }
@@ -152,8 +211,11 @@ impl Level {
         }
         chunk.bytes.extend_from_slice(&header.encode());
         if is_shared {
+            let image = shared_image(message);
             chunk.bytes.extend_from_slice(&(chunk.images.len() as u32).to_le_bytes());
-            chunk.images.push(shared_image(message));
+            chunk.images_len += image.len();
+            self.resident += image.len();
+            chunk.images.push(image);
         } else {
             chunk.bytes.extend_from_slice(message.exchange);
             chunk.bytes.extend_from_slice(message.routing_key);
@@ -164,14 +226,21 @@ impl Level {
         self.tail_ready += 1;
     }
 
-    fn grow(&mut self, first_seq: u64, len: usize, expected: usize, pool: &mut BufferPool) {
-        let previous = self.chunks.back().map_or(0, |c| c.bytes.capacity());
-        let capacity = expected.next_power_of_two().max(previous * 2).clamp(CHUNK_MIN, CHUNK_MAX);
+    fn grow(&mut self, first_seq: u64, len: usize, expected: usize, pool: &mut Freed) {
+        // The next one is twice as large, if this one got to be full. One that had to leave before
+        // shows how much there is time for.
+        let previous = self.chunks.back().map_or(0, |c| match c.is_sealed {
+            true => c.len(),
+            false if c.images_len < CHUNK_IMAGES_MAX => c.bytes.capacity() * 2,
+            false => c.len(),
+        });
+        let capacity = expected.max(previous).next_power_of_two().clamp(CHUNK_MIN, CHUNK_MAX);
         // An emptied last chunk is only freed once it is not the last any more.
         let emptied = self.chunks.back().is_some_and(|c| c.live == 0).then(|| self.end().chunk);
         let bytes = pool.take(capacity.max(len));
+        self.resident += bytes.capacity();
         // Counts the record that is about to be appended: an empty chunk would be freed at once.
-        self.chunks.push_back(Chunk { bytes, live: 1, first_seq, images: Vec::new() });
+        self.chunks.push_back(Chunk { bytes, live: 1, first_seq, ..Chunk::default() });
         if let Some(chunk) = emptied {
             self.release(chunk, pool);
         }
@@ -183,7 +252,7 @@ impl Level {
             return self.start();
         };
         let chunk = self.first_chunk.wrapping_add(self.chunks.len() as u32 - 1);
-        Place { chunk, offset: last.bytes.len() as u32 }
+        Place { chunk, offset: last.len() as u32 }
     }
 
     /// Moves a place that stands at the end of a chunk, or in a freed one, to the next record.
@@ -194,7 +263,7 @@ impl Level {
         loop {
             let index = place.chunk.wrapping_sub(self.first_chunk) as usize;
             let is_last = self.chunks.len() <= index + 1;
-            if is_last || (place.offset as usize) < self.chunks[index].bytes.len() {
+            if is_last || (place.offset as usize) < self.chunks[index].len() {
                 return place;
             }
             place = Place { chunk: place.chunk.wrapping_add(1), offset: 0 };
@@ -235,7 +304,7 @@ impl Level {
     }
 
     /// Ends a message that nobody took.
-    pub(super) fn discard(&mut self, place: Place, header: &Header, pool: &mut BufferPool) {
+    pub(super) fn discard(&mut self, place: Place, header: &Header, pool: &mut Freed) {
         self.tail_ready -= 1;
         self.kill(place, header, pool);
     }
@@ -275,7 +344,7 @@ impl Level {
         &mut self,
         max: usize,
         flag: u8,
-        pool: &mut BufferPool,
+        pool: &mut Freed,
         mut each: impl FnMut(&Header),
     ) -> usize {
         let max = max.min(self.tail_ready as usize);
@@ -291,7 +360,7 @@ impl Level {
         let Some(first) = self.live_from(self.cursor) else { return 0 };
         let mut place = first.place;
         let Some(chunk) = self.chunk_mut(place.chunk) else { return 0 };
-        let (mut taken, mut last_seq) = (0, 0);
+        let (mut taken, mut last_seq, mut freed) = (0, 0, 0);
         while taken < max
             && let Some(header) = Header::read(&chunk.bytes, place.offset as usize)
         {
@@ -301,7 +370,7 @@ impl Level {
             }
             each(&header);
             match flag {
-                DEAD => chunk.end(place.offset, &header),
+                DEAD => freed += chunk.end(place.offset, &header),
                 flag => record::update_flags(&mut chunk.bytes, place.offset as usize, flag, 0),
             }
             last_seq = header.seq;
@@ -312,6 +381,7 @@ impl Level {
             chunk.live -= taken as u32;
         }
         let is_emptied = chunk.live == 0;
+        self.resident -= freed;
         self.cursor = place;
         self.tail_ready -= taken as u64;
         self.taken_below = self.taken_below.max(last_seq + 1);
@@ -354,26 +424,26 @@ impl Level {
     }
 
     /// Ends a record that is not ready: its bytes go when its chunk does.
-    pub(super) fn kill(&mut self, place: Place, header: &Header, pool: &mut BufferPool) {
+    pub(super) fn kill(&mut self, place: Place, header: &Header, pool: &mut Freed) {
         let Some(chunk) = self.chunk_mut(place.chunk) else { return };
-        chunk.end(place.offset, header);
+        let freed = chunk.end(place.offset, header);
         chunk.live -= 1;
-        if chunk.live == 0 {
+        let is_emptied = chunk.live == 0;
+        self.resident -= freed;
+        if is_emptied {
             self.release(place.chunk, pool);
         }
     }
 
     /// Frees an emptied chunk. The last one stays while it may still be appended to.
-    fn release(&mut self, number: u32, pool: &mut BufferPool) {
+    fn release(&mut self, number: u32, pool: &mut Freed) {
         let index = number.wrapping_sub(self.first_chunk) as usize;
-        if index + 1 < self.chunks.len() {
-            let chunk = &mut self.chunks[index];
-            pool.give(std::mem::take(&mut chunk.bytes));
-            chunk.images = Vec::new();
+        if index + 1 < self.chunks.len() || self.chunks[index].is_sealed {
+            self.strip(index, pool);
         }
         while self.chunks.len() > 1 && self.chunks[0].live == 0 {
-            let chunk = self.chunks.pop_front().expect("there are two");
-            pool.give(chunk.bytes);
+            self.strip(0, pool);
+            self.chunks.pop_front();
             self.first_chunk = self.first_chunk.wrapping_add(1);
         }
         if self.chunks.len() == 1 && self.chunks[0].live == 0 {
@@ -381,16 +451,22 @@ impl Level {
         }
     }
 
+    fn strip(&mut self, index: usize, pool: &mut Freed) {
+        let chunk = &mut self.chunks[index];
+        self.resident -= chunk.resident();
+        chunk.strip(pool);
+    }
+
     /// Starts over with an empty chunk, or none.
-    fn reset(&mut self, pool: &mut BufferPool) {
+    fn reset(&mut self, pool: &mut Freed) {
         self.first_chunk = self.first_chunk.wrapping_add(1);
         let chunk = &mut self.chunks[0];
-        if chunk.bytes.capacity() <= CHUNK_KEPT_MAX {
+        if chunk.bytes.capacity() <= CHUNK_KEPT_MAX && !chunk.is_sealed {
             chunk.bytes.clear();
             chunk.images = Vec::new();
             return;
         }
-        pool.give(std::mem::take(&mut chunk.bytes));
+        self.strip(0, pool);
         self.chunks.clear();
         self.chunks.shrink_to(4);
     }

@@ -5,11 +5,14 @@ use std::collections::btree_map;
 use message::MessageRef;
 
 use super::Ticket;
-use super::effects::BufferPool;
+use super::effects::{Effects, Freed};
+use super::journal::SeqRange;
 use super::level::{Chunk, Found, Level, Place, after};
+use super::page::{Page, Stock};
 use super::record::{DEAD, Header, UNACKED};
 
 #[derive(Debug, Default)]
+#[cfg_attr(test, derive(Clone))]
 pub(super) struct Messages {
     /// Priority 0: all there is in a queue without priorities.
     base: Level,
@@ -60,7 +63,7 @@ impl Messages {
         header: Header,
         message: &MessageRef<'_>,
         expected: usize,
-        pool: &mut BufferPool,
+        pool: &mut Freed,
     ) {
         self.top = self.top.max(header.level);
         self.level_or_new(header.level).push(header, message, expected, pool);
@@ -87,7 +90,7 @@ impl Messages {
         &mut self,
         max: usize,
         flag: u8,
-        pool: &mut BufferPool,
+        pool: &mut Freed,
         each: impl FnMut(&Header),
     ) -> usize {
         self.settle_top();
@@ -125,10 +128,59 @@ impl Messages {
         self.level_or_new(ticket.level()).put_back(ticket.place(), ticket.seq());
     }
 
-    pub(super) fn kill(&mut self, ticket: Ticket, header: &Header, pool: &mut BufferPool) {
+    pub(super) fn kill(&mut self, ticket: Ticket, header: &Header, pool: &mut Freed) {
         if let Some(level) = self.level_mut(ticket.level()) {
             level.kill(ticket.place(), header, pool);
         }
+    }
+
+    /// The level and the chunk of the message that is next, when it is not in memory.
+    pub(super) fn absent_head(&mut self) -> Option<(u8, u32)> {
+        self.settle_top();
+        let chunk = self.level(self.top)?.absent_head()?;
+        Some((self.top, chunk))
+    }
+
+    /// The level and the chunk that `ticket` is about, when it is not in memory.
+    pub(super) fn absent(&self, ticket: Ticket) -> Option<(u8, u32)> {
+        let chunk = ticket.place().chunk;
+        let is_absent = self.level(ticket.level())?.is_absent(chunk);
+        is_absent.then_some((ticket.level(), chunk))
+    }
+
+    /// When the next message expires, 0 for never; `None` when there is none.
+    pub(super) fn head_expires_at(&self) -> Option<u64> {
+        let levels = (0..=self.top).rev().filter_map(|number| self.level(number));
+        levels.filter(|level| level.ready() != 0).find_map(Level::head_expires_at)
+    }
+
+    /// Appends what lies on a page, of which these seqs were settled. Returns what is left.
+    pub(super) fn push_page(
+        &mut self,
+        number: u8,
+        first_seq: u64,
+        page: Page,
+        settled: &[SeqRange],
+        fx: &mut Effects,
+    ) -> Stock {
+        self.top = self.top.max(number);
+        let stock = page.stock;
+        let level = self.level_or_new(number);
+        let chunk = level.push_page(first_seq, stock.persistent, page);
+        if settled.is_empty() {
+            return stock;
+        }
+        let released = fx.pool.pages.len();
+        level.load_with(chunk, fx);
+        let left = level.settle_loaded(chunk, settled, &mut fx.pool);
+        // The journal does not name what is free.
+        fx.pool.pages.truncate(released);
+        left
+    }
+
+    /// Bytes of messages that are in memory.
+    pub(super) fn resident(&self) -> usize {
+        self.levels().map(|(_, level)| level.resident()).sum()
     }
 
     /// Bytes reserved for messages.

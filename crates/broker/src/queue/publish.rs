@@ -156,12 +156,12 @@ impl Queue {
 
     /// Drops heads that expired before `before`: as many as this turn may.
     pub(super) fn drop_expired(&mut self, before: Timestamp, fx: &mut Effects) {
-        while 0 < self.ready
-            && let Some(head) = self.messages.head()
-            && head.header.expires_at != 0
-            && head.header.expires_at < before.0
-        {
-            if !self.drop_head(DeathReason::Expired, fx) {
+        let is_expired = |&at: &u64| at != 0 && at < before.0;
+        while 0 < self.ready && self.messages.head_expires_at().filter(is_expired).is_some() {
+            if self.messages.absent_head().is_some() {
+                // Looked at once more: a damaged page may not have it.
+                self.load_head(fx);
+            } else if !self.drop_head(DeathReason::Expired, fx) {
                 return;
             }
         }
@@ -173,7 +173,7 @@ impl Queue {
             self.is_behind = true;
             return false;
         }
-        if let Some((ticket, header)) = self.take_head() {
+        if let Some((ticket, header)) = self.take_head(fx) {
             fx.dropped += 1;
             self.bury(ticket, &header, reason, fx);
         }

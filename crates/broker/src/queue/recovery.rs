@@ -3,13 +3,15 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use message::MessageRef;
 use stdx::Timestamp;
 use topology::QueueRecord;
 
-use super::effects::BufferPool;
+use super::effects::{Effects, Freed};
 use super::journal::{self, EntryUse, Journal, Mark, SeqRange};
 use super::level::{CHUNK_MAX, Place, after};
 use super::messages::Messages;
+use super::page::{Page, Section};
 use super::record::{
     DEAD, DEAD_LETTERED, FAILED, HEADER_LEN, Header, KEY_ONLY, PERSISTENT, REDELIVERED, SHARED,
     UNACKED,
@@ -19,7 +21,7 @@ use super::{Queue, varint};
 /// Entries that may be missing between two. More means that the numbers are not right.
 const GAP_MAX: u64 = 1 << 24;
 /// A seq shares a `u64` with the level in tickets; what is far from that was never written.
-const SEQ_END: u64 = 1 << 55;
+pub(super) const SEQ_END: u64 = 1 << 55;
 
 /// What is wrong with an entry of a journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -53,16 +55,17 @@ pub struct Recovery {
     now: Timestamp,
     /// The messages found so far, in order within their level.
     messages: Messages,
-    pool: BufferPool,
+    pool: Freed,
     /// Records that came after ones with a higher seq of their level: they were written again
     /// when the log was compacted. By level and seq.
     late: BTreeMap<(u8, u64), Late>,
+    /// Pages, by level and first seq. Those of a level do not overlap.
+    pages: BTreeMap<(u8, u64), FoundPage>,
     /// Highest seq in `messages` per level.
     last_seq: Vec<u64>,
     /// Level, seq and place that were settled last: settling goes on behind it, mostly.
     hint: (u8, u64, Place),
     live: u64,
-    live_bytes: u64,
     body_bytes: u64,
     base_index: u64,
     entries: VecDeque<EntryUse>,
@@ -74,13 +77,43 @@ pub struct Recovery {
 /// A record's header and its four parts.
 type Late = (Header, Box<[u8]>);
 
+/// A page that the journal names, and which of its messages were settled since.
+#[derive(Debug)]
+struct FoundPage {
+    first_seq: u64,
+    page: Page,
+    settled: Vec<SeqRange>,
+    /// How many that leaves: a page without any may have been overwritten.
+    left: u64,
+}
+
+impl FoundPage {
+    fn settle(&mut self, range: SeqRange) {
+        let first = range.first.max(self.first_seq);
+        let end = range.end.min(self.page.last_seq + 1);
+        self.left = self.left.saturating_sub(end - first);
+        match self.settled.last_mut() {
+            Some(last) if last.end == first => last.end = end,
+            _ => self.settled.push(SeqRange { first, end }),
+        }
+    }
+}
+
 /// An entry that was read to its end.
 #[derive(Default)]
 struct Parsed<'a> {
     /// Whole records, one after the other.
     records: &'a [u8],
-    settled: Vec<SeqRange>,
+    /// With their levels.
+    settled: Vec<(u8, SeqRange)>,
+    pages: Vec<PageChange>,
     mark: Option<Mark>,
+}
+
+enum PageChange {
+    Named(Section),
+    /// The level, and the first seq.
+    Dropped(u8, u64),
 }
 
 impl Recovery {
@@ -89,12 +122,12 @@ impl Recovery {
             record,
             now,
             messages: Messages::default(),
-            pool: BufferPool::default(),
+            pool: Freed::default(),
             late: BTreeMap::new(),
+            pages: BTreeMap::new(),
             last_seq: vec![0; 256],
             hint: (0, 0, Place::default()),
             live: 0,
-            live_bytes: 0,
             body_bytes: 0,
             base_index: 0,
             entries: VecDeque::new(),
@@ -107,14 +140,23 @@ impl Recovery {
     /// Takes in entry `index`. A damaged one changes nothing and may be skipped: what it held is
     /// lost, the rest is not.
     pub fn entry(&mut self, index: u64, bytes: &[u8]) -> Result<(), Damaged> {
-        let parsed = parse(bytes)?;
+        let parsed = parse(index, bytes)?;
         self.open_entry(index, bytes.len())?;
         let mut records = parsed.records;
         while let Some((header, parts)) = split_record(&mut records) {
             self.stage(index, header, parts, bytes.len());
         }
-        for range in &parsed.settled {
-            self.settle(*range);
+        for &(level, range) in &parsed.settled {
+            self.next_seq = self.next_seq.max(range.end);
+            self.settle(level, range);
+        }
+        for change in parsed.pages {
+            match change {
+                PageChange::Named(section) => self.stage_page(section),
+                PageChange::Dropped(level, first_seq) => {
+                    drop(self.pages.remove(&(level, first_seq)))
+                }
+            }
         }
         if let Some(mark) = parsed.mark {
             if let Mark::Closed(levels) = &mark {
@@ -138,7 +180,7 @@ impl Recovery {
         }
         let missing = (index - next) as usize;
         self.entries.extend(std::iter::repeat_n(EntryUse::default(), missing));
-        self.entries.push_back(EntryUse { live: 0, bytes: len as u32 });
+        self.entries.push_back(EntryUse::new(0, len));
         Ok(())
     }
 
@@ -160,7 +202,6 @@ impl Recovery {
             self.late.insert((level, header.seq), (header, parts.into()));
         }
         self.live += 1;
-        self.live_bytes += header.len_in_journal() as u64;
         self.body_bytes += u64::from(header.body_len);
         self.entries.back_mut().expect("opened before").live += 1;
     }
@@ -195,30 +236,38 @@ impl Recovery {
         }
     }
 
-    fn settle(&mut self, range: SeqRange) {
-        self.next_seq = self.next_seq.max(range.end);
-        for number in 0..=255u8 {
-            if self.messages.level(number).is_none() {
-                break;
-            }
-            self.settle_level(number, range);
+    fn settle(&mut self, level: u8, range: SeqRange) {
+        self.settle_level(level, range);
+        while let Some((&key, _)) = self.late.range((level, range.first)..(level, range.end)).next()
+        {
+            self.forget_late(key);
         }
-        while let Some(key) = self.late_in(range) {
-            let (header, _) = self.late.remove(&key).expect("the key was just found");
+        // What of it a page has is seen when that is read.
+        let below = self.pages.range_mut((level, 0)..(level, range.end));
+        for (_, found) in below.rev().take_while(|(_, it)| range.first <= it.page.last_seq) {
+            found.settle(range);
+        }
+    }
+
+    fn forget_late(&mut self, key: (u8, u64)) {
+        if let Some((header, _)) = self.late.remove(&key) {
             self.forget(&header);
         }
     }
 
-    /// A late record within `range`, of whatever level.
-    fn late_in(&self, range: SeqRange) -> Option<(u8, u64)> {
-        if self.late.is_empty() {
-            return None;
-        }
-        let used = (0u8..=255).filter(|&level| self.last_seq[usize::from(level)] != 0);
-        let mut found = used.flat_map(|level| {
-            self.late.range((level, range.first)..(level, range.end)).next().map(|(key, _)| *key)
-        });
-        found.next()
+    /// What lies on a page does so instead of anywhere else.
+    fn stage_page(&mut self, section: Section) {
+        let Section { level, first_seq, page } = section;
+        let range = SeqRange { first: first_seq, end: page.last_seq + 1 };
+        self.next_seq = self.next_seq.max(range.end);
+        self.settle(level, range);
+        let below = self.pages.range((level, 0)..(level, range.end));
+        let replaced = below.rev().take_while(|(_, it)| range.first <= it.page.last_seq);
+        let replaced: Vec<(u8, u64)> = replaced.map(|(&key, _)| key).collect();
+        replaced.into_iter().for_each(|key| drop(self.pages.remove(&key)));
+        let left = u64::from(page.stock.persistent);
+        let found = FoundPage { first_seq, page, settled: Vec::new(), left };
+        self.pages.insert((level, first_seq), found);
     }
 
     fn settle_level(&mut self, number: u8, range: SeqRange) {
@@ -244,27 +293,26 @@ impl Recovery {
     fn forget(&mut self, header: &Header) {
         self.leave_entry(header);
         self.live -= 1;
-        self.live_bytes -= header.len_in_journal() as u64;
         self.body_bytes -= u64::from(header.body_len);
     }
 
-    /// The queue, all its messages ready, in their old order.
+    /// The queue, all its messages ready, in their old order. Pages are read only where something was
+    /// settled after they were named.
     ///
     /// Unless the stop was clean, messages that may have been delivered before count as failed,
     /// as in RabbitMQ.
-    pub fn finish(mut self, is_clean: bool) -> Queue {
+    pub fn finish(mut self, is_clean: bool, fx: &mut Effects) -> Queue {
         let mut queue = Queue::new(self.record.clone(), self.now);
         queue.next_seq = self.next_seq;
         if self.entries.is_empty() {
             return queue;
         }
-        if !self.late.is_empty() {
-            self.merge_late();
+        if !self.late.is_empty() || !self.pages.is_empty() {
+            self.merge(fx);
         }
         self.flag_taken(if is_clean { REDELIVERED } else { REDELIVERED | FAILED });
         let entries = std::mem::take(&mut self.entries);
         let mut journal = Journal::restored(self.base_index, entries, self.next_seq);
-        (journal.live, journal.live_bytes) = (self.live, self.live_bytes);
         (journal.mark, journal.mark_index) = (self.mark, self.mark_index);
         queue.journal = Some(Box::new(journal));
         (queue.ready, queue.ready_bytes) = (self.live, self.body_bytes);
@@ -273,31 +321,59 @@ impl Recovery {
         queue
     }
 
-    /// Copies all messages, the late ones in their places.
-    fn merge_late(&mut self) {
+    /// Copies all messages that are here, the late ones and those on pages in their places.
+    fn merge(&mut self, fx: &mut Effects) {
         let found = std::mem::take(&mut self.messages);
         let mut late = std::mem::take(&mut self.late).into_values().peekable();
+        let mut pages = std::mem::take(&mut self.pages).into_iter().peekable();
+        let mut put_before = |recovery: &mut Self, limit: (u8, u64)| {
+            loop {
+                let of_late = late.peek().map(|(header, _)| (header.level, header.seq));
+                let of_page = pages.peek().map(|&(key, _)| key);
+                let is_page = match (of_late, of_page) {
+                    (Some(late), Some(page)) => page < late,
+                    (late, _) => late.is_none(),
+                };
+                let next = if is_page { of_page } else { of_late };
+                if next.is_none_or(|next| limit <= next) {
+                    return;
+                }
+                if is_page && let Some(((level, _), found)) = pages.next() {
+                    recovery.put_page(level, found, fx);
+                } else if let Some((header, parts)) = late.next() {
+                    recovery.put(header, &header.split(&parts));
+                }
+            }
+        };
         for (number, level) in found.levels() {
             let mut place = level.start();
-            loop {
-                let next = level.live_from(place);
-                let is_before = |(header, _): &Late| {
-                    let next_seq = next.map_or(u64::MAX, |next| next.header.seq);
-                    (header.level, header.seq) < (number, next_seq)
-                };
-                if let Some((header, parts)) = late.next_if(is_before) {
-                    let message = header.split(&parts);
-                    self.messages.push(header, &message, CHUNK_MAX, &mut self.pool);
-                    continue;
-                }
-                let Some(next) = next else { break };
+            while let Some(next) = level.live_from(place) {
+                put_before(self, (number, next.header.seq));
                 let header = Header { flags: next.header.flags & !SHARED, ..next.header };
-                self.messages.push(header, &next.message(), CHUNK_MAX, &mut self.pool);
+                self.put(header, &next.message());
                 place = after(next.place, &next.header);
             }
+            put_before(self, (number, u64::MAX));
         }
-        for (header, parts) in late {
-            self.messages.push(header, &header.split(&parts), CHUNK_MAX, &mut self.pool);
+        put_before(self, (u8::MAX, u64::MAX));
+    }
+
+    fn put(&mut self, header: Header, message: &MessageRef<'_>) {
+        self.messages.push(header, message, CHUNK_MAX, &mut self.pool);
+    }
+
+    fn put_page(&mut self, level: u8, found: FoundPage, fx: &mut Effects) {
+        let FoundPage { first_seq, page, settled, left } = found;
+        if left == 0 {
+            return;
+        }
+        let entry = page.entry;
+        let stock = self.messages.push_page(level, first_seq, page, &settled, fx);
+        self.live += u64::from(stock.persistent);
+        self.body_bytes += stock.persistent_bytes;
+        let at = entry.wrapping_sub(self.base_index as u32) as usize;
+        if let Some(entry) = self.entries.get_mut(at) {
+            entry.live += stock.persistent;
         }
     }
 
@@ -313,21 +389,12 @@ impl Recovery {
                 level.taken_below = self.next_seq;
             }
             level.journaled_to = level.end();
-            let mut place = level.start();
-            while let Some(found) = level.record_from(place) {
-                let header = found.header;
-                place = found.place;
-                if level.taken_below <= header.seq {
-                    break;
-                }
-                level.update_flags(place, flags, 0);
-                place = after(place, &header);
-            }
+            level.flag_taken(flags);
         }
     }
 }
 
-fn parse(mut bytes: &[u8]) -> Result<Parsed<'_>, Damaged> {
+fn parse(index: u64, mut bytes: &[u8]) -> Result<Parsed<'_>, Damaged> {
     let mut parsed = Parsed::default();
     match bytes.split_off_first() {
         Some(&journal::VERSION) => {}
@@ -340,6 +407,14 @@ fn parse(mut bytes: &[u8]) -> Result<Parsed<'_>, Damaged> {
             journal::SETTLED => parse_settled(&mut bytes, &mut parsed.settled)?,
             journal::OPEN => parsed.mark = Some(Mark::Open),
             journal::CLOSED => parsed.mark = Some(parse_closed(&mut bytes)?),
+            journal::PAGE => {
+                parsed.pages.push(PageChange::Named(Section::read(&mut bytes, index)?))
+            }
+            journal::DROPPED => {
+                let level = *bytes.split_off_first().ok_or(Damaged::Truncated)?;
+                let first_seq = varint::read(&mut bytes).ok_or(Damaged::Truncated)?;
+                parsed.pages.push(PageChange::Dropped(level, first_seq));
+            }
             tag => return Err(Damaged::UnknownSection(tag)),
         }
     }
@@ -367,7 +442,8 @@ fn split_record<'a>(records: &mut &'a [u8]) -> Option<(Header, &'a [u8])> {
     Some((header, &raw[HEADER_LEN..]))
 }
 
-fn parse_settled(bytes: &mut &[u8], out: &mut Vec<SeqRange>) -> Result<(), Damaged> {
+fn parse_settled(bytes: &mut &[u8], out: &mut Vec<(u8, SeqRange)>) -> Result<(), Damaged> {
+    let level = *bytes.split_off_first().ok_or(Damaged::Truncated)?;
     let count = varint::read(bytes).ok_or(Damaged::Truncated)?;
     let mut previous = 0u64;
     for _ in 0..count {
@@ -376,7 +452,7 @@ fn parse_settled(bytes: &mut &[u8], out: &mut Vec<SeqRange>) -> Result<(), Damag
         let first = previous.checked_add_signed(step).ok_or(Damaged::OutOfRange)?;
         let end = first.checked_add(more).and_then(|last| last.checked_add(1));
         let end = end.filter(|&end| end <= SEQ_END).ok_or(Damaged::OutOfRange)?;
-        out.push(SeqRange { first, end });
+        out.push((level, SeqRange { first, end }));
         previous = end;
     }
     Ok(())

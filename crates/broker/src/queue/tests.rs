@@ -3,4 +3,5 @@ mod clearing;
 mod consumers;
 mod harness;
 mod model;
+mod paging;
 mod transcripts;

@@ -8,11 +8,13 @@ use message::{Incoming, MessageRef};
 use stdx::Timestamp;
 use topology::{QueueId, QueueKind, QueueRecord, QueueSettings};
 
-use crate::QueueRef;
 use crate::mailbox::{ConsumerKey, Event, Intake, Mailbox, MailboxRef};
 use crate::queue::{
-    Batch, ConsumeRefusal, Consumer, ConsumerId, DeadLetter, Effects, Queue, Settle, Ticket,
+    Batch, ConsumeRefusal, Consumer, ConsumerId, DeadLetter, Delivery, Effects, PageOut, Queue,
+    Settle, Ticket,
 };
+use crate::testing::MemoryPages;
+use crate::{Lsn, PageRef, Pages, QueueRef};
 
 struct NoMailbox;
 
@@ -34,6 +36,10 @@ pub(super) enum LogStep {
     Append(u64, Vec<u8>),
     Compact(u64),
     Clear,
+    /// Once the steps before are on the disk, the page may be used again.
+    Release(PageRef),
+    /// It was.
+    Released,
 }
 
 /// What came out of a queue.
@@ -46,6 +52,7 @@ pub(super) enum Seen {
     Dead { body: Vec<u8>, reason: &'static str, has_failed: bool },
     Unused,
     Expired,
+    Damaged { lost: u64 },
 }
 
 /// One message for the test to publish.
@@ -68,6 +75,11 @@ pub(super) struct Harness {
     pub(super) room: BTreeMap<u64, usize>,
     /// Dead letters whose tickets the queue still waits for.
     pub(super) limbo: Vec<Ticket>,
+    pub(super) pages: Arc<MemoryPages>,
+    /// Steps of the log that were read by a start: no crash takes them.
+    pub(super) read: usize,
+    /// Being written.
+    pub(super) leaving: Vec<PageOut>,
     record: Arc<QueueRecord>,
     fx: Effects,
 }
@@ -93,7 +105,12 @@ pub(super) fn record(
 impl Harness {
     pub(super) fn new(record: Arc<QueueRecord>) -> Self {
         let now = Timestamp(1_000_000);
+        let pages = Arc::new(MemoryPages::default());
         Self {
+            fx: Effects::with_pages(pages.clone()),
+            pages,
+            read: 0,
+            leaving: Vec::new(),
             queue: Queue::new(record.clone(), now),
             now,
             log: Vec::new(),
@@ -102,7 +119,6 @@ impl Harness {
             room: BTreeMap::new(),
             limbo: Vec::new(),
             record,
-            fx: Effects::default(),
         }
     }
 
@@ -196,6 +212,55 @@ impl Harness {
         self.end_turn();
     }
 
+    /// The ready messages in order, wherever they lie, and whether they are flagged as redelivered.
+    pub(super) fn ready(&self) -> Vec<(Vec<u8>, bool)> {
+        let mut messages = self.queue.messages.clone();
+        let mut fx = Effects::with_pages(self.pages.clone());
+        messages.levels_mut().for_each(|(_, level)| level.load_all(&mut fx));
+        let show =
+            |delivery: Delivery<'_>| (delivery.message.body.to_vec(), delivery.is_redelivered);
+        messages.ready().map(|found| show(Delivery::new(found))).collect()
+    }
+
+    /// Every page is the queue's, on its way, or given up; none twice.
+    pub(super) fn check_pages(&self) {
+        let released = self.log.iter().filter_map(|step| match step {
+            LogStep::Release(page) => Some(*page),
+            _ => None,
+        });
+        let leaving = self.leaving.iter().map(PageOut::page);
+        let known = self.queue.pages().chain(leaving).chain(released).map(|page| page.block);
+        let mut known: Vec<u32> = known.collect();
+        known.sort_unstable();
+        assert_eq!(known, self.pages.blocks(), "pages in use and released, pages of the store");
+    }
+
+    /// The node takes what is to leave memory.
+    pub(super) fn page_out(&mut self, bytes: usize, is_urgent: bool) {
+        self.queue.page_out(bytes, is_urgent, &mut self.fx, &mut self.leaving);
+        self.end_turn();
+    }
+
+    /// The node has written it.
+    pub(super) fn paged_out(&mut self) {
+        let written = std::mem::take(&mut self.leaving);
+        self.queue.paged_out(&written, &mut self.fx);
+        self.end_turn();
+    }
+
+    /// The node cannot write it.
+    pub(super) fn page_out_failed(&mut self) {
+        let unwritten = std::mem::take(&mut self.leaving);
+        self.queue.page_out_failed(&unwritten, &mut self.fx);
+        self.end_turn();
+    }
+
+    /// Everything leaves memory.
+    pub(super) fn page_all_out(&mut self) {
+        self.page_out(usize::MAX, true);
+        self.paged_out();
+    }
+
     fn end_turn(&mut self) {
         while let Some(batch) = self.queue.next_batch(self.now, &mut self.fx) {
             let id = batch.consumer_id().0;
@@ -226,6 +291,8 @@ impl Harness {
         if fx.clear_journal {
             self.log.push(LogStep::Clear);
         }
+        self.log.extend(fx.take_released().map(LogStep::Release));
+        self.seen.extend(fx.damaged.iter().map(|&(_, lost)| Seen::Damaged { lost }));
         self.seen.extend(fx.rejected.iter().map(|&index| Seen::Rejected(index)));
         for DeadLetter { image, reason, history, ticket } in &fx.dead_letters {
             let body = image.as_ref().body.to_vec();
@@ -245,14 +312,30 @@ impl Harness {
         self.recover(self.log.len(), true);
     }
 
+    /// What was released before the log ends may have been overwritten.
+    fn free_released(&mut self) {
+        for step in &mut self.log {
+            if let LogStep::Release(page) = step {
+                self.pages.release(*page, Lsn(0));
+                *step = LogStep::Released;
+            }
+        }
+    }
+
     /// Starts again from the first `kept` steps of the log.
     pub(super) fn recover(&mut self, kept: usize, is_clean: bool) {
         self.log.truncate(kept);
+        self.read = kept;
+        self.free_released();
         let mut recovery = Queue::recover(self.record.clone(), self.now);
         for (index, entry) in entries(&self.log) {
             recovery.entry(index, &entry).expect("an entry that was written");
         }
-        self.queue = recovery.finish(is_clean);
+        self.fx = Effects::with_pages(self.pages.clone());
+        self.queue = recovery.finish(is_clean, &mut self.fx);
+        let named: Vec<PageRef> = self.queue.pages().collect();
+        self.pages.keep_only(&named);
+        self.leaving.clear();
         self.unacked.clear();
         self.limbo.clear();
         self.room.clear();
@@ -270,6 +353,7 @@ pub(super) fn entries(log: &[LogStep]) -> BTreeMap<u64, Vec<u8>> {
             }
             LogStep::Compact(to) => entries = entries.split_off(to),
             LogStep::Clear => entries.clear(),
+            LogStep::Release(_) | LogStep::Released => {}
         }
     }
     entries

@@ -8,8 +8,16 @@ use crate::queue::Settle;
 
 /// Runs a script, one command per line, and compares what happened.
 ///
-/// A delivery reads `c1 <- a`, a `*` behind a body means redelivered.
+/// A delivery reads `c1 <- a`, a `*` behind a body means redelivered. A queue whose messages leave
+/// memory after each command does the same as one whose messages stay.
 fn check(script: &str, expected: Expect) {
+    let seen = play(script, |_| ());
+    let paged = play(script, Harness::page_all_out);
+    assert_eq!(paged, seen, "with and without pages");
+    expected.assert_eq(&seen);
+}
+
+fn play(script: &str, after_each: impl Fn(&mut Harness)) -> String {
     let mut lines = script.lines().map(str::trim).filter(|line| !line.is_empty());
     let mut harness = declare(lines.next().expect("a script declares its queue"));
     let mut out = Vec::new();
@@ -22,8 +30,9 @@ fn check(script: &str, expected: Expect) {
         }
         out.extend(harness.seen.drain(..).map(show));
         harness.forget();
+        after_each(&mut harness);
     }
-    expected.assert_eq(&out.join("\n"));
+    out.join("\n")
 }
 
 fn declare(line: &str) -> Harness {
@@ -149,6 +158,7 @@ fn show(seen: Seen) -> String {
         }
         Seen::Unused => "unused".to_owned(),
         Seen::Expired => "queue expired".to_owned(),
+        Seen::Damaged { lost } => format!("{lost} lost on a damaged page"),
     }
 }
 

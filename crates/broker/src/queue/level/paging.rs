@@ -1,0 +1,693 @@
+//! Chunks on their way to pages, and back.
+
+use bytes::Bytes;
+
+use super::{Chunk, Level, Place};
+use crate::queue::effects::{Effects, Freed};
+use crate::queue::journal::SeqRange;
+use crate::queue::page::{CHANGING, Marks, Packed, Packer, Page, Stock, Unpacked, gap};
+use crate::queue::record::{
+    self, DEAD, HEADER_LEN, Header, PERSISTENT, REDELIVERED, SHARED, UNACKED,
+};
+use crate::{Lsn, PageDamage, PageRef, Pages};
+
+/// Chunks before and after the cursor's that stay in memory for the consumers' sake.
+const WINDOW_CHUNKS: i32 = if cfg!(test) { 1 } else { 4 };
+/// A page is sparse when fewer than one in so many of its records are left, and it is longer than
+/// this: what is left is moved to a smaller one.
+const SPARSE_PART: u32 = 4;
+const SPARSE_LEN_MIN: u32 = if cfg!(test) { 128 } else { 8 * 1024 };
+/// Pages ahead of the one that is read which the disk is told of.
+const READ_AHEAD_CHUNKS: usize = 4;
+/// A larger buffer is not kept for the next page to be read.
+const SCRATCH_KEPT_MAX: usize = 256 * 1024;
+
+/// Stands in for a store where there is none: nothing was ever written to it.
+struct NoPages;
+
+impl Pages for NoPages {
+    fn reserve(&self, bytes: &[u8]) -> PageRef {
+        PageRef { block: 0, len: bytes.len() as u32, check: 0 }
+    }
+
+    fn read(&self, page: PageRef, _out: &mut Vec<u8>) -> Result<(), PageDamage> {
+        let file = format!("page {}", page.block);
+        Err(PageDamage { file, offset: 0, reason: "there is no store of pages".to_owned() })
+    }
+
+    fn will_need(&self, _: PageRef) {}
+    fn retain(&self, _: PageRef) {}
+    fn release(&self, _: PageRef, _: Lsn) {}
+}
+
+/// How much is to leave memory.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Want {
+    /// Bytes.
+    pub(crate) bytes: usize,
+    /// Consumers are about to want what lies around the cursor.
+    pub(crate) keeps_window: bool,
+}
+
+/// A chunk that is on its way to a page.
+#[derive(Debug)]
+pub(crate) struct Leaving {
+    pub(crate) level: u8,
+    chunk: u32,
+    first_seq: u64,
+    records: u32,
+    pub(crate) image: Vec<u8>,
+}
+
+/// What is missing on a page that is damaged; negative for what is too much, because the journal is.
+#[derive(Debug, Default)]
+pub(in crate::queue) struct Lost {
+    pub(in crate::queue) ready: i64,
+    pub(in crate::queue) ready_bytes: i64,
+    pub(in crate::queue) unacked: i64,
+    pub(in crate::queue) unacked_bytes: i64,
+    pub(in crate::queue) persistent: i64,
+    pub(in crate::queue) persistent_bytes: i64,
+    /// The journal entry that names the page, and the seq it begins at.
+    pub(in crate::queue) entry: u32,
+    pub(in crate::queue) first_seq: u64,
+}
+
+/// What a walk over a chunk in memory finds.
+#[derive(Default)]
+struct Census {
+    live: u32,
+    stock: Stock,
+    /// Per record: its changing flags.
+    flags: Vec<u8>,
+    unacked: u32,
+    unacked_bytes: u64,
+    last_seq: u64,
+    has_ready: bool,
+}
+
+impl Census {
+    fn count(&mut self, header: &Header) {
+        self.flags.push(header.flags & CHANGING);
+        self.last_seq = header.seq;
+        if header.is(DEAD) {
+            return;
+        }
+        let body_len = u64::from(header.body_len);
+        self.live += 1;
+        self.stock.body_bytes += body_len;
+        if header.is(PERSISTENT) {
+            if self.stock.persistent == 0 {
+                self.stock.first_kept_expiry = header.expires_at;
+            }
+            self.stock.persistent += 1;
+            self.stock.persistent_bytes += body_len;
+        }
+        if header.is(UNACKED) {
+            self.unacked += 1;
+            self.unacked_bytes += body_len;
+        } else if !self.has_ready {
+            self.has_ready = true;
+            self.stock.first_expiry = header.expires_at;
+        }
+    }
+
+    fn marks(&mut self) -> Box<Marks> {
+        let flags = std::mem::take(&mut self.flags).into_boxed_slice();
+        Box::new(Marks { flags, unacked: self.unacked, unacked_bytes: self.unacked_bytes })
+    }
+}
+
+impl Chunk {
+    /// The records in memory, gaps left out.
+    fn headers(&self) -> impl Iterator<Item = (u32, Header)> {
+        let mut offset = 0u32;
+        let all = std::iter::from_fn(move || {
+            let header = Header::read(&self.bytes, offset as usize)?;
+            let at = offset;
+            offset += header.len_in_chunk() as u32;
+            Some((at, header))
+        });
+        all.filter(|(_, header)| header.seq != 0)
+    }
+
+    fn census(&self) -> Census {
+        let mut census = Census::default();
+        self.headers().for_each(|(_, header)| census.count(&header));
+        census
+    }
+
+    /// Whether the chunk, just loaded, holds what is known of it. Of a page that this life of the
+    /// broker wrote that is certain.
+    fn is_as_known(&self) -> bool {
+        let Some(page) = self.page.as_deref().filter(|page| page.is_recovered) else { return true };
+        let census = self.census();
+        let (found, known) = (&census.stock, &page.stock);
+        self.live == census.live
+            && found.persistent == known.persistent
+            && found.body_bytes == known.body_bytes
+            && found.persistent_bytes == known.persistent_bytes
+    }
+
+    fn is_sparse(&self) -> bool {
+        let is_sparse =
+            |page: &Page| SPARSE_LEN_MIN < page.at.len && self.live < page.records / SPARSE_PART;
+        self.page.as_deref().is_some_and(is_sparse)
+    }
+
+    /// A loaded chunk that its page still says everything about.
+    fn can_be_dropped(&self) -> bool {
+        let is_good = |page: &Page| !page.is_damaged;
+        !self.is_leaving && !self.bytes.is_empty() && self.page.as_deref().is_some_and(is_good)
+    }
+
+    fn pack(&self) -> (Vec<u8>, u32) {
+        let mut packer = Packer::new(self.len() + self.images_len + self.live as usize * 12 + 4);
+        for (offset, header) in self.headers().filter(|(_, header)| !header.is(DEAD)) {
+            let image = header.is(SHARED).then(|| &self.images[self.image_index(offset)]);
+            packer.push(offset, &header, &self.bytes, image);
+        }
+        let records = packer.records();
+        (packer.finish(), records)
+    }
+
+    /// Fills the chunk with what its page holds. Returns the records that are not there, by their
+    /// number on the page.
+    fn unpack(
+        &mut self,
+        bytes: &[u8],
+        is_sound: bool,
+        recovered: (u64, u8),
+        pool: &mut Freed,
+    ) -> Vec<usize> {
+        let Some(page) = self.page.as_deref() else { return Vec::new() };
+        let len = page.chunk_len as usize;
+        let mut chunk = pool.take(len);
+        let unpacked = Unpacked::open(bytes, page.records);
+        let whole =
+            unpacked.and_then(|it| it.whole_chunk()).filter(|it| is_sound && it.len() == len);
+        match whole {
+            Some(whole) => chunk.extend_from_slice(whole),
+            None => chunk.resize(len, 0),
+        }
+        let (mut images, mut images_len) = (Vec::new(), 0);
+        let (mut end, mut missing) = (0, Vec::new());
+        for (index, packed) in unpacked.into_iter().flat_map(|it| it.records(!is_sound)).enumerate()
+        {
+            let seqs = self.first_seq..=page.last_seq;
+            let fits = |it: &Packed<'_>| {
+                let (from, to) = (it.offset as usize, it.offset as usize + it.record.len());
+                to <= len
+                    && (from == end || end + HEADER_LEN <= from)
+                    && seqs.contains(&it.header.seq)
+            };
+            let Some(packed) = packed.filter(fits) else {
+                missing.push(index);
+                continue;
+            };
+            let at = packed.offset as usize;
+            if whole.is_none() {
+                if end < at {
+                    chunk[end..end + HEADER_LEN].copy_from_slice(&gap(at - end));
+                }
+                chunk[at..at + packed.record.len()].copy_from_slice(packed.record);
+            }
+            end = at + packed.record.len();
+            let flags = page.flags_of(index, &packed.header, recovered);
+            record::update_flags(&mut chunk, at, flags, u8::MAX);
+            record::set_entry(&mut chunk, at, u64::from(page.entry));
+            if let Some(image) = packed.image {
+                let index = images.len() as u32;
+                chunk[at + HEADER_LEN..at + HEADER_LEN + 4].copy_from_slice(&index.to_le_bytes());
+                let is_dead = flags & DEAD != 0;
+                images.push(if is_dead { Bytes::new() } else { Bytes::copy_from_slice(image) });
+                images_len += if is_dead { 0 } else { image.len() };
+            }
+        }
+        // A gap at the end needs no record over it.
+        if end + HEADER_LEN <= len {
+            chunk[end..end + HEADER_LEN].copy_from_slice(&gap(len - end));
+        }
+        (self.bytes, self.images, self.images_len) = (chunk, images, images_len);
+        if unpacked.is_none() {
+            missing.extend(0..page.records as usize);
+        }
+        missing
+    }
+}
+
+impl Page {
+    /// Some of its records are not there: to the journal, they are dead.
+    fn set_missing(&mut self, missing: &[usize], mut census: Census) {
+        let mut found = std::mem::take(&mut census.flags).into_iter();
+        let flags = (0..self.records as usize).map(|index| match missing.binary_search(&index) {
+            Ok(_) => DEAD,
+            Err(_) => found.next().unwrap_or(DEAD),
+        });
+        census.flags = flags.collect();
+        self.stock = census.stock;
+        self.marks = Some(census.marks());
+    }
+
+    /// The flags of its record `index`, which was written with this header.
+    fn flags_of(&self, index: usize, header: &Header, (taken_below, taken): (u64, u8)) -> u8 {
+        let mut flags = header.flags & !UNACKED;
+        if self.is_recovered {
+            let is_lost = !header.is(PERSISTENT);
+            flags |= if is_lost { DEAD } else { 0 };
+            flags |= if header.is(UNACKED) { REDELIVERED } else { 0 };
+            flags |= if header.seq < taken_below { taken } else { 0 };
+        }
+        flags
+            | self.marks.as_deref().map_or(0, |marks| marks.flags.get(index).copied().unwrap_or(0))
+    }
+}
+
+impl Level {
+    /// Bytes of the chunks that are in memory.
+    pub(in crate::queue) fn resident(&self) -> usize {
+        self.resident
+    }
+
+    /// The records of this chunk lie on its page only.
+    pub(in crate::queue) fn is_absent(&self, number: u32) -> bool {
+        self.chunk(number).is_some_and(Chunk::is_absent)
+    }
+
+    fn chunk(&self, number: u32) -> Option<&Chunk> {
+        self.chunks.get(number.wrapping_sub(self.first_chunk) as usize)
+    }
+
+    /// Brings all chunks into memory.
+    #[cfg(test)]
+    pub(in crate::queue) fn load_all(&mut self, fx: &mut Effects) {
+        for number in self.numbers() {
+            self.load_with(number, fx);
+        }
+    }
+
+    fn numbers(&self) -> impl Iterator<Item = u32> + use<> {
+        let first = self.first_chunk;
+        (0..self.chunks.len() as u32).map(move |index| first.wrapping_add(index))
+    }
+
+    /// The chunk of the next message to deliver, when it is not in memory.
+    pub(in crate::queue) fn absent_head(&self) -> Option<u32> {
+        let number = match self.returned.first_key_value() {
+            Some((_, place)) => place.chunk,
+            None if self.tail_ready == 0 => return None,
+            None => self.live_place(self.cursor).chunk,
+        };
+        self.is_absent(number).then_some(number)
+    }
+
+    /// The first place from `place` on that has a live record, or may have one once it is loaded.
+    fn live_place(&self, mut place: Place) -> Place {
+        loop {
+            place = self.normalise(place);
+            match self.record_at(place) {
+                Some(found) if found.header.is(DEAD) => place = super::after(place, &found.header),
+                _ => return place,
+            }
+        }
+    }
+
+    /// When the next message to deliver expires, 0 for never; `None` when there is none.
+    pub(in crate::queue) fn head_expires_at(&self) -> Option<u64> {
+        match self.absent_head() {
+            Some(number) => Some(self.chunk(number)?.page.as_deref()?.stock.first_expiry),
+            None => self.head().map(|found| found.header.expires_at),
+        }
+    }
+
+    /// Brings a chunk back into memory, and reports what is damaged.
+    pub(in crate::queue) fn load_with(&mut self, number: u32, fx: &mut Effects) -> Option<Lost> {
+        let pages = fx.pages.clone();
+        let pages: &dyn Pages = pages.as_deref().unwrap_or(&NoPages);
+        let (damage, lost) = self.load(number, pages, &mut fx.pool)?;
+        let messages = (lost.ready + lost.unacked).max(0) as u64;
+        fx.damaged.push((damage, messages));
+        Some(lost)
+    }
+
+    /// Returns why not all of it is here, and what is not.
+    fn load(
+        &mut self,
+        number: u32,
+        pages: &dyn Pages,
+        pool: &mut Freed,
+    ) -> Option<(PageDamage, Lost)> {
+        let recovered = self.recovered;
+        let index = number.wrapping_sub(self.first_chunk) as usize;
+        for ahead in self.chunks.iter().skip(index + 1).take(READ_AHEAD_CHUNKS) {
+            if let Some(page) = ahead.page.as_deref().filter(|_| ahead.bytes.is_empty()) {
+                pages.will_need(page.at);
+            }
+        }
+        let chunk = self.chunks.get_mut(index).filter(|chunk| chunk.is_absent())?;
+        let page = chunk.page.as_deref().expect("what is absent has a page");
+        let mut scratch = std::mem::take(&mut pool.scratch);
+        scratch.clear();
+        let mut damage = pages.read(page.at, &mut scratch).err();
+        let missing = chunk.unpack(&scratch, damage.is_none(), recovered, pool);
+        if damage.is_none() && !(missing.is_empty() && chunk.is_as_known()) {
+            let reason = "it is not what the journal says".to_owned();
+            let file = format!("page {}", chunk.page.as_deref().map_or(0, |page| page.at.block));
+            damage = Some(PageDamage { file, offset: 0, reason });
+        }
+        scratch.shrink_to(SCRATCH_KEPT_MAX);
+        pool.scratch = scratch;
+        self.resident += chunk.resident();
+        let before = self.resident_from.wrapping_sub(number) as i32;
+        if 0 < before {
+            self.resident_from = number;
+        }
+        self.settle_cursor(number);
+        damage.map(|damage| (damage, self.note_losses(number, &missing, pool)))
+    }
+
+    /// Dead records are not on pages: the cursor must not stand among what was one.
+    fn settle_cursor(&mut self, number: u32) {
+        if self.cursor.chunk != number {
+            return;
+        }
+        let Some(chunk) = self.chunk(number) else { return };
+        let at = self.cursor.offset;
+        let next = chunk.headers().map(|(offset, _)| offset).find(|&offset| at <= offset);
+        let end = chunk.len() as u32;
+        self.cursor.offset = next.unwrap_or(end);
+    }
+
+    /// Counts what a damaged page does not have any more, and leaves it out.
+    fn note_losses(&mut self, number: u32, missing: &[usize], pool: &mut Freed) -> Lost {
+        let index = number.wrapping_sub(self.first_chunk) as usize;
+        let chunk = &mut self.chunks[index];
+        let census = chunk.census();
+        let live = std::mem::replace(&mut chunk.live, census.live);
+        let Some(page) = chunk.page.as_deref_mut() else { return Lost::default() };
+        page.is_damaged = true;
+        let marks = page.marks.as_deref().map_or((0, 0), |it| (it.unacked, it.unacked_bytes));
+        let less = |known: u64, found: u64| known as i64 - found as i64;
+        let messages = less(live.into(), census.live.into());
+        let bytes = less(page.stock.body_bytes, census.stock.body_bytes);
+        let unacked = less(marks.0.into(), census.unacked.into());
+        let unacked_bytes = less(marks.1, census.unacked_bytes);
+        let (known, found) = (page.stock, census.stock);
+        let lost = Lost {
+            ready: messages - unacked,
+            ready_bytes: bytes - unacked_bytes,
+            unacked,
+            unacked_bytes,
+            persistent: less(known.persistent.into(), found.persistent.into()),
+            persistent_bytes: less(known.persistent_bytes, found.persistent_bytes),
+            entry: page.entry,
+            first_seq: chunk.first_seq,
+        };
+        page.set_missing(missing, census);
+        let lost_returned = self.forget_returned(number) as i64;
+        self.tail_ready = self.tail_ready.saturating_add_signed(lost_returned - lost.ready);
+        if self.chunks[index].live == 0 {
+            self.release(number, pool);
+        }
+        lost
+    }
+
+    /// Drops places of a chunk where nothing is any more; returns how many.
+    fn forget_returned(&mut self, number: u32) -> usize {
+        let mut returned = std::mem::take(&mut self.returned);
+        let before = returned.len();
+        returned.retain(|&seq, place| {
+            let is_here = |header: Header| header.seq == seq && !header.is(DEAD);
+            place.chunk != number || self.record_at(*place).is_some_and(|it| is_here(it.header))
+        });
+        self.returned = returned;
+        before - self.returned.len()
+    }
+
+    /// Whether little is left of what its page holds.
+    pub(in crate::queue) fn is_sparse(&self, number: u32) -> bool {
+        self.chunk(number).is_some_and(Chunk::is_sparse)
+    }
+
+    /// Copies a chunk in memory for a smaller page, if it is sparse.
+    pub(in crate::queue) fn leave_sparse(&mut self, level: u8, number: u32) -> Option<Leaving> {
+        let chunk = self.chunk(number)?;
+        let is_due = chunk.is_sparse() && chunk.live != 0 && !chunk.is_leaving;
+        (is_due && !chunk.bytes.is_empty()).then(|| self.leave(level, number))?
+    }
+
+    /// Lets go of the memory of a loaded chunk, unless it has to be written first. Returns the bytes
+    /// that this frees.
+    pub(in crate::queue) fn drop_loaded(&mut self, number: u32, pool: &mut Freed) -> usize {
+        let index = number.wrapping_sub(self.first_chunk) as usize;
+        let Some(chunk) = self.chunks.get_mut(index).filter(|it| it.can_be_dropped()) else {
+            return 0;
+        };
+        let mut census = chunk.census();
+        let page = chunk.page.as_deref_mut().expect("what can be dropped has a page");
+        page.stock = census.stock;
+        let is_changed = census.flags.iter().any(|&flags| flags != 0);
+        page.marks = is_changed.then(|| census.marks());
+        chunk.drop_bytes(&mut self.resident, pool)
+    }
+
+    /// The chunks that are to leave memory: drops those that lie on their pages already, and copies
+    /// the others. Returns the bytes that this frees, at once or when the pages are written.
+    pub(in crate::queue) fn page_out(
+        &mut self,
+        level: u8,
+        want: Want,
+        pool: &mut Freed,
+        out: &mut Vec<Leaving>,
+    ) -> usize {
+        let mut freed = 0;
+        let mut is_all_absent = true;
+        for number in self.numbers() {
+            if (number.wrapping_sub(self.resident_from) as i32) < 0 {
+                continue;
+            }
+            let chunk = &self.chunks[number.wrapping_sub(self.first_chunk) as usize];
+            if chunk.bytes.is_empty() {
+                self.resident_from = if is_all_absent { number } else { self.resident_from };
+                continue;
+            }
+            is_all_absent = false;
+            if want.bytes <= freed {
+                break;
+            }
+            let from_cursor = number.wrapping_sub(self.cursor.chunk) as i32;
+            let is_wanted = want.keeps_window && from_cursor.abs() <= WINDOW_CHUNKS;
+            if is_wanted || chunk.is_leaving || chunk.live == 0 {
+                continue;
+            }
+            if chunk.can_be_dropped() && !chunk.is_sparse() {
+                freed += self.drop_loaded(number, pool);
+            } else {
+                freed += chunk.resident();
+                out.extend(self.leave(level, number));
+            }
+        }
+        freed
+    }
+
+    /// The chunk with the record at `place`, or the next one, when the journal names a page for it
+    /// instead of its records.
+    pub(in crate::queue) fn paged_chunk_at(&self, place: Place) -> Option<u32> {
+        let place = self.normalise(place);
+        let chunk = self.chunk(place.chunk)?;
+        (chunk.page.is_some() && (place.offset as usize) < chunk.len()).then_some(place.chunk)
+    }
+
+    /// The place behind a chunk.
+    pub(in crate::queue) fn behind(&self, number: u32) -> Place {
+        let len = self.chunk(number).map_or(0, Chunk::len);
+        Place { chunk: number, offset: len as u32 }
+    }
+
+    /// Its page as the journal should know it now, with the seq it begins at. It will lie in journal
+    /// entry `entry`.
+    pub(in crate::queue) fn rename_page(
+        &mut self,
+        number: u32,
+        entry: u64,
+    ) -> Option<(u64, &Page)> {
+        let chunk = self.chunk_mut(number)?;
+        let is_damaged = chunk.page.as_deref().is_some_and(|page| page.is_damaged);
+        let is_here = !chunk.bytes.is_empty() && !is_damaged;
+        let mut census = is_here.then(|| chunk.census());
+        let offsets: Vec<u32> = chunk.headers().map(|(offset, _)| offset).collect();
+        for offset in offsets {
+            record::set_entry(&mut chunk.bytes, offset as usize, entry);
+        }
+        let page = chunk.page.as_deref_mut()?;
+        if let Some(census) = &mut census {
+            page.stock = census.stock;
+            page.marks = Some(census.marks());
+        }
+        page.entry = entry as u32;
+        Some((chunk.first_seq, page))
+    }
+
+    /// The page of this chunk, unless it is not to be named anew: the low half of the number of its
+    /// entry.
+    pub(in crate::queue) fn page_entry(&self, number: u32) -> Option<u32> {
+        let page = self.chunk(number)?.page.as_deref()?;
+        (!page.is_damaged).then_some(page.entry)
+    }
+
+    /// Takes the head's chunk out as a whole, if it is not in memory and all its messages are ready.
+    /// Returns its first seq, how many messages it had, and its page.
+    pub(in crate::queue) fn take_absent_head(&mut self) -> Option<(u64, u32, Page)> {
+        let number = self.absent_head().filter(|_| self.returned.is_empty())?;
+        let is_untouched = self.live_place(self.cursor) == Place { chunk: number, offset: 0 };
+        let chunk = self.chunk_mut(number)?;
+        chunk.page.as_deref().filter(|page| is_untouched && page.marks.is_none())?;
+        let (first_seq, live) = (chunk.first_seq, std::mem::take(&mut chunk.live));
+        let page = *chunk.page.take()?;
+        self.tail_ready -= u64::from(live);
+        self.taken_below = self.taken_below.max(page.last_seq + 1);
+        Some((first_seq, live, page))
+    }
+
+    /// Frees what [`Self::take_absent_head`] left behind.
+    pub(in crate::queue) fn release_empty(&mut self, pool: &mut Freed) {
+        while self.chunks.len() > 1 && self.chunks[0].live == 0 {
+            self.release(self.first_chunk, pool);
+        }
+        if self.chunks.len() == 1 && self.chunks[0].live == 0 {
+            self.reset(pool);
+        }
+    }
+
+    /// Appends a chunk that lies on a page which an earlier life of the broker wrote.
+    pub(in crate::queue) fn push_page(&mut self, first_seq: u64, live: u32, page: Page) -> u32 {
+        let page = Some(Box::new(page));
+        self.tail_ready += u64::from(live);
+        self.chunks.push_back(Chunk { live, first_seq, is_sealed: true, page, ..Chunk::default() });
+        self.first_chunk.wrapping_add(self.chunks.len() as u32 - 1)
+    }
+
+    /// Ends messages of the last chunk, which is in memory, because the journal says that they were
+    /// settled, and lets it go again. Returns what is left; with nothing left the chunk is gone.
+    pub(in crate::queue) fn settle_loaded(
+        &mut self,
+        number: u32,
+        settled: &[SeqRange],
+        pool: &mut Freed,
+    ) -> Stock {
+        let is_settled = |seq: u64| settled.iter().any(|it| (it.first..it.end).contains(&seq));
+        let live = self.chunk(number).into_iter().flat_map(Chunk::headers);
+        let live: Vec<(u32, Header)> = live.filter(|(_, header)| !header.is(DEAD)).collect();
+        let is_last = self.behind(number) == self.end();
+        if live.iter().all(|(_, header)| is_settled(header.seq)) {
+            if let Some(chunk) = self
+                .chunk(number)
+                .is_some_and(|_| is_last)
+                .then(|| self.chunks.pop_back())
+                .flatten()
+            {
+                self.resident -= chunk.resident();
+                self.tail_ready -= live.len() as u64;
+            }
+            return Stock::default();
+        }
+        for (offset, header) in live.iter().filter(|(_, header)| is_settled(header.seq)) {
+            self.discard(Place { chunk: number, offset: *offset }, header, pool);
+        }
+        let stock = self.chunk(number).map_or_else(Stock::default, |chunk| chunk.census().stock);
+        self.drop_loaded(number, pool);
+        stock
+    }
+
+    /// Messages below `taken_below` may have been delivered in an earlier life of the broker: gives
+    /// them these flags, those on pages when they are loaded.
+    pub(in crate::queue) fn flag_taken(&mut self, flags: u8) {
+        self.recovered = (self.taken_below, flags);
+        let taken_below = self.taken_below;
+        for chunk in self.chunks.iter_mut().take_while(|chunk| chunk.first_seq < taken_below) {
+            let found = chunk.headers().take_while(|(_, header)| header.seq < taken_below);
+            let offsets: Vec<u32> = found.map(|(offset, _)| offset).collect();
+            for offset in offsets {
+                record::update_flags(&mut chunk.bytes, offset as usize, flags, 0);
+            }
+        }
+    }
+
+    /// All pages in use.
+    pub(in crate::queue) fn pages(&self) -> impl Iterator<Item = PageRef> {
+        self.chunks.iter().filter_map(|chunk| chunk.page.as_deref().map(|page| page.at))
+    }
+
+    /// Copies a chunk for its page.
+    fn leave(&mut self, level: u8, number: u32) -> Option<Leaving> {
+        let chunk = self.chunk_mut(number)?;
+        let (image, records) = chunk.pack();
+        (chunk.is_sealed, chunk.is_leaving) = (true, true);
+        Some(Leaving { level, chunk: number, first_seq: chunk.first_seq, records, image })
+    }
+
+    fn leaving(&mut self, leaving: &Leaving) -> Option<&mut Chunk> {
+        let chunk = self.chunk_mut(leaving.chunk)?;
+        (chunk.is_leaving && chunk.first_seq == leaving.first_seq).then_some(chunk)
+    }
+
+    /// The chunk could not be written to a page: it stays.
+    pub(in crate::queue) fn stay(&mut self, leaving: &Leaving) {
+        if let Some(chunk) = self.leaving(leaving) {
+            chunk.is_leaving = false;
+        }
+    }
+
+    /// The chunk lies on the page `at` from now on. Shows each message that the journal keeps. `None`
+    /// when the chunk is gone by now.
+    pub(in crate::queue) fn paged_out(
+        &mut self,
+        leaving: &Leaving,
+        at: PageRef,
+        entry: u64,
+        pool: &mut Freed,
+        mut each: impl FnMut(&Header),
+    ) -> Option<(u64, &Page)> {
+        let chunk = self.leaving(leaving)?;
+        let mut census = Census::default();
+        let mut is_changed = false;
+        let unpacked = Unpacked::open(&leaving.image, leaving.records)?;
+        for packed in unpacked.records(false).flatten() {
+            let header = Header::read(&chunk.bytes, packed.offset as usize)?;
+            is_changed |= header.flags != packed.header.flags & !UNACKED;
+            census.count(&header);
+            if header.is(PERSISTENT) && !header.is(DEAD) {
+                each(&header);
+            }
+        }
+        let page = Page {
+            at,
+            chunk_len: chunk.bytes.len() as u32,
+            records: leaving.records,
+            last_seq: census.last_seq,
+            entry: entry as u32,
+            is_recovered: false,
+            is_damaged: false,
+            stock: census.stock,
+            marks: is_changed.then(|| census.marks()),
+        };
+        pool.pages.extend(chunk.page.take().map(|page| page.at));
+        chunk.page = Some(Box::new(page));
+        chunk.is_leaving = false;
+        let index = leaving.chunk.wrapping_sub(self.first_chunk) as usize;
+        let chunk = &mut self.chunks[index];
+        chunk.drop_bytes(&mut self.resident, pool);
+        Some((chunk.first_seq, chunk.page.as_deref()?))
+    }
+}
+
+impl Chunk {
+    fn drop_bytes(&mut self, resident: &mut usize, pool: &mut Freed) -> usize {
+        let freed = self.resident();
+        *resident -= freed;
+        pool.give(std::mem::take(&mut self.bytes));
+        self.images = Vec::new();
+        self.images_len = 0;
+        freed
+    }
+}

@@ -1,0 +1,225 @@
+//! The queue's side of the store of pages: what leaves memory, what comes back, and what the journal
+//! learns of it.
+
+use super::effects::Effects;
+use super::level::{Leaving, Lost, Want};
+use super::{Queue, Ticket};
+use crate::PageRef;
+
+/// Chunks that come back into memory one after the other before the first of them goes again, if the
+/// node has not asked for it before.
+const LOADED_KEPT_MAX: usize = if cfg!(test) { 3 } else { 16 };
+
+/// Sparse pages that are remembered to be written again. One more is found when it is read next.
+const SPARSE_LISTED_MAX: usize = 4096;
+
+/// A chunk of a queue on its way to a page. Write its bytes, then say [`Queue::paged_out`].
+#[derive(Debug)]
+pub struct PageOut {
+    page: PageRef,
+    leaving: Leaving,
+}
+
+impl PageOut {
+    /// Where it goes.
+    pub fn page(&self) -> PageRef {
+        self.page
+    }
+
+    /// What is to be written there.
+    pub fn bytes(&self) -> &[u8] {
+        &self.leaving.image
+    }
+}
+
+impl Queue {
+    /// Bytes of messages that are in memory.
+    pub fn resident(&self) -> usize {
+        self.messages.resident()
+    }
+
+    /// Lets about `bytes` of messages leave memory: those that lie on pages already at once, others
+    /// when they are written; these are added to `out`. Returns how many bytes that frees.
+    ///
+    /// What consumers are about to take stays, unless it `is_urgent`.
+    pub fn page_out(
+        &mut self,
+        bytes: usize,
+        is_urgent: bool,
+        fx: &mut Effects,
+        out: &mut Vec<PageOut>,
+    ) -> usize {
+        self.settle_got(fx);
+        let Some(pages) = fx.pages.clone() else { return 0 };
+        let keeps_window = !is_urgent && !self.consumers.is_empty();
+        let mut leaving = self.leave_sparse(bytes, fx);
+        let mut freed = 0;
+        for (number, level) in self.messages.levels_mut() {
+            let want = Want { bytes: bytes.saturating_sub(freed), keeps_window };
+            freed += level.page_out(number, want, &mut fx.pool, &mut leaving);
+        }
+        out.extend(leaving.into_iter().map(|leaving| {
+            let page = pages.reserve(&leaving.image);
+            PageOut { page, leaving }
+        }));
+        freed
+    }
+
+    /// These pages are written: from now on the messages lie there, and the journal says so.
+    pub fn paged_out(&mut self, written: &[PageOut], fx: &mut Effects) {
+        self.settle_got(fx);
+        for PageOut { page, leaving } in written {
+            let journal = self.journal.as_deref_mut();
+            let entry = journal.as_ref().map_or(0, |journal| journal.next_index());
+            let mut kept = Vec::new();
+            let level = self.messages.level_mut(leaving.level);
+            let paged_out = level.and_then(|level| {
+                level.paged_out(leaving, *page, entry, &mut fx.pool, |header| {
+                    kept.push(header.entry)
+                })
+            });
+            match paged_out {
+                Some((first_seq, page)) if let Some(journal) = journal => {
+                    kept.into_iter().for_each(|entry| journal.leave(entry, 1));
+                    if page.stock.persistent != 0 {
+                        journal.name_page(leaving.level, first_seq, page);
+                    }
+                }
+                Some(_) => {}
+                None => fx.pool.pages.push(*page),
+            }
+        }
+    }
+
+    /// These pages could not be written: the messages stay in memory.
+    pub fn page_out_failed(&mut self, unwritten: &[PageOut], fx: &mut Effects) {
+        for PageOut { page, leaving } in unwritten {
+            if let Some(level) = self.messages.level_mut(leaving.level) {
+                level.stay(leaving);
+            }
+            fx.pool.pages.push(*page);
+        }
+    }
+
+    /// The log wants to drop its old entries: has what they still hold written again, a part with
+    /// each turn. False when there is nothing more to write.
+    pub fn move_journal_on(&mut self, is_first: bool) -> bool {
+        let Some(journal) = self.journal.as_deref_mut() else { return false };
+        if is_first {
+            journal.move_on(&mut self.messages);
+        }
+        journal.is_moving()
+    }
+
+    /// All pages that the queue refers to.
+    pub fn pages(&self) -> impl Iterator<Item = PageRef> {
+        self.messages.levels().flat_map(|(_, level)| level.pages())
+    }
+
+    /// Brings the next message into memory, if there is one.
+    pub(super) fn load_head(&mut self, fx: &mut Effects) {
+        while let Some((level, chunk)) = self.messages.absent_head() {
+            self.load(level, chunk, fx);
+        }
+    }
+
+    /// Brings the message that `ticket` names into memory.
+    pub(super) fn load_taken(&mut self, ticket: Ticket, fx: &mut Effects) {
+        if let Some((level, chunk)) = self.messages.absent(ticket) {
+            self.load(level, chunk, fx);
+        }
+    }
+
+    #[cold]
+    fn load(&mut self, number: u8, chunk: u32, fx: &mut Effects) {
+        let Some(level) = self.messages.level_mut(number) else { return };
+        if let Some(lost) = level.load_with(chunk, fx) {
+            self.note_lost(number, chunk, &lost);
+        }
+        self.loaded.retain(|&known| known != (number, chunk));
+        self.loaded.push_back((number, chunk));
+        if LOADED_KEPT_MAX < self.loaded.len()
+            && let Some((number, chunk)) = self.loaded.pop_front()
+            && let Some(level) = self.messages.level_mut(number)
+        {
+            level.drop_loaded(chunk, &mut fx.pool);
+            if level.is_sparse(chunk) && self.sparse.len() < SPARSE_LISTED_MAX {
+                self.sparse.push((number, chunk));
+            }
+        }
+    }
+
+    /// Pages that are mostly empty, to be written again.
+    pub fn sparse_pages(&self) -> usize {
+        self.sparse.len()
+    }
+
+    /// Copies what sparse pages still hold, about `bytes` of it.
+    fn leave_sparse(&mut self, bytes: usize, fx: &mut Effects) -> Vec<Leaving> {
+        let mut leaving: Vec<Leaving> = Vec::new();
+        let mut taken = 0;
+        while taken < bytes
+            && let Some((number, chunk)) = self.sparse.pop()
+        {
+            let is_sparse =
+                |queue: &Self| queue.messages.level(number).is_some_and(|it| it.is_sparse(chunk));
+            if !is_sparse(self) {
+                continue;
+            }
+            if self.messages.level(number).is_some_and(|level| level.is_absent(chunk)) {
+                self.load(number, chunk, fx);
+            }
+            let level = self.messages.level_mut(number);
+            let copy = level.and_then(|level| level.leave_sparse(number, chunk));
+            taken += copy.as_ref().map_or(0, |copy| copy.image.len());
+            leaving.extend(copy);
+        }
+        leaving
+    }
+
+    fn note_lost(&mut self, number: u8, chunk: u32, lost: &Lost) {
+        let subtract = |count: &mut u64, lost: i64| *count = count.saturating_add_signed(-lost);
+        subtract(&mut self.ready, lost.ready);
+        subtract(&mut self.ready_bytes, lost.ready_bytes);
+        subtract(&mut self.unacked, lost.unacked);
+        subtract(&mut self.unacked_bytes, lost.unacked_bytes);
+        subtract(&mut self.persistent, lost.persistent);
+        subtract(&mut self.persistent_bytes, lost.persistent_bytes);
+        let Some(journal) = self.journal.as_deref_mut() else { return };
+        let Some(level) = self.messages.level_mut(number) else { return };
+        let left = level.rename_page(chunk, journal.next_index());
+        let left = left.filter(|(_, page)| page.stock.persistent != 0);
+        journal.note_damage(
+            lost.entry,
+            lost.persistent,
+            left.map_or(0, |it| it.1.stock.persistent),
+        );
+        match left {
+            Some((first_seq, page)) => journal.name_page(number, first_seq, page),
+            None if lost.persistent != 0 => journal.forget_page(number, lost.first_seq),
+            None => {}
+        }
+    }
+
+    /// Drops whole pages that nobody has looked at, from the head on. Returns how many messages.
+    pub(super) fn purge_pages(&mut self, fx: &mut Effects) -> u64 {
+        let mut purged = 0;
+        while let Some((number, _)) = self.messages.absent_head()
+            && let Some(level) = self.messages.level_mut(number)
+            && let Some((first_seq, live, page)) = level.take_absent_head()
+        {
+            level.release_empty(&mut fx.pool);
+            let stock = page.stock;
+            purged += u64::from(live);
+            self.ready -= u64::from(live);
+            self.ready_bytes -= stock.body_bytes;
+            self.persistent = self.persistent.saturating_sub(u64::from(stock.persistent));
+            self.persistent_bytes = self.persistent_bytes.saturating_sub(stock.persistent_bytes);
+            if let Some(journal) = self.journal.as_deref_mut().filter(|_| stock.persistent != 0) {
+                journal.drop_page(number, first_seq, page.entry, stock.persistent);
+            }
+            fx.pool.pages.push(page.at);
+        }
+        purged
+    }
+}
