@@ -7,13 +7,13 @@ use std::sync::Arc;
 
 use broker::{Broker, BrokerConfig, Journal, Lsn, MailboxRef};
 use consensus::{Committed, Group};
-use storage::{Durability, EngineLog, LogFault, RealDisk, Wal};
+use storage::{Durability, EngineLog, LogFault, Lost, RealDisk, Wal};
 use topology::{Command, QueueRecord, Rules, State};
 
 use crate::control::Proposals;
 use crate::core::{CONTROL_GROUP, NODE_ID};
 use crate::data_dir::{DataDir, DataDirError, FORMAT_VERSION};
-use crate::journal::queue_of;
+use crate::journal::{WalJournal, queue_of};
 use crate::passwords::InternalUsers;
 
 /// Why a data directory could not be checked. Says nothing of what is in it.
@@ -206,20 +206,25 @@ fn recover_queues(
 ) -> Result<(), storage::Error> {
     /// Entries between two calls of `progress`.
     const ENTRIES_PER_STEP: u64 = 4096;
-    let wal = Wal::open(log, Durability::Os)?;
+    let wal = Arc::new(Wal::open(log, Durability::Os)?);
+    let journal = WalJournal::new(NODE_ID, wal);
     let mut entries = 0;
     // What was read before an error still counts.
     let mut failure = None;
+    let mut lost = Vec::new();
     let recovered: Result<_, Infallible> =
         broker.recover_queues(net::now(), report.is_clean, |visit| {
-            let replayed = wal.replay_all(&mut |group, index, entry| {
+            let replayed = journal.replay(&mut |queue, index, entry| {
                 entries += 1;
                 if entries % ENTRIES_PER_STEP == 0 {
                     progress(Step::Queues(entries));
                 }
-                visit(queue_of(group), index, entry);
+                visit(queue, index, entry);
             });
-            failure = replayed.err();
+            match replayed {
+                Ok(found) => lost = found,
+                Err(error) => failure = Some(error),
+            }
             Ok(())
         });
     let Ok(recovered) = recovered;
@@ -231,6 +236,10 @@ fn recover_queues(
             "queue '{}' in vhost '{}', entry {index}: {damage}",
             record.name, record.vhost
         ));
+    }
+    for Lost { group, first, reason, .. } in lost {
+        let Some(cell) = broker.queue(queue_of(group)) else { continue };
+        report.damage.push(format!("{cell:?}, records from {first} on: {reason}"));
     }
     failure.map_or(Ok(()), Err)
 }

@@ -6,11 +6,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
-use broker::{Broker, BrokerConfig, Journal};
+use broker::{Broker, BrokerConfig};
 use consensus::{Group, NodeId};
 use stdx::Timestamp;
 use storage::{
-    Disk, Durability, EngineLog, EngineOptions, FREE_KEPT_MAX, GroupId, PageStore, Step, Wal,
+    Disk, Durability, EngineLog, EngineOptions, FREE_KEPT_MAX, GroupId, Lost, PageStore, Step, Wal,
     WalOptions,
 };
 use topology::{Command, Rules, State};
@@ -18,7 +18,7 @@ use tracing::{info, warn};
 
 use crate::control::{ControlPlane, Proposals, Work};
 use crate::data_dir::DataDir;
-use crate::journal::{WalJournal, group_of, queue_of};
+use crate::journal::{WalJournal, queue_of};
 use crate::passwords::InternalUsers;
 use crate::start::NodeError;
 
@@ -77,11 +77,11 @@ impl Core {
             WalOptions { durability, pages: Some(pages.clone()), on_full: options.on_full };
         let wal = Arc::new(Wal::open(log.clone(), wal_options)?);
         let (proposals, work) = channel();
-        let journal: Arc<dyn Journal> = Arc::new(WalJournal { wal: wal.clone() });
+        let journal = Arc::new(WalJournal::new(NODE_ID, wal.clone()));
         let broker = Arc::new(Broker::new(
             options.broker,
             State::new(options.rules),
-            journal,
+            journal.clone(),
             Arc::new(Proposals(proposals.clone())),
             Arc::new(InternalUsers),
             options.seed,
@@ -95,7 +95,7 @@ impl Core {
             plane.propose_now(options.first_boot, now).map_err(failed)?;
         }
         plane.propose_now(vec![Command::DeleteTransient], now).map_err(failed)?;
-        recover_queues(&broker, &wal, is_clean, now)?;
+        recover_queues(&broker, &journal, is_clean, now)?;
         pages.finish_recovery();
         Ok(Self { broker, data_dir, wal, pages, plane, work, proposals })
     }
@@ -143,16 +143,20 @@ impl Core {
 /// Fills the durable queues from their logs and drops the logs of queues that are gone.
 fn recover_queues(
     broker: &Broker,
-    wal: &Wal,
+    journal: &WalJournal,
     is_clean: bool,
     now: Timestamp,
 ) -> Result<(), storage::Error> {
+    let mut lost = Vec::new();
     let recovered = broker.recover_queues(now, is_clean, |visit| {
-        wal.replay_all(&mut |group, index, entry| visit(queue_of(group), index, entry)).map(drop)
+        lost = journal.replay(visit)?;
+        Ok::<_, storage::Error>(())
     })?;
-    for orphan in recovered.orphans {
-        wal.remove(group_of(orphan));
+    for Lost { group, first, end, reason } in lost {
+        let queue = queue_of(group);
+        warn!(?queue, first, ?end, reason, "skipped records of a queue that cannot be read");
     }
+    journal.remove_orphans(|queue| broker.queue(queue).is_some());
     for (queue, index, damage) in recovered.damaged {
         warn!(?queue, index, %damage, "skipped a damaged journal entry");
     }

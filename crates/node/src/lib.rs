@@ -11,6 +11,7 @@ mod core;
 mod data_dir;
 mod journal;
 mod passwords;
+mod quorum;
 mod start;
 
 pub use alarms::{DiskLimit, MemoryStrategy, MemoryWatermark, ResourceLimits, Resources};
