@@ -154,6 +154,18 @@ fn without_fsync_written_is_durable() {
 }
 
 #[test]
+fn what_a_killed_process_left_survives_a_power_cut_after_the_start() {
+    let log = Arc::new(MemoryLog::new());
+    let killed = Running::with(&log, Durability::Os);
+    killed.wal.append(A, 1, b"one");
+    killed.sync();
+    killed.close().unwrap();
+    drop(Wal::open(Arc::clone(&log) as Arc<dyn Log>, Durability::Fsync).unwrap());
+    log.crash(0);
+    assert_eq!(records(&replay(&log, A)), [(1, "one")]);
+}
+
+#[test]
 fn interleaved_groups_of_any_size_keep_their_order() {
     let dir = TempDir::new().unwrap();
     let log = Arc::new(EngineLog::open(dir.path(), EngineOptions::default()).unwrap());

@@ -109,3 +109,94 @@ fn a_removal_has_a_position_that_becomes_durable() {
     assert_eq!(setup.wal.step(), Step::Wrote);
     assert_eq!((setup.wal.durable(), setup.pages.free_bytes()), (Lsn(3), 4096));
 }
+
+/// A queue of one body a record: `+` names a page, `-` the record whose page is not needed any more.
+struct Bodies {
+    setup: Setup,
+    /// Index and page of the bodies that are there.
+    live: Vec<(u64, PageRef)>,
+    next: u64,
+}
+
+fn body(index: u64) -> Vec<u8> {
+    vec![index as u8; 1 + (index as usize * 1237) % 20_000]
+}
+
+impl Bodies {
+    fn put(&mut self) {
+        let bytes = Bytes::from(body(self.next));
+        let page = self.setup.pages.reserve(&bytes);
+        let record = format!("+{},{},{}", page.block, page.len, page.check);
+        self.setup.wal.append_with(A, self.next, record.as_bytes(), [(page, bytes)]);
+        self.live.push((self.next, page));
+        self.next += 1;
+    }
+
+    fn take(&mut self, nth: usize) {
+        if self.live.is_empty() {
+            return;
+        }
+        let (index, page) = self.live.remove(nth % self.live.len());
+        let lsn = self.setup.wal.append(A, self.next, format!("-{index}").as_bytes());
+        self.setup.pages.release(page, lsn);
+        self.next += 1;
+        let first = self.live.first().map_or(self.next, |&(index, _)| index);
+        self.setup.wal.compact(A, first);
+    }
+
+    /// What the log says after a power cut, and that all of it is there.
+    fn recover(disk: SimDisk, log: Arc<MemoryLog>) -> Self {
+        let pages = PageStore::open(Arc::new(disk.clone()), Path::new("/pages"), Durability::Fsync);
+        let pages = Arc::new(pages.unwrap());
+        let options = WalOptions { pages: Some(Arc::clone(&pages)), ..WalOptions::default() };
+        let wal = Wal::open(Arc::clone(&log) as Arc<dyn Log>, options).unwrap();
+        let mut live = Vec::new();
+        let mut next = 1;
+        let lost = wal.replay(A, &mut |index, record| {
+            next = index + 1;
+            let record = std::str::from_utf8(record).unwrap();
+            if let Some(ended) = record.strip_prefix('-') {
+                live.retain(|(index, _)| *index != ended.parse::<u64>().unwrap());
+            } else {
+                let mut numbers = record[1..].split(',').map(|number| number.parse().unwrap());
+                let mut number = || numbers.next().unwrap();
+                live.push((index, PageRef { block: number(), len: number(), check: number() }));
+            }
+        });
+        assert_eq!(lost, Ok(Vec::new()));
+        live.iter().for_each(|&(_, page)| pages.mark_used(page));
+        pages.finish_recovery();
+        for &(index, page) in &live {
+            let mut found = Vec::new();
+            pages.read(page, &mut found).unwrap();
+            assert!(found == body(index), "record {index}");
+        }
+        Self { setup: Setup { disk, log, pages, wal }, live, next }
+    }
+}
+
+#[test]
+fn whatever_the_log_names_after_a_power_cut_is_there() {
+    for seed in 1..=200_u64 {
+        let mut chance = seed;
+        let mut draw = |below: u64| {
+            chance = chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(seed);
+            (chance >> 33) % below
+        };
+        let mut bodies = Bodies::recover(SimDisk::new(seed), Arc::new(MemoryLog::new()));
+        for _ in 0..6 {
+            for _ in 0..draw(40) {
+                match draw(10) {
+                    0..4 => bodies.put(),
+                    4..7 => bodies.take(draw(100) as usize),
+                    7 => bodies.setup.pages.trim(draw(10) * 4096).unwrap(),
+                    _ => drop(bodies.setup.wal.step()),
+                }
+            }
+            let Setup { disk, log, .. } = bodies.setup;
+            disk.power_cut(draw(1 << 30));
+            log.crash(draw(2) as usize);
+            bodies = Bodies::recover(disk, log);
+        }
+    }
+}
