@@ -4,6 +4,7 @@
 //! link, or the first argument) it is that tool.
 #![forbid(unsafe_code)]
 
+mod check_data;
 mod listeners;
 mod logging;
 mod operator;
@@ -42,6 +43,9 @@ struct Arguments {
 enum Command {
     /// Runs the broker (also without any command).
     Server(server::ServerArguments),
+    /// Verifies the data of a stopped broker and changes nothing. Exits with 0 when it is sound,
+    /// 1 when something is damaged, 2 when it cannot be checked.
+    CheckData(check_data::CheckArguments),
     /// Loads any AMQP 0-9-1 broker and measures it.
     #[command(disable_help_flag = true)]
     Perf {
@@ -71,6 +75,7 @@ fn main() -> ExitCode {
     match Arguments::parse().command {
         None => server::run(&server::ServerArguments::default()),
         Some(Command::Server(arguments)) => server::run(&arguments),
+        Some(Command::CheckData(arguments)) => check_data::run(&arguments),
         Some(Command::Perf { arguments }) => perf::main(arguments),
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use broker::{Broker, BrokerConfig, Journal, Lsn, MailboxRef};
 use consensus::{Committed, Group};
-use storage::{Durability, EngineLog, LogFault, Lost, RealDisk, Wal};
+use storage::{Durability, EngineLog, LogFault, RealDisk, Wal};
 use topology::{Command, QueueRecord, Rules, State};
 
 use crate::control::Proposals;
@@ -210,38 +210,38 @@ fn recover_queues(
     let journal = WalJournal::new(NODE_ID, wal);
     let mut entries = 0;
     // What was read before an error still counts.
-    let mut failure = None;
-    let mut lost = Vec::new();
+    let mut replayed = Ok(Vec::new());
     let recovered: Result<_, Infallible> =
         broker.recover_queues(net::now(), report.is_clean, |visit| {
-            let replayed = journal.replay(&mut |queue, index, entry| {
+            replayed = journal.replay(&mut |queue, index, entry| {
                 entries += 1;
                 if entries % ENTRIES_PER_STEP == 0 {
                     progress(Step::Queues(entries));
                 }
                 visit(queue, index, entry);
             });
-            match replayed {
-                Ok(found) => lost = found,
-                Err(error) => failure = Some(error),
-            }
             Ok(())
         });
     let Ok(recovered) = recovered;
     report.messages = recovered.messages;
     report.orphans = recovered.orphans.len() as u64;
     for (cell, index, damage) in recovered.damaged {
-        let record = &cell.record;
-        report.damage.push(format!(
-            "queue '{}' in vhost '{}', entry {index}: {damage}",
-            record.name, record.vhost
-        ));
+        report.damage.push(format!("{}, entry {index}: {damage}", called(&cell.record)));
     }
-    for Lost { group, first, reason, .. } in lost {
-        let Some(cell) = broker.queue(queue_of(group)) else { continue };
-        report.damage.push(format!("{cell:?}, records from {first} on: {reason}"));
+    for lost in replayed? {
+        let end = lost.end.map_or_else(|| "the end".to_owned(), |end| (end - 1).to_string());
+        let queue = match broker.queue(queue_of(lost.group)) {
+            Some(cell) => called(&cell.record),
+            None => "a queue that is gone".to_owned(),
+        };
+        let (first, reason) = (lost.first, lost.reason);
+        report.damage.push(format!("{queue}, entries {first} to {end}: {reason}"));
     }
-    failure.map_or(Ok(()), Err)
+    Ok(())
+}
+
+fn called(queue: &QueueRecord) -> String {
+    format!("queue '{}' in vhost '{}'", queue.name, queue.vhost)
 }
 
 /// A journal for queues that nobody uses.

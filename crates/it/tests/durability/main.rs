@@ -6,6 +6,7 @@
 //! again, not certain.
 
 mod chance;
+mod check;
 mod control;
 mod damage;
 mod full;

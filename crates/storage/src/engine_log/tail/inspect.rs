@@ -10,6 +10,13 @@ use crate::engine_log::files;
 /// What begins a file.
 const MAGIC: &[u8] = b"RAFT-LOG-FILE-HEADER-9986AB3E47F320B394C8E84916EB0ED5";
 
+/// Largest block, and largest index of one, at which reading goes on behind damage: what happens to
+/// look like the header of a larger one is not worth reading.
+const RESUMED_BLOCK_MAX: u64 = 4 << 20;
+const RESUMED_INDEX_MAX: u64 = 64 << 10;
+/// Bytes compared at once when looking for the end of what was written.
+const BLANK_BYTES: u64 = 64 << 10;
+
 /// A stretch of a log file that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogFault {
@@ -98,12 +105,12 @@ impl Walk<'_> {
                 Block::Damaged => "the entries of a block do not match their checksum",
                 Block::Unreadable => "a block cannot be read",
             };
+            if self.is_last && is_blank(&mut window, offset)? {
+                break;
+            }
             let next = self.next_whole(&mut window, offset + 1)?;
             let end = next.unwrap_or(file_len);
             let is_tail = next.is_none() && self.is_last;
-            if is_tail && is_blank(&mut window, offset)? {
-                break;
-            }
             let stretch = self.fault(offset, end - offset, what);
             if is_tail { &mut found.tails } else { &mut found.faults }.push(stretch);
             offset = end;
@@ -134,7 +141,11 @@ impl Walk<'_> {
     /// every byte is looked at; few look like a header.
     fn next_whole(&self, window: &mut Window<'_>, from: u64) -> io::Result<Option<u64>> {
         for offset in from..window.file_len.saturating_sub(BLOCK_HEADER_LEN as u64) {
-            if matches!(self.look(window, offset)?, Block::Whole(_)) {
+            let header = window.get(offset, BLOCK_HEADER_LEN as u64)?.and_then(parse_header);
+            let is_likely = header.is_some_and(|(index_at, len)| {
+                len <= RESUMED_BLOCK_MAX && len - index_at as u64 <= RESUMED_INDEX_MAX
+            });
+            if is_likely && matches!(self.look(window, offset)?, Block::Whole(_)) {
                 return Ok(Some(offset));
             }
         }
@@ -144,10 +155,13 @@ impl Walk<'_> {
 
 /// Whether only zeros follow: room that was allocated and never written.
 fn is_blank(window: &mut Window<'_>, from: u64) -> io::Result<bool> {
-    for offset in from..window.file_len {
-        if window.get(offset, 1)? != Some(&[0]) {
+    let mut offset = from;
+    while offset < window.file_len {
+        let len = BLANK_BYTES.min(window.file_len - offset);
+        if window.get(offset, len)?.is_none_or(|bytes| bytes.iter().any(|&octet| octet != 0)) {
             return Ok(false);
         }
+        offset += len;
     }
     Ok(true)
 }
