@@ -105,7 +105,7 @@ fn binary(options: &Options, root: &Path) -> Result<PathBuf> {
     let mut command = Command::new("cargo");
     command.args(["build", "--quiet", "--release", "--package", "leveret"]).current_dir(root);
     ensure!(command.status()?.success(), "leveret does not build");
-    Ok(root.join("target/release/leveret"))
+    Ok(crate::target::directory(root)?.join("release/leveret"))
 }
 
 impl Bench<'_> {

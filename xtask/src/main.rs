@@ -6,6 +6,7 @@
 
 mod bench;
 mod conformance;
+mod target;
 
 use std::process::ExitCode;
 

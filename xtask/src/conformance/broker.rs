@@ -50,8 +50,8 @@ pub(super) fn binary(options: &Options, paths: &Paths) -> Result<Option<PathBuf>
         .current_dir(&paths.root)
         .status()?;
     ensure!(built.success(), "leveret does not build");
-    let folder = if options.debug { "target/debug" } else { "target/release" };
-    Ok(Some(paths.root.join(folder).join("leveret")))
+    let profile = if options.debug { "debug" } else { "release" };
+    Ok(Some(crate::target::directory(&paths.root)?.join(profile).join("leveret")))
 }
 
 impl Broker {
