@@ -212,6 +212,12 @@ impl PageStore {
         Ok(())
     }
 
+    /// Why the store takes no more writes, once it does not. Final.
+    #[must_use]
+    pub fn failure(&self) -> Option<&Error> {
+        self.files.failure()
+    }
+
     /// Bytes that belong to pages, in whole blocks. Until [`PageStore::finish_recovery`] all that
     /// was found.
     #[must_use]

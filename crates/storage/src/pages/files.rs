@@ -217,8 +217,12 @@ impl Files {
     }
 
     /// Why the files take no more writes, once they do not.
+    pub(super) fn failure(&self) -> Option<&Error> {
+        self.failure.get()
+    }
+
     fn check(&self) -> Result<(), Error> {
-        self.failure.get().cloned().map_or(Ok(()), Err)
+        self.failure().cloned().map_or(Ok(()), Err)
     }
 
     fn failed(&self, error: &io::Error) -> Error {

@@ -75,6 +75,9 @@ impl Rooms {
     pub(super) fn finish_recovery(&mut self) {
         let Some(Recovery { end, mut named }) = self.recovery.take() else { return };
         named.sort_unstable();
+        // What was released meanwhile and is named by nobody is free as it is.
+        self.releases
+            .retain(|Reverse((_, page))| end <= page.block || named.binary_search(page).is_ok());
         let mut free_from = 0;
         let mut farthest: Option<PageRef> = None;
         let mut last = None;
