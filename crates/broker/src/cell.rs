@@ -31,6 +31,12 @@ pub struct QueueCell {
     mark_lsn: AtomicU64,
     /// Publishers run ahead of consumers that could take more.
     is_congested: AtomicBool,
+    /// Where the journal has its last entry.
+    last_lsn: AtomicU64,
+    /// Bytes in memory, as the broker's books have them.
+    resident: AtomicU64,
+    /// Its place in the list of queues with something in memory, 0 for none.
+    page_place: AtomicU64,
 }
 
 /// A shared queue.
@@ -46,6 +52,9 @@ impl QueueCell {
             armed_ms: AtomicU64::new(0),
             mark_lsn: AtomicU64::new(0),
             is_congested: AtomicBool::new(false),
+            last_lsn: AtomicU64::new(0),
+            resident: AtomicU64::new(0),
+            page_place: AtomicU64::new(0),
         }
     }
 
@@ -100,6 +109,31 @@ impl QueueCell {
 
     pub(crate) fn set_armed_ms(&self, at: u64) {
         self.armed_ms.store(at, Ordering::Relaxed);
+    }
+
+    // All of these are called with the queue locked.
+
+    pub(crate) fn last_lsn(&self) -> Lsn {
+        Lsn(self.last_lsn.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn set_last_lsn(&self, lsn: Lsn) {
+        self.last_lsn.store(lsn.0, Ordering::Relaxed);
+    }
+
+    /// Notes what it has in memory; returns that, and what was noted before.
+    pub(crate) fn note_resident(&self, bytes: u64) -> (u64, u64) {
+        let before = self.resident.load(Ordering::Relaxed);
+        self.resident.store(bytes, Ordering::Relaxed);
+        (bytes, before)
+    }
+
+    pub(crate) fn page_place(&self) -> u64 {
+        self.page_place.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_page_place(&self, place: u64) {
+        self.page_place.store(place, Ordering::Relaxed);
     }
 
     /// What a reader gets may be sent once this is durable.

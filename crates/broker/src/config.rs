@@ -57,6 +57,9 @@ pub struct BrokerConfig {
     /// Bytes of bodies that came in part, on all connections together, above which further ones wait
     /// to begin.
     pub unfinished_bodies_max: u64,
+    /// Bytes of messages in memory above which the oldest go to pages on disk. Publishers wait at twice
+    /// as much.
+    pub resident_max: u64,
     /// Global `basic.qos` limits the channel (the default here) instead of each consumer.
     pub is_global_qos_permitted: bool,
 }
@@ -86,6 +89,7 @@ impl Default for BrokerConfig {
             channels_per_node_max: None,
             consumers_per_channel_max: None,
             journal_backlog_max: 64 * 1024 * 1024,
+            resident_max: 32 * 1024 * 1024,
             unfinished_bodies_max: 128 * 1024 * 1024,
             is_global_qos_permitted: true,
         }

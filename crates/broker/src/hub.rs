@@ -1,5 +1,6 @@
 //! The broker as the node shares it: queues behind locks, the topology, and the work of a turn.
 
+mod paging;
 mod pressure;
 mod recovery;
 #[cfg(test)]
@@ -19,10 +20,12 @@ use crate::reply::ReplyConsumers;
 use crate::timers::Timers;
 use crate::{
     AuthenticatorRef, BrokerConfig, ConsumeRefusal, Consumer, ConsumerId, ConsumerKey,
-    ConsumerView, Control, Counts, Event, Got, Journal, Lsn, MailboxRef, Queue, QueueCell,
+    ConsumerView, Control, Counts, Event, Got, Journal, Lsn, MailboxRef, Pages, Queue, QueueCell,
     QueueRef, Settle, Ticket, Turn,
 };
 use message::Incoming;
+use paging::Paging;
+pub use paging::{DamagedPage, PageJob};
 use pressure::Bodies;
 pub use pressure::{BodyRoom, NoRoom};
 pub use recovery::Recovered;
@@ -99,6 +102,9 @@ pub struct Broker {
     next_id: AtomicU64,
     chance: AtomicU64,
     turns: Mutex<Vec<Turn>>,
+    /// Where backlogs lie, if they may leave memory.
+    pages: Option<Arc<dyn Pages>>,
+    paging: Paging,
 }
 
 impl Broker {
@@ -129,6 +135,8 @@ impl Broker {
             next_id: AtomicU64::new(1),
             chance: AtomicU64::new(seed),
             turns: Mutex::default(),
+            pages: None,
+            paging: Paging::default(),
         }
     }
 
@@ -300,6 +308,7 @@ impl Broker {
             if record.durable {
                 self.journal.remove(record);
             }
+            self.drop_pages(&cell, &queue);
             std::mem::replace(&mut *queue, Queue::new(cell.record.clone(), now))
         };
         // Whoever holds something unacked refers to the cell for as long as it likes: the messages
@@ -459,6 +468,7 @@ impl Broker {
         if !cell.is_deleted() {
             if !fx.journal.is_empty() {
                 lsn = self.journal.append(&cell.record, fx.journal_index, &fx.journal);
+                cell.set_last_lsn(lsn);
             }
             if fx.has_mark {
                 cell.set_mark_lsn(lsn);
@@ -482,7 +492,13 @@ impl Broker {
                 turn.deadlines.push((at, armed_ms, id));
             }
         }
+        if !cell.is_deleted() {
+            self.note_resident(cell, &queue);
+        }
+        let last_lsn = cell.last_lsn();
         drop(queue);
+        fx.take_released().for_each(|page| self.release_page(page, last_lsn));
+        self.note_damage(cell, &mut fx.damaged);
         turn.dead_letters.extend(fx.dead_letters.drain(..).map(|letter| (cell.clone(), letter)));
         fx.clear();
         lsn
@@ -495,6 +511,9 @@ impl Broker {
         let mut turn = self.turns.lock().pop().unwrap_or_default();
         turn.now = now;
         turn.congested = None;
+        if turn.fx.pages.is_none() {
+            turn.fx.pages.clone_from(&self.pages);
+        }
         turn
     }
 

@@ -29,7 +29,9 @@ mod turn;
 
 pub use cell::{QueueCell, QueueRef};
 pub use config::{Authenticator, AuthenticatorRef, BrokerConfig, Identity};
-pub use hub::{Alarms, BodyRoom, Broker, NoRoom, Published, Reading, Recovered};
+pub use hub::{
+    Alarms, BodyRoom, Broker, DamagedPage, NoRoom, PageJob, Published, Reading, Recovered,
+};
 pub use journal::{Completion, Control, Journal, Lsn};
 pub use mailbox::{ConsumerKey, Event, Intake, Mailbox, MailboxRef};
 pub use outbox::Outbox;

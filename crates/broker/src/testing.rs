@@ -243,10 +243,20 @@ impl Authenticator for PlainPasswords {
 /// A broker in memory with vhost `/` and the administrator `guest` (password `guest`); passwords
 /// equal the user's name.
 pub fn broker_with(config: BrokerConfig, journal: Arc<MemoryJournal>) -> Arc<Broker> {
+    broker_with_pages(config, journal, Arc::new(MemoryPages::default()))
+}
+
+/// As [`broker_with`], on the given pages.
+pub fn broker_with_pages(
+    config: BrokerConfig,
+    journal: Arc<MemoryJournal>,
+    pages: Arc<MemoryPages>,
+) -> Arc<Broker> {
     let control = Arc::new(ImmediateControl::default());
     let state = State::default();
     let passwords = Arc::new(PlainPasswords);
-    let broker = Arc::new(Broker::new(config, state, journal, control.clone(), passwords, 7));
+    let broker = Broker::new(config, state, journal, control.clone(), passwords, 7);
+    let broker = Arc::new(broker.with_pages(pages));
     control.broker.set(Arc::downgrade(&broker)).expect("set once");
     let all = ".*".to_owned();
     let (vhost, guest) = ("/".to_owned(), "guest".to_owned());

@@ -8,7 +8,7 @@ use stdx::Timestamp;
 use topology::QueueId;
 
 use super::Broker;
-use crate::{Damaged, Lsn, Queue, QueueRef, Recovery};
+use crate::{Damaged, Lsn, PageRef, Queue, QueueRef, Recovery};
 
 /// What recovery found.
 #[derive(Debug, Default)]
@@ -19,6 +19,8 @@ pub struct Recovered {
     pub messages: u64,
     /// Journals of queues that do not exist any more.
     pub orphans: BTreeSet<QueueId>,
+    /// Pages that their messages lie on: all that are in use.
+    pub pages: Vec<PageRef>,
     /// Entries that cannot be read, and were skipped.
     pub damaged: Vec<(QueueRef, u64, Damaged)>,
 }
@@ -58,6 +60,7 @@ impl Broker {
             *queue = recovery.finish(is_clean, &mut turn.fx);
             recovered.queues += 1;
             recovered.messages += queue.backlog().0;
+            recovered.pages.extend(queue.pages());
             self.conclude(&mut turn, &cell, queue);
             self.finish(turn);
         }

@@ -47,7 +47,7 @@ pub struct Effects {
     /// Heads dropped in this turn because they expired or were too many.
     pub(super) dropped: usize,
     /// Where backlogs lie. Without it no queue has any there.
-    pub(super) pages: Option<Arc<dyn Pages>>,
+    pub(crate) pages: Option<Arc<dyn Pages>>,
     pub(super) pool: Freed,
 }
 

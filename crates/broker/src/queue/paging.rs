@@ -49,20 +49,27 @@ impl Queue {
         fx: &mut Effects,
         out: &mut Vec<PageOut>,
     ) -> usize {
+        if fx.pages.is_none() {
+            return 0;
+        }
         self.settle_got(fx);
-        let Some(pages) = fx.pages.clone() else { return 0 };
         let keeps_window = !is_urgent && !self.consumers.is_empty();
-        let mut leaving = self.leave_sparse(bytes, fx);
+        let mut leaving = Vec::new();
         let mut freed = 0;
         for (number, level) in self.messages.levels_mut() {
             let want = Want { bytes: bytes.saturating_sub(freed), keeps_window };
             freed += level.page_out(number, want, &mut fx.pool, &mut leaving);
         }
-        out.extend(leaving.into_iter().map(|leaving| {
-            let page = pages.reserve(&leaving.image);
-            PageOut { page, leaving }
-        }));
+        reserve(leaving, fx, out);
         freed
+    }
+
+    /// Has sparse pages written again as smaller ones, with about `bytes` of messages: see
+    /// [`Queue::page_out`].
+    pub fn page_out_sparse(&mut self, bytes: usize, fx: &mut Effects, out: &mut Vec<PageOut>) {
+        self.settle_got(fx);
+        let leaving = self.leave_sparse(bytes, fx);
+        reserve(leaving, fx, out);
     }
 
     /// These pages are written: from now on the messages lie there, and the journal says so.
@@ -222,4 +229,10 @@ impl Queue {
         }
         purged
     }
+}
+
+fn reserve(leaving: Vec<Leaving>, fx: &Effects, out: &mut Vec<PageOut>) {
+    let Some(pages) = &fx.pages else { return };
+    let with_room = |leaving: Leaving| PageOut { page: pages.reserve(&leaving.image), leaving };
+    out.extend(leaving.into_iter().map(with_room));
 }

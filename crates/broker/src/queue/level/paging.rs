@@ -487,6 +487,18 @@ impl Level {
                 out.extend(self.leave(level, number));
             }
         }
+        freed + self.drop_empty(pool)
+    }
+
+    /// Lets go of the chunk that a drained queue keeps.
+    fn drop_empty(&mut self, pool: &mut Freed) -> usize {
+        if self.chunks.len() != 1 || self.chunks[0].live != 0 {
+            return 0;
+        }
+        let freed = self.resident;
+        self.strip(0, pool);
+        self.chunks.clear();
+        self.first_chunk = self.first_chunk.wrapping_add(1);
         freed
     }
 

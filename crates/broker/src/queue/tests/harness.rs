@@ -237,6 +237,7 @@ impl Harness {
 
     /// The node takes what is to leave memory.
     pub(super) fn page_out(&mut self, bytes: usize, is_urgent: bool) {
+        self.queue.page_out_sparse(bytes, &mut self.fx, &mut self.leaving);
         self.queue.page_out(bytes, is_urgent, &mut self.fx, &mut self.leaving);
         self.end_turn();
     }

@@ -1,0 +1,181 @@
+//! The pager, played by hand.
+
+use std::sync::Arc;
+
+use field_table::FieldTable;
+use message::{Incoming, MessageRef};
+use stdx::Timestamp;
+use topology::{Command, DeclareQueue};
+
+use crate::testing::{MemoryJournal, MemoryPages, broker_with_pages};
+use crate::{Broker, BrokerConfig, PageJob, PageRef, QueueRef};
+
+const NOW: Timestamp = Timestamp(1000);
+const RESIDENT_MAX: u64 = 64 * 1024;
+
+fn start() -> (Arc<Broker>, Arc<MemoryPages>, Arc<MemoryJournal>) {
+    let config = BrokerConfig { resident_max: RESIDENT_MAX, ..BrokerConfig::default() };
+    let (journal, pages) = (Arc::default(), Arc::default());
+    (broker_with_pages(config, Arc::clone(&journal), Arc::clone(&pages)), pages, journal)
+}
+
+fn declare(broker: &Broker, name: &str) -> QueueRef {
+    let command = DeclareQueue {
+        vhost: "/".to_owned(),
+        name: name.to_owned(),
+        is_server_named: false,
+        durable: true,
+        auto_delete: false,
+        owner: None,
+        arguments: FieldTable::default(),
+    };
+    broker.propose_with(Command::DeclareQueue(command), Box::new(|done| drop(done.expect("new"))));
+    let topology = broker.topology();
+    let id = topology.vhost("/").and_then(|it| it.queue(name)).expect("just declared").id;
+    broker.queue(id).expect("just declared")
+}
+
+fn publish(broker: &Broker, queue: &QueueRef, numbers: std::ops::Range<u32>) {
+    let mut turn = broker.begin(NOW);
+    for number in numbers {
+        let mut body = vec![b'x'; 100];
+        body[..4].copy_from_slice(&number.to_le_bytes());
+        let (exchange, routing_key, properties): (&[u8], _, _) = (b"", b"q", &[0, 0]);
+        let message = MessageRef { exchange, routing_key, properties, body: &body, image: None };
+        let incoming = Incoming {
+            message,
+            is_persistent: true,
+            priority: 0,
+            ttl_ms: None,
+            history: Default::default(),
+        };
+        broker.publish(&mut turn, queue, &[incoming]);
+    }
+    broker.finish(turn);
+}
+
+fn get_all(broker: &Broker, queue: &QueueRef) -> Vec<u32> {
+    let mut turn = broker.begin(NOW);
+    let number_of = |body: &[u8]| u32::from_le_bytes(*body.first_chunk().expect("four bytes"));
+    let take = |turn: &mut _| {
+        broker.get(turn, queue, true, |got| got.map(|got| number_of(got.delivery.message.body))).0
+    };
+    let numbers = std::iter::from_fn(|| take(&mut turn)).collect();
+    broker.finish(turn);
+    numbers
+}
+
+/// Works until there is nothing more to do; returns how many pages were written.
+fn run_pager(broker: &Broker) -> usize {
+    let mut written = 0;
+    while broker.wants_paging() {
+        let mut jobs = Vec::new();
+        if broker.collect_pages(NOW, 16 * 1024, &mut jobs) == 0 && jobs.is_empty() {
+            break;
+        }
+        written += jobs.len();
+        broker.paged_out(NOW, jobs);
+    }
+    written
+}
+
+#[test]
+fn many_small_queues_stay_within_the_limit_together() {
+    let (broker, pages, _) = start();
+    let queues: Vec<QueueRef> = (0..50).map(|n| declare(&broker, &format!("q{n}"))).collect();
+    for round in 0..10 {
+        for queue in &queues {
+            publish(&broker, queue, round * 10..round * 10 + 10);
+        }
+        run_pager(&broker);
+        assert!(broker.resident_bytes() <= RESIDENT_MAX, "{}", broker.resident_bytes());
+    }
+    assert!(!broker.is_paging_behind());
+    for queue in &queues {
+        assert_eq!(get_all(&broker, queue), (0..100).collect::<Vec<_>>());
+    }
+    assert_eq!(pages.blocks(), [0u32; 0]);
+    run_pager(&broker);
+}
+
+#[test]
+fn nothing_leaves_memory_while_there_is_room() {
+    let (broker, _, _) = start();
+    let queue = declare(&broker, "q");
+    publish(&broker, &queue, 0..10);
+    assert!(!broker.wants_paging());
+    assert_eq!(run_pager(&broker), 0);
+    assert!(0 < broker.resident_bytes());
+    get_all(&broker, &queue);
+    assert!(broker.resident_bytes() < 4096);
+}
+
+#[test]
+fn a_deleted_queue_gives_its_pages_back_and_those_under_way() {
+    let (broker, pages, _) = start();
+    let queue = declare(&broker, "q");
+    publish(&broker, &queue, 0..1000);
+    assert!(0 < run_pager(&broker));
+    publish(&broker, &queue, 0..1000);
+    let mut jobs: Vec<PageJob> = Vec::new();
+    broker.collect_pages(NOW, usize::MAX, &mut jobs);
+    let delete = Command::DeleteQueues(vec![queue.record.id]);
+    broker.propose_with(delete, Box::new(|done| drop(done.expect("it is there"))));
+    assert_eq!(broker.resident_bytes(), 0);
+    assert_eq!(pages.blocks().len(), jobs.len());
+    broker.paged_out(NOW, jobs);
+    assert_eq!(pages.blocks(), [0u32; 0]);
+}
+
+#[test]
+fn what_cannot_be_written_stays_in_memory() {
+    let (broker, pages, _) = start();
+    let queue = declare(&broker, "q");
+    publish(&broker, &queue, 0..1000);
+    let mut jobs: Vec<PageJob> = Vec::new();
+    broker.collect_pages(NOW, usize::MAX, &mut jobs);
+    broker.page_out_failed(NOW, jobs);
+    assert_eq!(pages.blocks(), [0u32; 0]);
+    assert!(broker.wants_paging());
+    assert_eq!(get_all(&broker, &queue), (0..1000).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_restart_names_the_pages_in_use() {
+    let (broker, pages, journal) = start();
+    let queue = declare(&broker, "q");
+    publish(&broker, &queue, 0..1000);
+    run_pager(&broker);
+    let entries = journal.entries(queue.record.id);
+    let config = BrokerConfig { resident_max: RESIDENT_MAX, ..BrokerConfig::default() };
+    let again = broker_with_pages(config, Arc::default(), pages.clone());
+    let queue = declare(&again, "q");
+    let recovered = again.recover_queues::<()>(NOW, false, |visit| {
+        entries.iter().for_each(|(index, entry)| visit(queue.record.id, *index, entry));
+        Ok(())
+    });
+    let recovered = recovered.expect("the log can be read");
+    let named: Vec<u32> = recovered.pages.iter().map(|page: &PageRef| page.block).collect();
+    assert_eq!((recovered.messages, named), (1000, pages.blocks()));
+    assert_eq!(get_all(&again, &queue), (0..1000).collect::<Vec<_>>());
+    assert_eq!(pages.blocks(), [0u32; 0]);
+}
+
+#[test]
+fn the_log_gets_rid_of_a_queue_that_holds_it_back() {
+    let (broker, _, journal) = start();
+    let queue = declare(&broker, "q");
+    let id = queue.record.id;
+    publish(&broker, &queue, 0..1000);
+    let before = journal.entries(id).last().expect("it was written to").0;
+    let mut jobs = Vec::new();
+    broker.collect_pages_of(NOW, id, &mut jobs);
+    broker.paged_out(NOW, jobs);
+    let mut is_first = true;
+    while broker.move_journal_on(NOW, id, is_first) {
+        is_first = false;
+    }
+    publish(&broker, &queue, 1000..1001);
+    let oldest = journal.entries(id).first().expect("something is live").0;
+    assert!(before < oldest, "{oldest} is left, {before} was the last");
+}
