@@ -8,14 +8,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use consensus::{Group, NodeId};
-use storage::{EngineLog, EngineOptions, GroupId};
+use storage::{EngineLog, EngineOptions, GroupId, RealDisk};
 
 /// Bytes of a proposal: about a queue's declaration.
 const PROPOSAL_BYTES: usize = 200;
 
 fn open(dir: &std::path::Path) -> Group<Arc<EngineLog>> {
     let start = Instant::now();
-    let log = EngineLog::open(dir, EngineOptions::default()).expect("the log opens");
+    let log =
+        EngineLog::open(Arc::new(RealDisk), dir, EngineOptions::default()).expect("the log opens");
     let log_open = start.elapsed();
     let start = Instant::now();
     let mut group = Group::open(Arc::new(log), GroupId(0), NodeId(1)).expect("the group opens");

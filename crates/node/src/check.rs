@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use broker::{Broker, BrokerConfig, Journal, Lsn, MailboxRef};
 use consensus::{Committed, Group};
-use storage::{Durability, EngineLog, LogFault, RealDisk, Wal};
+use storage::{Damage, Durability, EngineLog, EngineOptions, RealDisk, ShadowDisk, Wal};
 use topology::{Command, QueueRecord, Rules, State};
 
 use crate::control::Proposals;
@@ -105,9 +105,8 @@ impl fmt::Display for Report {
 
 /// Checks the data directory at `path`. Keeps servers out meanwhile.
 ///
-/// Reads each block of the log, then does what a start does, over links to the log's files and
-/// copies of their last: needs memory as the server would, and room for two files of the log in
-/// the system's directory for temporary files.
+/// Reads each block of the log, then does what a start does over a shadow of the disk: needs memory
+/// as the server would, and for one file of the log.
 ///
 /// # Errors
 /// When nothing can be said about the directory.
@@ -117,8 +116,8 @@ pub fn check(path: &Path, progress: &mut dyn FnMut(Step)) -> Result<Report, Chec
     let mut report = Report { format_version: FORMAT_VERSION, is_clean, ..Report::default() };
     let log_dir = data_dir.log_dir();
     look_at_files(&log_dir, &mut report, progress)?;
-    let shadow = tempfile::tempdir()?;
-    match EngineLog::open_shadow(&log_dir, shadow.path()) {
+    let shadow = Arc::new(ShadowDisk::new(Arc::new(RealDisk)));
+    match EngineLog::open(shadow, &log_dir, EngineOptions::default()) {
         Ok(log) => recover(Arc::new(log), &mut report, progress),
         Err(error) => report.damage.push(format!("no server can start on it: {error}")),
     }
@@ -130,7 +129,9 @@ fn look_at_files(
     report: &mut Report,
     progress: &mut dyn FnMut(Step),
 ) -> std::io::Result<()> {
-    let found = storage::inspect(log_dir, &mut |done, total| progress(Step::Log { done, total }))?;
+    let found = storage::inspect(&RealDisk, log_dir, &mut |done, total| {
+        progress(Step::Log { done, total });
+    })?;
     (report.log_files, report.log_bytes) = (found.files, found.bytes);
     report.damage.extend(found.faults.iter().map(place));
     // A server that stopped cleanly has left no unfinished write.
@@ -139,8 +140,8 @@ fn look_at_files(
     Ok(())
 }
 
-fn place(fault: &LogFault) -> String {
-    let LogFault { file, offset, len, what } = fault;
+fn place(damage: &Damage) -> String {
+    let Damage { file, offset, len, what } = damage;
     format!("{} at {offset}, {len} bytes: {what}", file.display())
 }
 

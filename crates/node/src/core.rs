@@ -69,7 +69,8 @@ impl Core {
         let data_dir = DataDir::open(options.disk.clone(), &options.data_dir)?;
         let is_clean = data_dir.take_clean_mark()?;
         let log_dir = data_dir.log_dir();
-        let log = Arc::new(EngineLog::open(&log_dir, EngineOptions::default())?);
+        let log =
+            Arc::new(EngineLog::open(options.disk.clone(), &log_dir, EngineOptions::default())?);
         let durability = if options.is_synced { Durability::Fsync } else { Durability::Os };
         let pages = PageStore::open(options.disk, &data_dir.pages_dir(), durability)?;
         let pages = Arc::new(pages);

@@ -8,7 +8,9 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use storage::{Durability, EngineLog, EngineOptions, Error, GroupId, Log, Lsn, Waiter, Wal};
+use storage::{
+    Durability, EngineLog, EngineOptions, Error, GroupId, Log, Lsn, RealDisk, Waiter, Wal,
+};
 
 /// Bytes a producer lets the log fall behind.
 const PENDING_BYTES_MAX: u64 = 8 << 20;
@@ -75,7 +77,8 @@ struct Setup {
 fn open(dir: &Path) -> Setup {
     let before = resident_kib();
     let start = Instant::now();
-    let log = EngineLog::open(dir, EngineOptions::default()).expect("the log opens");
+    let log =
+        EngineLog::open(Arc::new(RealDisk), dir, EngineOptions::default()).expect("the log opens");
     let log = Arc::new(log);
     let shared: Arc<dyn Log> = Arc::<EngineLog>::clone(&log);
     let wal = Arc::new(Wal::open(shared, Durability::Fsync).expect("the log takes writes"));

@@ -10,9 +10,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 mod real;
+mod shadow;
 mod sim;
 
 pub use real::RealDisk;
+pub use shadow::ShadowDisk;
 pub use sim::SimDisk;
 
 /// How [`Disk::open`] opens a file.

@@ -1,33 +1,38 @@
-//! [`Log`] on disk, over TiKV's raft-engine.
+//! [`Log`] on disk.
+//!
+//! Blocks ([`block`]) lie one behind the other in files of a few dozen MiB; an index in memory knows
+//! where each entry is ([`index`]). One lock orders writers, another guards the index and is never
+//! held over a file. Files come back: the oldest is freed once little of it is needed ([`purge`]),
+//! and used again.
 
 use std::collections::HashMap;
+use std::io;
 use std::ops::Range;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use parking_lot::Mutex;
-use raft_engine::{Command, Config, Engine, LogBatch, ReadableSize, RecoveryMode};
 
-use crate::{Batch, Error, Flush, GroupId, Log, Op};
-use disk::{Disk, Health};
-use entry::{Entries, Entry};
+use crate::{Batch, DirLock, Disk, DiskFile, Error, Flush, GroupId, Log, Op};
+use block::Builder;
+use index::{Index, Place};
+use recovery::Recovery;
+use writer::Writer;
 
-pub use tail::{LogFault, LogInspection, inspect};
+pub use inspect::{LogInspection, inspect};
+pub use recovery::{Damage, Damaged};
 
-mod disk;
-mod entry;
+mod block;
 mod files;
-mod tail;
+mod index;
+mod inspect;
+mod purge;
+mod recovery;
+mod scan;
 #[cfg(test)]
 mod tests;
-
-/// Entries looked up per step of a fetch: bounds the index copies, not the bytes.
-const FETCH_ENTRIES_MAX: u64 = 256;
-/// Size of a file of a shadow: more than anything written to one.
-const SHADOW_FILE_BYTES: u64 = 1 << 40;
-/// Batches kept for reuse: one per thread that writes at the same time, the rest is dropped.
-const SPARE_BATCHES_MAX: usize = 4;
+mod writer;
 
 /// Sizes of the log on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +42,18 @@ pub struct EngineOptions {
     /// Bytes on disk from which [`Log::purge`] frees files. Files freed are kept for reuse, up to
     /// half as many again: a file written for the second time costs a third of a new one.
     pub purge_bytes: u64,
+}
+
+impl EngineOptions {
+    /// Files kept for reuse.
+    fn spares_max(&self) -> u64 {
+        (self.purge_bytes / 2 / self.file_bytes).max(1)
+    }
+
+    /// Room set aside: freeing a file moves at most half of it.
+    fn ballast_bytes(&self) -> u64 {
+        self.file_bytes / 2
+    }
 }
 
 impl Default for EngineOptions {
@@ -49,95 +66,84 @@ impl Default for EngineOptions {
 
 /// A [`Log`] in a directory of its own.
 pub struct EngineLog {
-    engine: Engine<Disk>,
-    health: Arc<Health>,
-    spare: Mutex<Vec<LogBatch>>,
+    disk: Arc<dyn Disk>,
+    dir: PathBuf,
+    options: EngineOptions,
+    damage: Vec<Damage>,
+    /// Taken before `index`.
+    writer: Mutex<Writer>,
+    index: Mutex<Index>,
+    /// One purge at a time; taken before the others.
+    purging: Mutex<()>,
+    has_ballast: AtomicBool,
+    _lock: DirLock,
 }
 
 impl EngineLog {
-    /// Opens the log in `dir`, made if missing (its parent must exist). A torn tail, which only
-    /// writes that were never synced can leave, is cut off with a warning.
+    /// Opens the log in `dir`, made if missing. What is damaged costs only itself: it is reported
+    /// as a warning and by [`EngineLog::damage`], and the log goes on. What follows the last whole
+    /// block, which only writes that were never synced can leave, is cut off and reported likewise.
     ///
     /// # Errors
-    /// [`Error::Open`]: another process has the directory, it cannot be read, or something other
-    /// than the tail is damaged.
-    pub fn open(dir: &Path, options: EngineOptions) -> Result<Self, Error> {
+    /// [`Error::Open`]: another process has the directory, or it cannot be read or written.
+    pub fn open(disk: Arc<dyn Disk>, dir: &Path, options: EngineOptions) -> Result<Self, Error> {
         let failed = |reason: String| Error::Open { dir: dir.display().to_string(), reason };
-        let Some(path) = dir.to_str() else {
-            return Err(failed("the path is not UTF-8".to_owned()));
-        };
-        let is_new = !dir.exists();
-        let reserved_limit = files::reserve_leftovers(dir)
-            .and_then(|()| tail::cut_torn(dir))
-            .and_then(|()| files::reserved_limit(dir, options.file_bytes))
-            .map_err(|error| failed(error.to_string()))?;
-        let health = Arc::new(Health::default());
-        let config = Config {
-            dir: path.to_owned(),
-            recovery_mode: RecoveryMode::TolerateTailCorruption,
-            recovery_threads: 2,
-            // Bodies are the clients' business, and a compressed block is read whole.
-            batch_compression_threshold: ReadableSize(0),
-            target_file_size: ReadableSize(options.file_bytes),
-            purge_threshold: ReadableSize(options.purge_bytes),
-            enable_log_recycle: true,
-            prefill_for_recycle: reserved_limit > 0,
-            prefill_limit: (reserved_limit > 0).then_some(ReadableSize(reserved_limit)),
-            ..Config::default()
-        };
-        let disk = Arc::new(Disk::new(Arc::clone(&health)));
-        // The engine asserts on some kinds of damage that it does not expect.
-        let engine = catch_unwind(AssertUnwindSafe(|| Engine::open_with_file_system(config, disk)))
-            .map_err(|_| failed("the files contradict each other".to_owned()))?
-            .map_err(|error| failed(error.to_string()))?;
-        if is_new {
-            files::sync_names(dir).map_err(|error| failed(error.to_string()))?;
-        }
-        Ok(Self { engine, health, spare: Mutex::default() })
+        Self::try_open(disk, dir, options).map_err(|error| failed(error.to_string()))
     }
 
-    /// Opens what the log in `dir` would recover to, without changing a file of it: in the empty
-    /// directory `shadow`, for which this needs room for two files of the log. Meant for looking
-    /// at it; what is written there is nobody's.
-    ///
-    /// # Errors
-    /// As [`EngineLog::open`].
-    pub fn open_shadow(dir: &Path, shadow: &Path) -> Result<Self, Error> {
-        files::shadow(dir, shadow).map_err(|error| Error::Open {
-            dir: dir.display().to_string(),
-            reason: error.to_string(),
-        })?;
-        // Never large enough to begin another file.
-        let (file_bytes, purge_bytes) = (SHADOW_FILE_BYTES, SHADOW_FILE_BYTES);
-        Self::open(shadow, EngineOptions { file_bytes, purge_bytes })
+    fn try_open(disk: Arc<dyn Disk>, dir: &Path, options: EngineOptions) -> io::Result<Self> {
+        disk.create_dir(dir)?;
+        let lock = disk.lock_dir(dir)?;
+        let listing = files::list(&*disk, dir)?;
+        listing.check()?;
+        let mut found = Recovery::read(&*disk, dir, listing, true, &mut |_, _| {})?;
+        for Damage { file, offset, len, what } in &found.damage {
+            tracing::warn!(file = %file.display(), offset, len, "damage in the log: {what}");
+        }
+        let mut index = found.index();
+        let damage = std::mem::take(&mut found.damage);
+        let writer = Writer::open(Arc::clone(&disk), dir, options, found, &mut index)?;
+        let log = Self {
+            disk,
+            dir: dir.to_owned(),
+            options,
+            damage,
+            writer: Mutex::new(writer),
+            index: Mutex::new(index),
+            purging: Mutex::default(),
+            has_ballast: AtomicBool::new(false),
+            _lock: lock,
+        };
+        log.take_ballast();
+        Ok(log)
+    }
+
+    /// Damage found when it was opened, in the order of files and offsets. Entries that it cost are
+    /// [`Error::Corrupt`] when fetched; those at a group's end are just not there.
+    #[must_use]
+    pub fn damage(&self) -> &[Damage] {
+        &self.damage
     }
 
     /// Syncs done since it was opened: what batching is measured by.
     #[must_use]
     pub fn syncs(&self) -> u64 {
-        self.health.syncs()
+        self.writer.lock().syncs
     }
 
-    /// Bytes the log occupies, in whole files.
+    /// Bytes of blocks in the log's files, needed or not.
     #[must_use]
     pub fn disk_bytes(&self) -> u64 {
-        self.engine.get_used_size() as u64
+        self.index.lock().files().values().map(|file| file.bytes).sum()
     }
 
     /// The directory.
     #[must_use]
-    pub fn dir(&self) -> PathBuf {
-        PathBuf::from(self.engine.path())
+    pub fn dir(&self) -> &Path {
+        &self.dir
     }
 
-    fn check_health(&self) -> Result<(), Error> {
-        match self.health.failure() {
-            Some(reason) => Err(Error::Io(reason.to_owned())),
-            None => Ok(()),
-        }
-    }
-
-    /// Refuses what the engine would answer with a panic.
+    /// Refuses what would leave a hole or rewrite history.
     fn check_order(&self, batch: &Batch) -> Result<(), Error> {
         let mut spans: HashMap<GroupId, Option<(u64, u64)>> = HashMap::new();
         for op in batch.ops() {
@@ -166,57 +172,75 @@ impl EngineLog {
         }
         Ok(())
     }
-}
 
-/// Moves the steps into the engine's form, runs of entries of one group together.
-fn encode(batch: &mut Batch, out: &mut LogBatch) -> Result<(), raft_engine::Error> {
-    let mut run: Vec<Entry> = Vec::new();
-    let mut run_group = 0;
-    for op in batch.drain() {
-        if let Op::Append { group, index, payload } = op {
-            let follows = run.last().is_some_and(|last| last.index + 1 == index);
-            if !(follows && run_group == group.0) {
-                out.add_entries::<Entries>(run_group, &run)?;
-                run.clear();
+    /// Reads an entry; false when the group does not hold it any more.
+    fn read(&self, group: GroupId, index: u64, bytes: &mut Vec<u8>) -> Result<bool, Error> {
+        let corrupt = |reason| Error::Corrupt { group, index, reason };
+        let mut tried = None;
+        loop {
+            let Some(found) = self.index.lock().place(group.0, index) else { return Ok(false) };
+            let Some((place, handle)) = found else {
+                return Err(corrupt("its block is damaged".to_owned()));
+            };
+            match (read_place(&*handle, place, bytes), tried) {
+                (Ok(()), _) => return Ok(true),
+                (Err(reason), Some(before)) if before == place => {
+                    let file = files::log_path(&self.dir, place.file);
+                    let (file, offset) = (file.display(), place.offset);
+                    return Err(corrupt(format!("{file} at {offset}: {reason}")));
+                }
+                // A purge may have moved it, and its file be in use again.
+                (Err(_), _) => tried = Some(place),
             }
-            run_group = group.0;
-            run.push(Entry::new(index, payload));
-            continue;
-        }
-        out.add_entries::<Entries>(run_group, &run)?;
-        run.clear();
-        match op {
-            Op::Append { .. } => {}
-            Op::Compact { group, keep_from } => {
-                out.add_command(group.0, Command::Compact { index: keep_from });
-            }
-            Op::Remove { group } => out.add_command(group.0, Command::Clean),
-            Op::Put { group, key, value } => out.put(group.0, key, value)?,
         }
     }
-    out.add_entries::<Entries>(run_group, &run)
+}
+
+/// Reads an entry's bytes and checks them.
+fn read_place(handle: &dyn DiskFile, place: Place, bytes: &mut Vec<u8>) -> Result<(), String> {
+    bytes.resize(place.len as usize, 0);
+    handle.read_exact_at(place.offset, bytes).map_err(|error| error.to_string())?;
+    if crc32fast::hash(bytes) == place.check {
+        Ok(())
+    } else {
+        Err("it does not match its checksum".to_owned())
+    }
+}
+
+/// Puts the steps into a block; `None` when an entry is too long for one.
+fn encode(batch: &Batch, block: &mut Builder) -> Option<()> {
+    block.start();
+    for op in batch.ops() {
+        match op {
+            Op::Append { group, index, payload } => block.entry(group.0, *index, payload)?,
+            Op::Compact { group, keep_from } => block.compact(group.0, *keep_from),
+            Op::Remove { group } => block.remove(group.0),
+            Op::Put { group, key, value } => block.put(group.0, key, value),
+        }
+    }
+    Some(())
 }
 
 impl Log for EngineLog {
     fn write(&self, batch: &mut Batch, flush: Flush) -> Result<(), Error> {
-        self.check_health()?;
+        let mut writer = self.writer.lock();
+        writer.check()?;
         self.check_order(batch)?;
-        let mut encoded = self.spare.lock().pop().unwrap_or_default();
-        let written = catch_unwind(AssertUnwindSafe(|| {
-            encode(batch, &mut encoded)?;
-            self.engine.write(&mut encoded, flush == Flush::Sync)
-        }));
-        match written {
-            Ok(Ok(_)) => {
-                let mut spare = self.spare.lock();
-                if spare.len() < SPARE_BATCHES_MAX {
-                    spare.push(encoded);
-                }
-            }
-            Ok(Err(error)) => self.health.fail(error.to_string()),
-            Err(_) => self.health.fail("the engine panicked during a write".to_owned()),
+        if batch.is_empty() {
+            return if flush == Flush::Sync { writer.sync() } else { Ok(()) };
         }
-        self.check_health()
+        if encode(batch, &mut writer.builder).is_none() {
+            return Err(Error::Io("an entry of 4 GiB or more".to_owned()));
+        }
+        let frees_room = !batch.ops().iter().any(|op| matches!(op, Op::Append { .. }));
+        if frees_room {
+            self.with_ballast(|| writer.write(&self.index, flush))?;
+        } else {
+            writer.write(&self.index, flush)?;
+        }
+        writer.builder.trim();
+        batch.drain();
+        Ok(())
     }
 
     fn fetch(
@@ -227,58 +251,40 @@ impl Log for EngineLog {
         visit: &mut dyn FnMut(u64, &[u8]),
     ) -> Result<(), Error> {
         let Some((first, last)) = self.span(group) else { return Ok(()) };
-        let mut next = range.start.max(first);
-        let end = range.end.min(last + 1);
         let mut budget = bytes_max;
-        let mut entries: Vec<Entry> = Vec::new();
         let mut bytes = Vec::new();
-        while next < end {
-            let until = end.min(next + FETCH_ENTRIES_MAX);
-            self.engine
-                .fetch_entries_to::<Entries>(group.0, next, until, Some(budget), &mut entries)
-                .map_err(|error| Error::Corrupt {
-                    group,
-                    index: next,
-                    reason: error.to_string(),
-                })?;
-            for entry in entries.drain(..) {
-                bytes.clear();
-                entry.payload.copy_to(&mut bytes);
+        for index in range.start.max(first)..range.end.min(last + 1) {
+            if self.read(group, index, &mut bytes)? {
+                visit(index, &bytes);
                 budget = budget.saturating_sub(bytes.len());
-                visit(entry.index, &bytes);
-                next = entry.index + 1;
-            }
-            if budget == 0 || next < until {
-                break;
+                if budget == 0 {
+                    break;
+                }
             }
         }
         Ok(())
     }
 
     fn span(&self, group: GroupId) -> Option<(u64, u64)> {
-        Some((self.engine.first_index(group.0)?, self.engine.last_index(group.0)?))
+        self.index.lock().span(group.0)
     }
 
     fn get(&self, group: GroupId, key: &[u8]) -> Option<Vec<u8>> {
-        self.engine.get(group.0, key)
+        self.index.lock().key(group.0, key)
     }
 
     fn groups(&self) -> Vec<GroupId> {
-        self.engine.raft_groups().into_iter().map(GroupId).collect()
+        self.index.lock().groups().map(GroupId).collect()
     }
 
     fn purge(&self) -> Result<Vec<GroupId>, Error> {
-        self.check_health()?;
-        match catch_unwind(AssertUnwindSafe(|| self.engine.purge_expired_files())) {
-            Ok(Ok(groups)) => {
-                self.check_health()?;
-                Ok(groups.into_iter().map(GroupId).collect())
-            }
-            Ok(Err(error)) => Err(Error::Io(error.to_string())),
-            Err(_) => {
-                self.health.fail("the engine panicked during a purge".to_owned());
-                Err(Error::Io("the engine panicked during a purge".to_owned()))
-            }
-        }
+        self.free_files()
+    }
+}
+
+impl Drop for EngineLog {
+    fn drop(&mut self) {
+        // Best effort: what was promised is on stable storage already.
+        let _ = self.writer.get_mut().close(&self.index);
     }
 }

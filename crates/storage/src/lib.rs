@@ -15,8 +15,8 @@ mod memory_log;
 mod pages;
 mod wal;
 
-pub use disk::{DirLock, Disk, DiskFile, Open, RealDisk, SimDisk};
-pub use engine_log::{EngineLog, EngineOptions, LogFault, LogInspection, inspect};
+pub use disk::{DirLock, Disk, DiskFile, Open, RealDisk, ShadowDisk, SimDisk};
+pub use engine_log::{Damage, Damaged, EngineLog, EngineOptions, LogInspection, inspect};
 pub use error::Error;
 pub use log::{Batch, Flush, GroupId, Log, Op, Payload};
 pub use memory_log::MemoryLog;

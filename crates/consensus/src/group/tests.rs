@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use protobuf::Message as _;
 use raft::eraftpb::Message;
-use storage::{Batch, EngineLog, EngineOptions, Flush, GroupId, Log, MemoryLog};
+use storage::{Batch, EngineLog, EngineOptions, Flush, GroupId, Log, MemoryLog, RealDisk};
 use tempfile::TempDir;
 
 use super::{Committed, Group, NodeId};
@@ -201,7 +201,7 @@ fn a_failed_device_hands_nothing_out() {
 #[test]
 fn long_logs_are_read_back_in_steps() {
     let dir = TempDir::new().unwrap();
-    let log = || EngineLog::open(dir.path(), EngineOptions::default()).unwrap();
+    let log = || EngineLog::open(Arc::new(RealDisk), dir.path(), EngineOptions::default()).unwrap();
     let mut group = open(log());
     poll(&mut group);
     // More than the entries kept in memory.

@@ -35,7 +35,7 @@ fn said(output: &Output) -> String {
 fn last_file(server: &Server) -> PathBuf {
     let entries = fs::read_dir(server.dir().join("data/log")).expect("a log directory");
     let mut files: Vec<PathBuf> = entries.map(|entry| entry.expect("an entry").path()).collect();
-    files.retain(|path| path.extension().is_some_and(|it| it == "raftlog"));
+    files.retain(|path| path.extension().is_some_and(|it| it == "log"));
     files.sort();
     files.pop().expect("a log file")
 }
@@ -104,7 +104,7 @@ fn damage_is_reported_with_file_and_offset() {
     assert_eq!(output.status.code(), Some(1), "{text}");
     let place = format!("DAMAGE:          {} at ", file.display());
     assert!(text.contains(&place), "{text}");
-    assert!(text.contains("do not match their checksum"), "{text}");
+    assert!(text.contains("does not match its checksum"), "{text}");
     assert_eq!(contents(&server.dir().join("data")), before);
 }
 

@@ -30,11 +30,11 @@ fn fill(server: &Server) {
     }
 }
 
-/// The log files that hold something, appended ones only.
+/// The log files that hold something.
 fn log_files(data: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(data.join("log")).expect("a log directory");
     let mut files: Vec<PathBuf> = entries.map(|entry| entry.expect("an entry").path()).collect();
-    files.retain(|path| path.extension().is_some_and(|it| it == "raftlog"));
+    files.retain(|path| path.extension().is_some_and(|it| it == "log"));
     files.sort();
     files
 }

@@ -55,8 +55,18 @@ struct Faults {
 #[derive(Clone, Debug)]
 enum NameChange {
     Create { path: PathBuf, file: usize },
-    Remove { path: PathBuf },
+    Remove { path: PathBuf, file: usize },
     Rename { from: PathBuf, to: PathBuf, file: usize },
+}
+
+impl NameChange {
+    fn file(&self) -> usize {
+        match *self {
+            Self::Create { file, .. } | Self::Remove { file, .. } | Self::Rename { file, .. } => {
+                file
+            }
+        }
+    }
 }
 
 impl SimDisk {
@@ -79,7 +89,7 @@ impl SimDisk {
 
     /// Cuts the power and turns it on again: `seed` chooses one of the images that the cut may
     /// leave. Of what was not synced, each write is kept, lost or torn between sectors of 512
-    /// bytes, each change of a length or a name is kept or lost, in any combination. Open handles
+    /// bytes, each change of a length or of a file's name is kept or lost, in any combination. Open handles
     /// are dead; armed faults are gone.
     pub fn power_cut(&self, seed: u64) {
         let state = &mut *self.state.lock();
@@ -87,9 +97,14 @@ impl SimDisk {
         for file in &mut state.files {
             file.cut_power(&mut chance);
         }
+        let mut lost = BTreeSet::new();
         for change in std::mem::take(&mut state.unsynced_names) {
-            if chance.is(1, 2) {
+            let file = change.file();
+            // What builds on a lost change of the same file is lost as well.
+            if !lost.contains(&file) && chance.is(1, 2) {
                 apply(&mut state.synced_names, change);
+            } else {
+                lost.insert(file);
             }
         }
         state.names = state.synced_names.clone();
@@ -162,7 +177,7 @@ fn apply(names: &mut BTreeMap<PathBuf, usize>, change: NameChange) {
         NameChange::Create { path, file } => {
             names.insert(path, file);
         }
-        NameChange::Remove { path } => {
+        NameChange::Remove { path, .. } => {
             names.remove(&path);
         }
         NameChange::Rename { from, to, file } => {
@@ -286,8 +301,8 @@ impl Disk for SimDisk {
 
     fn remove(&self, path: &Path) -> io::Result<()> {
         let state = &mut *self.state.lock();
-        state.find(path)?;
-        state.change(NameChange::Remove { path: path.to_owned() });
+        let file = state.find(path)?;
+        state.change(NameChange::Remove { path: path.to_owned(), file });
         Ok(())
     }
 
@@ -295,7 +310,7 @@ impl Disk for SimDisk {
         let state = &mut *self.state.lock();
         for change in std::mem::take(&mut state.unsynced_names) {
             let path = match &change {
-                NameChange::Create { path, .. } | NameChange::Remove { path } => path,
+                NameChange::Create { path, .. } | NameChange::Remove { path, .. } => path,
                 NameChange::Rename { to, .. } => to,
             };
             if is_in(dir, path) {

@@ -8,7 +8,7 @@ use parking_lot::{Condvar, Mutex};
 use tempfile::TempDir;
 
 use super::{Durability, Lsn, Waiter, Wal};
-use crate::{EngineLog, EngineOptions, Error, GroupId, Log, MemoryLog};
+use crate::{EngineLog, EngineOptions, Error, GroupId, Log, MemoryLog, RealDisk};
 
 mod attachments;
 mod damage;
@@ -168,7 +168,9 @@ fn what_a_killed_process_left_survives_a_power_cut_after_the_start() {
 #[test]
 fn interleaved_groups_of_any_size_keep_their_order() {
     let dir = TempDir::new().unwrap();
-    let log = Arc::new(EngineLog::open(dir.path(), EngineOptions::default()).unwrap());
+    let log = Arc::new(
+        EngineLog::open(Arc::new(RealDisk), dir.path(), EngineOptions::default()).unwrap(),
+    );
     let running = Running::over(&log);
     let record = |group: u64, index: u64| {
         let len = match (group * 31 + index * 17) % 97 {
@@ -188,7 +190,9 @@ fn interleaved_groups_of_any_size_keep_their_order() {
     }
     running.close().unwrap();
     drop(log);
-    let log = Arc::new(EngineLog::open(dir.path(), EngineOptions::default()).unwrap());
+    let log = Arc::new(
+        EngineLog::open(Arc::new(RealDisk), dir.path(), EngineOptions::default()).unwrap(),
+    );
     for group in 1..=5 {
         let found = replay(&log, GroupId(group));
         assert_eq!(found.len(), 300);
@@ -346,7 +350,7 @@ fn replays_agree_with_a_model() {
             (chance >> 33) % below
         };
         for restart in 0..5 {
-            let log = Arc::new(EngineLog::open(dir.path(), small).unwrap());
+            let log = Arc::new(EngineLog::open(Arc::new(RealDisk), dir.path(), small).unwrap());
             let running = Running::over(&log);
             check_replay(&running.wal, &model, &format!("seed {seed}, restart {restart}"));
             for step in 0..600 {

@@ -1,0 +1,43 @@
+//! Looks at every block of a log without changing anything.
+
+use std::io;
+use std::path::Path;
+
+use super::files;
+use super::recovery::{Damage, Damaged, Recovery};
+use crate::Disk;
+
+/// What a look at a log found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LogInspection {
+    /// Files that hold records.
+    pub files: u64,
+    /// Bytes in them.
+    pub bytes: u64,
+    /// Damage, apart from the tail.
+    pub faults: Vec<Damage>,
+    /// What follows the last whole block. After a crash that is a write that was never synced;
+    /// after a clean stop there should be none.
+    pub tails: Vec<Damage>,
+}
+
+/// Reads all of the log in `dir`. `progress` is told how many bytes of how many are done.
+///
+/// # Errors
+/// When the directory or a file cannot be read, or is not a log's.
+pub fn inspect(
+    disk: &dyn Disk,
+    dir: &Path,
+    progress: &mut dyn FnMut(u64, u64),
+) -> io::Result<LogInspection> {
+    let listing = files::list(disk, dir)?;
+    listing.check()?;
+    let found = Recovery::read(disk, dir, listing, false, progress)?;
+    let (tails, faults) = found.damage.into_iter().partition(|damage| damage.what == Damaged::Tail);
+    Ok(LogInspection {
+        files: found.files.len() as u64,
+        bytes: found.files.iter().map(|file| file.scan.len).sum(),
+        faults,
+        tails,
+    })
+}

@@ -1,0 +1,158 @@
+//! Reading a file of the log: which of its bytes are blocks.
+
+use std::io;
+
+use super::block::{END_LEN, Header, MAGIC, Step, Steps};
+use crate::DiskFile;
+
+/// Bytes read at once.
+const READ_BYTES: usize = 1 << 20;
+/// Bytes given up at once where the device does not read.
+const SECTOR_BYTES: usize = 4096;
+/// What stands for bytes that the device does not read: not the zeros that end a log.
+const UNREADABLE: u8 = 0xFF;
+
+/// A block whose header and steps are whole.
+#[derive(Clone, Debug)]
+pub(super) struct Block {
+    pub(super) offset: u64,
+    pub(super) end: u64,
+    pub(super) header: Header,
+    pub(super) steps: Vec<u8>,
+    /// Entries whose bytes are damaged: where, and how many bytes.
+    pub(super) damaged: Vec<(u64, u64)>,
+}
+
+/// A stretch of a file.
+#[derive(Clone, Debug)]
+pub(super) enum Stretch {
+    Block(Block),
+    /// Bytes between blocks that are none.
+    Broken {
+        offset: u64,
+        end: u64,
+    },
+}
+
+/// What a file holds.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Scan {
+    /// Stretches in order, from the file's first byte on.
+    pub(super) stretches: Vec<Stretch>,
+    /// Where the last block ends.
+    pub(super) end: u64,
+    /// The file's length.
+    pub(super) len: u64,
+    /// Whether something else than the end of a log follows the last block.
+    pub(super) is_torn: bool,
+}
+
+impl Scan {
+    /// Forgets what follows `end`, which lies between two stretches.
+    pub(super) fn cut(&mut self, end: u64) {
+        self.stretches.retain(|stretch| match stretch {
+            Stretch::Block(block) => block.offset < end,
+            Stretch::Broken { offset, .. } => *offset < end,
+        });
+        self.end = end;
+    }
+
+    pub(super) fn blocks(&self) -> impl DoubleEndedIterator<Item = &Block> {
+        self.stretches.iter().filter_map(|stretch| match stretch {
+            Stretch::Block(block) => Some(block),
+            Stretch::Broken { .. } => None,
+        })
+    }
+}
+
+/// Reads a file of the log. Blocks below `number` are not its own but what was there before.
+pub(super) fn scan(handle: &dyn DiskFile, file: u32, mut number: u64) -> io::Result<Scan> {
+    let bytes = read_all(handle)?;
+    let mut found = Scan { len: bytes.len() as u64, ..Scan::default() };
+    let mut at = 0;
+    loop {
+        if let Some(block) = read_block(&bytes, at, file, number) {
+            number = block.header.number + 1;
+            at = block.end as usize;
+            found.end = block.end;
+            found.stretches.push(Stretch::Block(block));
+            continue;
+        }
+        let Some(next) = find_block(&bytes, at, file, number) else { break };
+        found.stretches.push(Stretch::Broken { offset: at as u64, end: next as u64 });
+        at = next;
+    }
+    found.is_torn = !is_end(&bytes, at, file);
+    Ok(found)
+}
+
+/// All bytes of a file; where the device does not read, [`UNREADABLE`].
+fn read_all(handle: &dyn DiskFile) -> io::Result<Vec<u8>> {
+    let len = usize::try_from(handle.len()?).map_err(io::Error::other)?;
+    let mut bytes = vec![0; len];
+    for start in (0..len).step_by(READ_BYTES) {
+        let end = len.min(start + READ_BYTES);
+        if handle.read_exact_at(start as u64, &mut bytes[start..end]).is_ok() {
+            continue;
+        }
+        for start in (start..end).step_by(SECTOR_BYTES) {
+            let sector = &mut bytes[start..end.min(start + SECTOR_BYTES)];
+            if handle.read_exact_at(start as u64, sector).is_err() {
+                sector.fill(UNREADABLE);
+            }
+        }
+    }
+    Ok(bytes)
+}
+
+fn read_block(bytes: &[u8], at: usize, file: u32, number: u64) -> Option<Block> {
+    let rest = &bytes[at..];
+    let header = Header::decode(rest)?;
+    if header.file != file || header.number < number {
+        return None;
+    }
+    let (_, steps) = header.parts()?;
+    let end = at + steps.end;
+    let steps = rest.get(steps)?;
+    let is_sound = crc32fast::hash(steps) == header.steps_check
+        && Steps::new(steps).are_sound(header.payload_len);
+    if !is_sound {
+        return None;
+    }
+    let mut damaged = Vec::new();
+    for step in Steps::new(steps) {
+        let (Step::Entry { extent, .. } | Step::Moved { extent, .. }) = step else { continue };
+        let from = extent.offset as usize;
+        let entry = &rest[from..from + extent.len as usize];
+        if crc32fast::hash(entry) != extent.check {
+            damaged.push((at as u64 + extent.offset, u64::from(extent.len)));
+        }
+    }
+    let (offset, end) = (at as u64, end as u64);
+    Some(Block { offset, end, header, steps: steps.to_vec(), damaged })
+}
+
+/// Where the next block begins behind what is none at `from`.
+fn find_block(bytes: &[u8], from: usize, file: u32, number: u64) -> Option<usize> {
+    // A header that can be read says where its block ends; what an entry holds is not looked at.
+    let mut at = from;
+    while let Some(found) = bytes.get(at..)?.windows(MAGIC.len()).position(|bytes| bytes == MAGIC) {
+        at += found;
+        let header = Header::decode(&bytes[at..])
+            .filter(|header| header.file == file && header.number >= number);
+        let len = header.and_then(|header| header.parts()).map(|(_, steps)| steps.end);
+        if read_block(bytes, at, file, number).is_some() {
+            return Some(at);
+        }
+        at += len.unwrap_or(1);
+    }
+    None
+}
+
+/// Whether the log ends properly in front of `at`: zeros follow, or nothing, or, in a file used
+/// again and not written to yet, what it held before.
+fn is_end(bytes: &[u8], at: usize, file: u32) -> bool {
+    let rest = &bytes[at..];
+    let is_zero = rest.iter().take(END_LEN).all(|&byte| byte == 0);
+    is_zero || at == 0 && Header::decode(rest).is_some_and(|header| header.file != file)
+}
