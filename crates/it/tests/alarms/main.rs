@@ -2,6 +2,7 @@
 //! it, and how much memory it takes.
 
 mod flood;
+mod full;
 mod kit;
 
 use std::time::Duration;
@@ -11,7 +12,7 @@ use it::{Received, Server};
 use kit::{ctl, diagnostics, open, states};
 
 /// Time in which something would have been sent, if it were.
-const QUIET: Duration = Duration::from_millis(300);
+pub(crate) const QUIET: Duration = Duration::from_millis(300);
 
 #[test]
 fn publishers_wait_for_all_alarms_to_end_and_consumers_go_on() {
