@@ -119,6 +119,8 @@ pub struct Connection {
     pub(crate) turn_len: usize,
     /// Newest journal position of our publishes.
     pub(crate) published: Lsn,
+    /// Something was published since input last had no reason to wait.
+    pub(crate) has_published: bool,
     /// Newest journal position of our settlements.
     pub(crate) settled: Lsn,
     /// Newest position we asked to be woken for.
@@ -177,6 +179,7 @@ impl Connection {
             pace: None,
             turn_len: 0,
             published: Lsn(0),
+            has_published: false,
             settled: Lsn(0),
             notified: Lsn(0),
             hold_until: Lsn(0),

@@ -42,6 +42,7 @@ impl Connection {
                 rejected.extend_from_slice(&published.rejected);
             }
             self.published = self.published.max(lsn);
+            self.has_published = true;
             self.decide(origins, lsn, &rejected);
             messages.clear();
             origins.clear();
@@ -150,8 +151,8 @@ impl Connection {
         if self.stage == Stage::Running {
             let backlog_max = self.broker.config().journal_backlog_max;
             let was_in_flow = self.is_in_flow;
-            self.is_in_flow =
-                durable < self.published && backlog_max < self.broker.journal_backlog();
+            self.is_in_flow = self.waits_for_paging()
+                || durable < self.published && backlog_max < self.broker.journal_backlog();
             if self.is_in_flow {
                 self.note_throttled();
             }
@@ -197,6 +198,18 @@ impl Connection {
             }
         }
         self.show_state();
+    }
+
+    /// Whether a publisher waits until less is in memory; the pager wakes it.
+    fn waits_for_paging(&mut self) -> bool {
+        let is_publishing = std::mem::take(&mut self.has_published);
+        if !is_publishing || !self.broker.is_paging_behind() {
+            return false;
+        }
+        // Still publishing for the turn that the wake begins.
+        self.has_published = true;
+        self.broker.wait_for_paging(self.mailbox());
+        true
     }
 
     /// For listings: input is made to wait.

@@ -220,6 +220,7 @@ impl Connection {
             is_refused |= !published.rejected.is_empty();
         }
         self.published = self.published.max(lsn);
+        self.has_published = true;
         (lsn, is_refused)
     }
 

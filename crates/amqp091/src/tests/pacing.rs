@@ -340,3 +340,24 @@ fn a_slow_reader_holds_no_more_than_an_outbox() {
     let delivered = consumer.said().matches("deliver c").count();
     assert_eq!(delivered, 400);
 }
+
+#[test]
+fn publishers_wait_while_too_much_is_in_memory_and_readers_do_not() {
+    let config = BrokerConfig { resident_max: 100_000, ..BrokerConfig::default() };
+    let broker = broker_with(config, std::sync::Arc::default());
+    let mut publisher = Client::open(&broker);
+    publisher.declare("q");
+    publisher.said();
+    for _ in 0..30 {
+        publisher.publish("", "q", &"x".repeat(10_000));
+    }
+    assert!(publisher.said().contains("(paused)"));
+    let mut reader = Client::open(&broker);
+    reader.get("q", true);
+    let said = reader.said();
+    assert!(said.contains("get-ok") && !said.contains("(paused)"));
+    let mut jobs = Vec::new();
+    broker.collect_pages(publisher.now, usize::MAX, &mut jobs);
+    broker.paged_out(publisher.now, jobs);
+    expect![""].assert_eq(&publisher.said());
+}
