@@ -154,7 +154,7 @@ impl Connection {
         let handshake_timeout_ms = config.handshake_timeout_ms;
         let nobody: Arc<str> = Arc::default();
         Self {
-            shared: Arc::new(Shared::new(tuned.frame_max)),
+            shared: Arc::new(Shared::new(tuned.frame_max, config.interceptors.is_sent_time)),
             now,
             stage: Stage::Header,
             id: ConnectionId(broker.next_id()),

@@ -20,6 +20,7 @@ mod errors;
 mod expiration;
 mod handshake;
 mod heartbeat;
+mod interceptors;
 mod log;
 mod memo;
 mod pending;

@@ -18,6 +18,7 @@ use parking_lot::{Mutex, MutexGuard};
 use stdx::Signal;
 
 use crate::by_number::ByNumber;
+use crate::interceptors::marked_outgoing;
 use crate::unacked::{Delivered, Unacked};
 
 /// Unwritten output above which consumers wait, in bytes.
@@ -35,6 +36,8 @@ pub(crate) const SHARED_BODY_MIN: usize = 4096;
 pub(crate) struct Shared {
     inner: Mutex<Inner>,
     pub(crate) signal: Arc<Signal>,
+    /// Messages get a header with the time they are sent.
+    pub(crate) marks_sent_time: bool,
 }
 
 /// See [`Shared`].
@@ -202,9 +205,9 @@ impl Side {
 }
 
 impl Shared {
-    pub(crate) fn new(frame_max: u32) -> Self {
+    pub(crate) fn new(frame_max: u32, marks_sent_time: bool) -> Self {
         let inner = Inner { frame_max, ..Inner::default() };
-        Self { inner: Mutex::new(inner), signal: Arc::default() }
+        Self { inner: Mutex::new(inner), signal: Arc::default(), marks_sent_time }
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -315,7 +318,13 @@ impl Mailbox for Shared {
                 exchange: ShortBytes(message.exchange),
                 routing_key: ShortBytes(message.routing_key),
             };
-            Inner::put_delivery(out, *frame_max, key.channel, &deliver, &message);
+            if self.marks_sent_time {
+                let properties = &marked_outgoing(&message, batch.now());
+                let message = MessageRef { properties, ..message };
+                Inner::put_delivery(out, *frame_max, key.channel, &deliver, &message);
+            } else {
+                Inner::put_delivery(out, *frame_max, key.channel, &deliver, &message);
+            }
             if !no_ack {
                 side.hold(delivery_tag, key.slot, ticket);
             }

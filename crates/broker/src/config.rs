@@ -23,6 +23,25 @@ pub struct Identity {
     pub information: String,
 }
 
+/// What a node writes into messages that pass it (`message_interceptors.*`). `None` is nothing;
+/// otherwise the flag says whether what a message has already is overwritten.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Interceptors {
+    /// When a message is published: the time, as a header and as its timestamp.
+    pub timestamp: Option<bool>,
+    /// When a message is published: the node's name.
+    pub routing_node: Option<bool>,
+    /// When a message is sent to a consumer: the time.
+    pub is_sent_time: bool,
+}
+
+impl Interceptors {
+    /// Whether messages are changed when they are published.
+    pub fn mark_incoming(self) -> bool {
+        self.timestamp.is_some() || self.routing_node.is_some()
+    }
+}
+
 /// Limits and defaults of a node. `None` means no limit.
 #[derive(Clone, Debug)]
 pub struct BrokerConfig {
@@ -62,6 +81,8 @@ pub struct BrokerConfig {
     pub resident_max: u64,
     /// Global `basic.qos` limits the channel (the default here) instead of each consumer.
     pub is_global_qos_permitted: bool,
+    /// What is written into messages.
+    pub interceptors: Interceptors,
 }
 
 impl Default for BrokerConfig {
@@ -92,6 +113,7 @@ impl Default for BrokerConfig {
             resident_max: 32 * 1024 * 1024,
             unfinished_bodies_max: 128 * 1024 * 1024,
             is_global_qos_permitted: true,
+            interceptors: Interceptors::default(),
         }
     }
 }

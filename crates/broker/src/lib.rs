@@ -28,7 +28,7 @@ mod timers;
 mod turn;
 
 pub use cell::{QueueCell, QueueRef};
-pub use config::{Authenticator, AuthenticatorRef, BrokerConfig, Identity};
+pub use config::{Authenticator, AuthenticatorRef, BrokerConfig, Identity, Interceptors};
 pub use hub::{
     Alarms, BodyRoom, Broker, DamagedPage, NoRoom, PageJob, Published, Reading, Recovered,
 };

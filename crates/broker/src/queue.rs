@@ -296,7 +296,7 @@ impl Queue {
         }
         self.planned = len;
         let (consumer, _) = self.consumers.next(self.is_single_active())?;
-        (0 < len).then(|| Batch { ready: self.messages.ready(), consumer, len })
+        (0 < len).then(|| Batch { ready: self.messages.ready(), consumer, len, now })
     }
 
     /// The first `taken` messages of the batch planned last were handed over; `is_full` parks the

@@ -21,8 +21,8 @@ pub mod keys;
 pub use load::{LoadError, Loaded, Notice, Place, Problem};
 pub use paths::{default_config_files, default_data_dir, default_node_name};
 pub use resolved::{
-    Auth, CertLoginFrom, Config, ConfirmDurability, DefaultUser, DiskFreeLimit, Limits,
-    ListenAddress, Listeners, Log, LogConsole, LogFile, LogLevel, MemoryCalculation,
+    Auth, CertLoginFrom, Config, ConfirmDurability, DefaultUser, DiskFreeLimit, Interceptors,
+    Limits, ListenAddress, Listeners, Log, LogConsole, LogFile, LogLevel, MemoryCalculation,
     MemoryHighWatermark, SanType, TcpListenOptions, TlsOptions, TlsVerify, TlsVersion,
 };
 pub use value::information_unit;

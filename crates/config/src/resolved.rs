@@ -33,6 +33,8 @@ pub struct Config {
     pub classic_queue_confirm: ConfirmDurability,
     /// `deprecated_features.permit.*`: which of them work.
     pub deprecated: DeprecatedFeatures,
+    /// `message_interceptors.*`: what is written into messages.
+    pub interceptors: Interceptors,
 }
 
 impl Default for Config {
@@ -52,6 +54,7 @@ impl Default for Config {
             cluster_name: None,
             classic_queue_confirm: ConfirmDurability::Fsync,
             deprecated: DeprecatedFeatures::default(),
+            interceptors: Interceptors::default(),
         }
     }
 }
@@ -339,6 +342,18 @@ impl Default for DeprecatedFeatures {
     fn default() -> Self {
         Self { global_qos: true, transient_nonexcl_queues: true }
     }
+}
+
+/// `message_interceptors.*`. `None` is off; otherwise the flag says whether what a message has
+/// already is overwritten.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Interceptors {
+    /// `incoming.set_header_timestamp.overwrite`
+    pub timestamp: Option<bool>,
+    /// `incoming.set_header_routing_node.overwrite`
+    pub routing_node: Option<bool>,
+    /// `outgoing.timestamp.enabled`
+    pub is_sent_time: bool,
 }
 
 /// `log.*`.

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use auth::{AlternativeName, CertificateName, LoginFrom};
-use broker::{Broker, BrokerConfig};
+use broker::{Broker, BrokerConfig, Interceptors};
 use config::{
     CertLoginFrom, Config, ConfirmDurability, DiskFreeLimit, ListenAddress, Loaded,
     MemoryCalculation, MemoryHighWatermark, SanType, TlsVerify, TlsVersion,
@@ -149,6 +149,11 @@ fn node_options(config: &Config, node_name: &str, data_dir: &Path) -> NodeOption
     broker.channels_per_node_max = limits.channel_max_per_node;
     broker.consumers_per_channel_max = limits.consumer_max_per_channel;
     broker.is_global_qos_permitted = config.deprecated.global_qos;
+    broker.interceptors = Interceptors {
+        timestamp: config.interceptors.timestamp,
+        routing_node: config.interceptors.routing_node,
+        is_sent_time: config.interceptors.is_sent_time,
+    };
     NodeOptions {
         data_dir: data_dir.to_owned(),
         is_synced: config.classic_queue_confirm == ConfirmDurability::Fsync,

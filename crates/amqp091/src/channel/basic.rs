@@ -6,10 +6,12 @@ use amqp091_codec::{
     BasicGet, BasicGetEmpty, BasicGetOk, BasicQos, BasicQosOk, BasicRecoverOk, ShortBytes,
 };
 use broker::{Got, Settle};
+use message::MessageRef;
 use topology::{Permission, ResourceKind};
 
 use crate::connection::Connection;
 use crate::errors::{Fault, not_implemented};
+use crate::interceptors::marked_outgoing;
 use crate::shared::put_content;
 use crate::work::Work;
 
@@ -64,7 +66,7 @@ impl Connection {
             return Ok(());
         };
         let no_ack = get.no_ack;
-        let shared = &self.shared;
+        let (shared, now) = (&self.shared, self.now);
         let reply = |got: Option<Got<'_>>| {
             let mut inner = shared.lock();
             let frame_max = inner.frame_max;
@@ -86,6 +88,11 @@ impl Connection {
                 message_count: u32::try_from(remaining).unwrap_or(u32::MAX),
             };
             inner.send(number, method);
+            if shared.marks_sent_time {
+                let properties = &marked_outgoing(&message, now);
+                let message = MessageRef { properties, ..message };
+                return put_content(&mut inner.out, frame_max, number, &message);
+            }
             put_content(&mut inner.out, frame_max, number, &message);
         };
         let ((), reading) = self.broker.get(&mut work.turn, &queue, no_ack, reply);

@@ -15,6 +15,7 @@ use crate::assembler::{Assembled, BODY_SIZE_MAX};
 use crate::connection::Connection;
 use crate::errors::{Failure, Fault, not_implemented, precondition_failed};
 use crate::expiration;
+use crate::interceptors::mark_incoming;
 use crate::memo::Facts;
 use crate::shared::{SHARED_BODY_MIN, put_content};
 use crate::work::{Origin, Queues, Work};
@@ -260,6 +261,7 @@ impl Connection {
         let reply_to = self.reply_to(number, properties)?;
         let facts = facts(properties)?;
         let further_keys = further_keys(properties.headers())?;
+        let image = self.rewritten(message, properties, reply_to);
         let (queues, is_reply) = match (remembered, exchange) {
             (Some(queues), _) if further_keys.is_empty() => {
                 self.check_user_id(properties)?;
@@ -275,10 +277,10 @@ impl Connection {
                 keys.extend(further_keys.iter().copied());
                 self.check_topics(&exchange, &keys)?;
                 self.check_user_id(properties)?;
-                self.route(work, &exchange, &keys, message, properties, generation)?
+                let message = image.as_ref().map_or(*message, Image::as_ref);
+                self.route(work, &exchange, &keys, &message, properties, generation)?
             }
         };
-        let image = rewritten(message, properties, reply_to);
         if image.is_none() && !is_reply {
             self.memo.get_or_insert_default().learn(properties, facts);
         }
@@ -379,6 +381,37 @@ impl Connection {
         }
         Ok((queues, false))
     }
+
+    /// The message with the properties it is to be delivered with, if they are not those it came
+    /// with: another reply address, no BCC, what interceptors add.
+    fn rewritten(
+        &self,
+        message: &MessageRef<'_>,
+        properties: Properties<'_>,
+        reply_to: Option<String>,
+    ) -> Option<Image> {
+        let has_bcc = properties.headers().is_some_and(|headers| headers.get("BCC").is_some());
+        let config = self.broker.config();
+        let is_marked = config.interceptors.mark_incoming();
+        if reply_to.is_none() && !has_bcc && !is_marked {
+            return None;
+        }
+        let mut changed = BasicProperties::from(properties);
+        if let Some(address) = reply_to {
+            changed.reply_to = ShortStr::new(address).ok();
+        }
+        if has_bcc {
+            changed.headers.as_mut().and_then(|headers: &mut FieldTable| headers.remove("BCC"));
+        }
+        if is_marked {
+            mark_incoming(&mut changed, config.interceptors, &config.identity.node, self.now);
+        }
+        let properties = changed.to_bytes();
+        let MessageRef { exchange, routing_key, body, .. } = *message;
+        let bytes = Bytes::from([exchange, routing_key, &properties, body].concat());
+        let lens = (exchange.len() as u8, routing_key.len() as u8, properties.len() as u32);
+        Image::from_parts(bytes, lens.0, lens.1, lens.2)
+    }
 }
 
 fn is_reply_address(routing_key: &[u8]) -> bool {
@@ -419,29 +452,4 @@ fn further_keys(headers: Option<Table<'_>>) -> Result<SmallVec<[&[u8]; 2]>, Fail
         }
     }
     Ok(keys)
-}
-
-/// The message with the properties it is to be delivered with, if they are not those it came with:
-/// another reply address, no BCC.
-fn rewritten(
-    message: &MessageRef<'_>,
-    properties: Properties<'_>,
-    reply_to: Option<String>,
-) -> Option<Image> {
-    let has_bcc = properties.headers().is_some_and(|headers| headers.get("BCC").is_some());
-    if reply_to.is_none() && !has_bcc {
-        return None;
-    }
-    let mut changed = BasicProperties::from(properties);
-    if let Some(address) = reply_to {
-        changed.reply_to = ShortStr::new(address).ok();
-    }
-    if has_bcc {
-        changed.headers.as_mut().and_then(|headers: &mut FieldTable| headers.remove("BCC"));
-    }
-    let properties = changed.to_bytes();
-    let MessageRef { exchange, routing_key, body, .. } = *message;
-    let bytes = Bytes::from([exchange, routing_key, &properties, body].concat());
-    let lens = (exchange.len() as u8, routing_key.len() as u8, properties.len() as u32);
-    Image::from_parts(bytes, lens.0, lens.1, lens.2)
 }

@@ -1,6 +1,7 @@
 //! Messages on their way out, borrowed from the queue.
 
 use message::MessageRef;
+use stdx::Timestamp;
 
 use super::Ticket;
 use super::consumers::{Consumer, ConsumerId};
@@ -16,6 +17,7 @@ pub struct Batch<'a> {
     pub(super) ready: ReadyWalk<'a>,
     pub(super) consumer: &'a Consumer,
     pub(super) len: usize,
+    pub(super) now: Timestamp,
 }
 
 impl<'a> Batch<'a> {
@@ -29,6 +31,11 @@ impl<'a> Batch<'a> {
     #[inline]
     pub fn iter(&self) -> impl Iterator<Item = Delivery<'a>> + use<'a> {
         self.ready.clone().take(self.len).map(Delivery::new)
+    }
+
+    /// The instant they are handed over.
+    pub fn now(&self) -> Timestamp {
+        self.now
     }
 
     /// Whom they are for.

@@ -49,4 +49,29 @@ pub(super) const KEYS: &[Key] = &[
             Ok(())
         },
     },
+    Key {
+        name: "message_interceptors.incoming.set_header_timestamp.overwrite",
+        about: "published messages get the time (timestamp_in_ms and timestamp); `true`: even if \
+                they have one",
+        set: |typed, entry| {
+            typed.config.interceptors.timestamp = Some(boolean(entry.value)?);
+            Ok(())
+        },
+    },
+    Key {
+        name: "message_interceptors.incoming.set_header_routing_node.overwrite",
+        about: "published messages get the node's name (x-routed-by); `true`: even if they have one",
+        set: |typed, entry| {
+            typed.config.interceptors.routing_node = Some(boolean(entry.value)?);
+            Ok(())
+        },
+    },
+    Key {
+        name: "message_interceptors.outgoing.timestamp.enabled",
+        about: "delivered messages get the time (x-opt-rabbitmq-sent-time)",
+        set: |typed, entry| {
+            typed.config.interceptors.is_sent_time = boolean(entry.value)?;
+            Ok(())
+        },
+    },
 ];

@@ -196,6 +196,7 @@ files!(
     handshake handshake_limits framing channel exchange queue publish consume ack get qos_tx
     server_only broker_initiated limits limit_exchanges timeouts tls alarms
     arguments_classic arguments_quorum arguments_stream
+    dead_letters field_types prefetch redelivery interceptors interceptors_overwrite
     quorum quorum_timeouts stream plugins
 );
 
