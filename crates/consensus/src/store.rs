@@ -123,7 +123,7 @@ impl<L: Log> Store<L> {
     fn find_entries(&mut self) -> Result<(), Error> {
         let covered = self.snapshot.metadata.index;
         if let Some((first, last)) = self.log.span(self.entries_group) {
-            if first > covered + 1 {
+            if first > covered + 1 && !self.is_alone() {
                 return Err(Error::Damaged(format!("no entry between {covered} and {first}")));
             }
             if first <= covered && last >= covered {
@@ -266,19 +266,49 @@ impl<L: Log> Store<L> {
         &self.conf_state
     }
 
+    /// Reads some of the entries of a range. Nobody else has what is damaged in the log of a lone
+    /// voter: empty entries stand in for it, so that the rest is not lost as well. The log has
+    /// warned of it.
     fn read(&self, low: u64, high: u64, bytes_max: usize) -> Result<Vec<Entry>, Error> {
-        let mut entries = Vec::new();
-        let mut damaged = None;
-        self.log.fetch(self.entries_group, low..high, bytes_max, &mut |index, bytes| {
-            match Entry::parse_from_bytes(bytes) {
-                Ok(entry) if entry.index == index => entries.push(entry),
-                Ok(_) | Err(_) => damaged = Some(index),
+        let mut entries: Vec<Entry> = Vec::new();
+        let mut next = low;
+        loop {
+            let mut damaged = None;
+            let range = next..high;
+            let outcome =
+                self.log.fetch(self.entries_group, range, bytes_max, &mut |index, bytes| {
+                    if damaged.is_none() && index > next {
+                        damaged = Some(next);
+                    }
+                    match Entry::parse_from_bytes(bytes) {
+                        Ok(entry) if entry.index == next => {
+                            entries.push(entry);
+                            next += 1;
+                        }
+                        Ok(_) | Err(_) => damaged = damaged.or(Some(next)),
+                    }
+                });
+            let (index, reason) = match (outcome, damaged) {
+                (Ok(()), None) => return Ok(entries),
+                (Ok(()), Some(index)) => (index, "it is missing or no entry".to_owned()),
+                (Err(storage::Error::Corrupt { index, reason, .. }), _) if index == next => {
+                    (index, reason)
+                }
+                (Err(storage::Error::Corrupt { .. }), _) => (next, "it is missing".to_owned()),
+                (Err(error), _) => return Err(error.into()),
+            };
+            if !self.is_alone() {
+                return Err(Error::Damaged(format!("entry {index}: {reason}")));
             }
-        })?;
-        match damaged {
-            Some(index) => Err(Error::Damaged(format!("entry {index} is not an entry"))),
-            None => Ok(entries),
+            let term = entries.last().map_or(self.before_first.1, |entry| entry.term);
+            entries.push(Entry { index, term, ..Entry::default() });
+            next = index + 1;
         }
+    }
+
+    /// Whether there is no other member.
+    fn is_alone(&self) -> bool {
+        self.conf_state.voters.len() == 1
     }
 }
 

@@ -1,10 +1,11 @@
 //! Groups over a log in memory, which counts syncs and can lose its unsynced tail.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use protobuf::Message as _;
 use raft::eraftpb::Message;
-use storage::{Batch, EngineLog, EngineOptions, Flush, GroupId, Log, MemoryLog, RealDisk};
+use storage::{Batch, EngineLog, EngineOptions, Flush, GroupId, Log, MemoryLog, RealDisk, SimDisk};
 use tempfile::TempDir;
 
 use super::{Committed, Group, NodeId};
@@ -216,6 +217,30 @@ fn long_logs_are_read_back_in_steps() {
     for (at, entry) in out.iter().enumerate() {
         assert!(entry.starts_with(&format!("{} ctx {at} x", at + 2)), "{}", &entry[..20]);
     }
+}
+
+#[test]
+fn damage_to_the_log_of_a_lone_voter_costs_only_itself() {
+    let disk = Arc::new(SimDisk::new(1));
+    let dir = Path::new("/log");
+    let log = || EngineLog::open(disk.clone(), dir, EngineOptions::default()).unwrap();
+    let mut group = open(log());
+    poll(&mut group);
+    for data in ["first", "second", "third"] {
+        propose(&mut group, data);
+        poll(&mut group);
+    }
+    drop(group);
+    let file = dir.join("0000000001.log");
+    let bytes = disk.read(&file);
+    let at = bytes.windows(6).position(|bytes| bytes == b"second").unwrap();
+    disk.rot(&file, at as u64, 1);
+    let mut group = open(log());
+    let found = poll(&mut group);
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(found[0].contains("first") && found[1].contains("third"), "{found:?}");
+    propose(&mut group, "fourth");
+    assert_eq!(poll(&mut group).len(), 1);
 }
 
 #[test]
