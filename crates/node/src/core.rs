@@ -19,6 +19,8 @@ use tracing::{info, warn};
 use crate::control::{ControlPlane, Proposals, Work};
 use crate::data_dir::DataDir;
 use crate::journal::{WalJournal, queue_of};
+use crate::pager::Pager;
+use crate::pages::{StoredPages, to_store};
 use crate::passwords::InternalUsers;
 use crate::start::NodeError;
 
@@ -55,6 +57,7 @@ pub struct Core {
     pub(crate) data_dir: DataDir,
     pub(crate) wal: Arc<Wal>,
     pub(crate) pages: Arc<PageStore>,
+    pub(crate) pager: Arc<Pager>,
     pub(crate) plane: ControlPlane<Arc<EngineLog>>,
     pub(crate) work: Receiver<Work>,
     pub(crate) proposals: Sender<Work>,
@@ -79,14 +82,16 @@ impl Core {
         let wal = Arc::new(Wal::open(log.clone(), wal_options)?);
         let (proposals, work) = channel();
         let journal = Arc::new(WalJournal::new(NODE_ID, wal.clone()));
-        let broker = Arc::new(Broker::new(
+        let broker = Broker::new(
             options.broker,
             State::new(options.rules),
             journal.clone(),
             Arc::new(Proposals(proposals.clone())),
             Arc::new(InternalUsers),
             options.seed,
-        ));
+        );
+        let stored = StoredPages { store: pages.clone(), wal: wal.clone() };
+        let broker = Arc::new(broker.with_pages(Arc::new(stored)));
         let failed = |error: anyhow::Error| NodeError::Recovery(error.to_string());
         let group = Group::open(log, CONTROL_GROUP, NODE_ID)
             .map_err(|error| NodeError::Recovery(error.to_string()))?;
@@ -96,9 +101,9 @@ impl Core {
             plane.propose_now(options.first_boot, now).map_err(failed)?;
         }
         plane.propose_now(vec![Command::DeleteTransient], now).map_err(failed)?;
-        recover_queues(&broker, &journal, is_clean, now)?;
-        pages.finish_recovery();
-        Ok(Self { broker, data_dir, wal, pages, plane, work, proposals })
+        recover_queues(&broker, &journal, &pages, is_clean, now)?;
+        let pager = Arc::new(Pager::new(broker.clone(), pages.clone()));
+        Ok(Self { broker, data_dir, wal, pages, pager, plane, work, proposals })
     }
 
     /// Carries out what was proposed to the control plane; false when there was nothing.
@@ -115,18 +120,24 @@ impl Core {
         self.wal.step() == Step::Wrote
     }
 
+    /// Carries messages to pages, if too many are in memory; false when none had to go, or there was
+    /// no room for them.
+    pub fn step_pages(&self, now: Timestamp) -> bool {
+        self.pager.step(now).unwrap_or(false)
+    }
+
     /// Gives room of the log and of pages back to the file system, as far as that is worth it.
     ///
     /// # Errors
-    /// See [`Wal::purge`] and [`PageStore::trim`].
-    pub fn purge(&self) -> Result<(), storage::Error> {
-        self.pages.trim(FREE_KEPT_MAX)?;
-        self.wal.purge().map(drop)
+    /// See [`Wal::purge`], [`PageStore::write`] and [`PageStore::trim`].
+    pub fn purge(&self, now: Timestamp) -> Result<(), storage::Error> {
+        self.pager.free_log(now, &self.wal.purge()?)?;
+        self.pages.trim(FREE_KEPT_MAX)
     }
 
-    /// True once the log has failed: nothing becomes durable any more.
+    /// True once the log has failed, or the pages: what is not durable yet does not become so.
     pub fn has_failed(&self) -> bool {
-        self.wal.failure().is_some()
+        self.wal.failure().is_some() || self.pages.failure().is_some()
     }
 
     /// Ends it as a clean stop does. All connections must be gone.
@@ -141,10 +152,12 @@ impl Core {
     }
 }
 
-/// Fills the durable queues from their logs and drops the logs of queues that are gone.
+/// Fills the durable queues from their logs and drops the logs, and the pages, of queues that are
+/// gone.
 fn recover_queues(
     broker: &Broker,
     journal: &WalJournal,
+    pages: &PageStore,
     is_clean: bool,
     now: Timestamp,
 ) -> Result<(), storage::Error> {
@@ -157,6 +170,8 @@ fn recover_queues(
         let queue = queue_of(group);
         warn!(?queue, first, ?end, reason, "skipped records of a queue that cannot be read");
     }
+    recovered.pages.into_iter().for_each(|page| pages.mark_used(to_store(page)));
+    pages.finish_recovery();
     journal.remove_orphans(|queue| broker.queue(queue).is_some());
     for (queue, index, damage) in recovered.damaged {
         warn!(?queue, index, %damage, "skipped a damaged journal entry");

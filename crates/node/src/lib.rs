@@ -10,6 +10,8 @@ mod control;
 mod core;
 mod data_dir;
 mod journal;
+mod pager;
+mod pages;
 mod passwords;
 mod quorum;
 mod start;

@@ -16,6 +16,7 @@ use crate::alarms::{ResourceLimits, Resources};
 use crate::control::Work;
 use crate::core::{Core, CoreOptions};
 use crate::data_dir::{self, DataDir, DataDirError};
+use crate::pager::Pager;
 
 /// Time between two attempts to free files of the log while it is written to: at full speed a file
 /// fills in less, and one freed is one that need not be made.
@@ -23,6 +24,9 @@ const PURGE_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The same while nothing is written.
 const PURGE_INTERVAL_IDLE: Duration = Duration::from_secs(2);
+
+/// Time between two attempts to write pages while the disk is full.
+const ROOM_RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
 /// What a node needs to start.
 #[derive(Clone, Debug)]
@@ -99,6 +103,10 @@ impl StopFlag {
         self.changed.notify_all();
     }
 
+    fn is_raised(&self) -> bool {
+        *self.is_stopped.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
     /// Waits; true when it is time to end.
     fn wait(&self, at_most: Duration) -> bool {
         let guard = self.is_stopped.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -138,7 +146,7 @@ impl Node {
             },
             net::now(),
         )?;
-        let Core { broker, data_dir, wal, pages, plane, work, proposals: control } = core;
+        let Core { broker, data_dir, wal, pages, pager, plane, work, proposals: control } = core;
         let writer = spawn("wal", {
             let wal = wal.clone();
             // Those who wait for a position have been told of a failure when this returns.
@@ -147,21 +155,33 @@ impl Node {
         // A position that is never reached: called when the log fails.
         let watch = FailureWatch(on_failure.clone());
         wal.notify_when(storage::Lsn(u64::MAX), Arc::new(watch));
-        let control_thread = spawn("control", move || {
-            if plane.run(&work).is_err() {
-                on_failure();
+        let control_thread = spawn("control", {
+            let on_failure = on_failure.clone();
+            move || {
+                if plane.run(&work).is_err() {
+                    on_failure();
+                }
             }
         });
 
         let stop = Arc::new(StopFlag::default());
         let others = vec![
+            spawn("pager", {
+                let (pager, stop) = (pager.clone(), stop.clone());
+                move || {
+                    let wait_for_room = || stop.wait(ROOM_RETRY_INTERVAL);
+                    if pager.run(|| stop.is_raised(), wait_for_room).is_err() {
+                        on_failure();
+                    }
+                }
+            }),
             spawn("alarms", {
                 let (resources, broker) = (resources.clone(), broker.clone());
                 move || resources.run(&broker)
             }),
             spawn("purge", {
                 let (wal, stop) = (wal.clone(), stop.clone());
-                move || purge(&wal, &pages, &stop)
+                move || purge(&wal, &pages, &pager, &stop)
             }),
         ];
         Ok(Self { broker, resources, data_dir, wal, control, stop, writer, control_thread, others })
@@ -172,14 +192,15 @@ impl Node {
     pub fn stop(self) {
         self.stop.raise();
         self.resources.stop();
+        self.broker.paging_signal().raise();
         drop(self.control.send(Work::Stop));
         drop(self.control_thread.join());
-        self.broker.seal(net::now());
-        self.wal.close();
-        drop(self.writer.join());
         for thread in self.others {
             drop(thread.join());
         }
+        self.broker.seal(net::now());
+        self.wal.close();
+        drop(self.writer.join());
         if self.wal.failure().is_none()
             && let Err(error) = self.data_dir.put_clean_mark()
         {
@@ -203,14 +224,15 @@ fn spawn(name: &'static str, body: impl FnOnce() + Send + 'static) -> JoinHandle
         .expect("the system has a thread left when the node starts")
 }
 
-fn purge(wal: &Wal, pages: &PageStore, stop: &StopFlag) {
+fn purge(wal: &Wal, pages: &PageStore, pager: &Pager, stop: &StopFlag) {
     let mut seen = wal.last();
     let mut interval = PURGE_INTERVAL_IDLE;
     while !stop.wait(interval) {
         let last = wal.last();
         interval = if last == seen { PURGE_INTERVAL_IDLE } else { PURGE_INTERVAL };
         seen = last;
-        if let Err(error) = wal.purge() {
+        let freed = wal.purge().and_then(|groups| pager.free_log(net::now(), &groups));
+        if let Err(error) = freed {
             warn!(%error, "cannot free files of the log");
         }
         if let Err(error) = pages.trim(FREE_KEPT_MAX) {

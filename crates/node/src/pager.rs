@@ -1,0 +1,143 @@
+//! The pager: carries messages to pages when too many of them are in memory, or when they keep the
+//! log from dropping its old files.
+
+use std::sync::Arc;
+use std::task::{Context, Wake, Waker};
+use std::thread::{self, Thread};
+
+use broker::{Broker, DamagedPage, PageJob};
+use stdx::{Signal, Timestamp};
+use storage::{Error, GroupId, PageStore};
+use topology::QueueId;
+use tracing::{error, warn};
+
+use crate::journal::queue_of;
+use crate::pages::to_store;
+
+/// Bytes of messages that leave memory in one round. They are copied for it, so this much is there
+/// twice.
+const ROUND_BYTES: usize = 4 << 20;
+
+/// See the module.
+pub(crate) struct Pager {
+    broker: Arc<Broker>,
+    store: Arc<PageStore>,
+}
+
+impl Pager {
+    pub(crate) fn new(broker: Arc<Broker>, store: Arc<PageStore>) -> Self {
+        Self { broker, store }
+    }
+
+    /// One round: false when nothing had to leave memory, or nothing could.
+    ///
+    /// # Errors
+    /// [`Error::Full`] when there is no room; everything stays in memory then. Other errors are
+    /// final.
+    pub(crate) fn step(&self, now: Timestamp) -> Result<bool, Error> {
+        self.broker.take_damaged_pages().iter().for_each(report);
+        if !self.broker.wants_paging() {
+            return Ok(false);
+        }
+        let mut jobs = Vec::new();
+        let freed = self.broker.collect_pages(now, ROUND_BYTES, &mut jobs);
+        let has_moved = freed > 0 || !jobs.is_empty();
+        self.write(now, jobs)?;
+        Ok(has_moved)
+    }
+
+    /// Moves what these groups hold out of the log's old files.
+    ///
+    /// # Errors
+    /// As [`Pager::step`].
+    pub(crate) fn free_log(&self, now: Timestamp, groups: &[GroupId]) -> Result<(), Error> {
+        for &group in groups {
+            self.free_log_of(now, queue_of(group))?;
+        }
+        Ok(())
+    }
+
+    fn free_log_of(&self, now: Timestamp, queue: QueueId) -> Result<(), Error> {
+        let mut jobs = Vec::new();
+        self.broker.collect_pages_of(now, queue, &mut jobs);
+        self.write(now, jobs)?;
+        let mut is_first = true;
+        while self.broker.move_journal_on(now, queue, is_first) {
+            is_first = false;
+        }
+        Ok(())
+    }
+
+    /// Writes the pages, and tells the broker what became of them.
+    fn write(&self, now: Timestamp, jobs: Vec<PageJob>) -> Result<(), Error> {
+        if jobs.is_empty() {
+            return Ok(());
+        }
+        let mut pages: Vec<_> =
+            jobs.iter().map(|job| (to_store(job.page()), job.bytes())).collect();
+        pages.sort_unstable_by_key(|(page, _)| page.block);
+        let written = self.store.write(&pages).and_then(|()| self.store.sync());
+        match written {
+            Ok(()) => self.broker.paged_out(now, jobs),
+            Err(_) => self.broker.page_out_failed(now, jobs),
+        }
+        written
+    }
+
+    /// The body of the pager's thread. Sleeps while there is nothing to do; `is_stopped` is asked
+    /// between rounds, and whenever the broker's signal is raised. `wait_for_room` returns after a
+    /// while, true when it is time to end.
+    ///
+    /// # Errors
+    /// Why pages cannot be written any more.
+    pub(crate) fn run(
+        &self,
+        is_stopped: impl Fn() -> bool,
+        wait_for_room: impl Fn() -> bool,
+    ) -> Result<(), Error> {
+        let mut is_full = false;
+        while !is_stopped() {
+            match self.step(net::now()) {
+                Ok(true) => is_full = false,
+                Ok(false) => sleep_until(self.broker.paging_signal()),
+                Err(Error::Full(reason)) => {
+                    if !is_full {
+                        warn!(reason, "no room for pages: messages stay in memory");
+                    }
+                    is_full = true;
+                    if wait_for_room() {
+                        break;
+                    }
+                }
+                Err(error) => {
+                    error!(%error, "pages cannot be written any more");
+                    return Err(error);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn report(DamagedPage { queue, damage, lost }: &DamagedPage) {
+    let (vhost, name) = (&queue.record.vhost, &queue.record.name);
+    error!(%vhost, queue = %name, lost, %damage, "messages on a damaged page are lost");
+}
+
+/// Unparks the thread that waits for a signal.
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+/// Lets the thread sleep until the signal is raised, and lowers it.
+fn sleep_until(signal: &Signal) {
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut ctx = Context::from_waker(&waker);
+    while !signal.poll_take(&mut ctx) {
+        thread::park();
+    }
+}
