@@ -174,14 +174,17 @@ pub trait Log: Send + Sync {
     /// Writes a batch and empties it. A batch is applied whole or, after a crash, not at all.
     ///
     /// # Errors
-    /// [`Error::Gap`] leaves the log as it was. [`Error::Io`] is final: every later write fails too.
+    /// [`Error::Gap`] and [`Error::Full`] leave the log and the batch as they were; after the latter
+    /// the same write succeeds once there is room. [`Error::Io`] is final: every later write fails
+    /// too.
     fn write(&self, batch: &mut Batch, flush: Flush) -> Result<(), Error>;
 
     /// Visits entries of `range` in order until about `bytes_max` bytes were visited, at least one
     /// if there is any. Parts of the range that the group does not hold are skipped.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] for an entry that cannot be read.
+    /// [`Error::Corrupt`] for an entry that cannot be read, after those before it were visited: go
+    /// on behind its index to skip it.
     fn fetch(
         &self,
         group: GroupId,
@@ -204,7 +207,8 @@ pub trait Log: Send + Sync {
     /// thread that may wait.
     ///
     /// # Errors
-    /// [`Error::Io`] when a file cannot be moved or removed.
+    /// [`Error::Full`] when there is no room left to move anything. [`Error::Io`] when a file cannot
+    /// be moved or removed.
     fn purge(&self) -> Result<Vec<GroupId>, Error>;
 }
 
