@@ -496,17 +496,20 @@ impl Run<'_> {
     /// Writes the level's records that were not journaled before.
     fn write_from(&mut self, level: &mut Level) {
         let mut place = level.journaled_to;
-        // What went to pages before there was a journal has nothing for it.
-        while let Some(chunk) = level.paged_chunk_at(place) {
-            place = level.behind(chunk);
-        }
-        while let Some(found) = level.record_from(place) {
-            let header = found.header;
-            place = found.place;
-            if header.is(PERSISTENT) && !header.is(DEAD) {
-                self.write(level, place, &header);
+        loop {
+            if let Some(found) = level.record_from(place) {
+                let header = found.header;
+                place = found.place;
+                if header.is(PERSISTENT) && !header.is(DEAD) {
+                    self.write(level, place, &header);
+                }
+                place = after(place, &header);
+            } else if let Some(chunk) = level.paged_chunk_at(place) {
+                // What went to pages before there was a journal has nothing for it.
+                place = level.behind(chunk);
+            } else {
+                break;
             }
-            place = after(place, &header);
         }
         self.flush(level);
         level.journaled_to = level.end();

@@ -9,6 +9,7 @@
 //! A chunk may lie on a page on disk only (`level/paging.rs`). Then there are no records at its
 //! places: whoever needs one has the chunk loaded before.
 
+mod gather;
 mod paging;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -19,6 +20,7 @@ use message::MessageRef;
 use super::effects::Freed;
 use super::page::Page;
 use super::record::{self, DEAD, Header, SHARED, SHARED_BODY_MIN, SHARED_MESSAGE_MIN};
+use crate::PageRef;
 
 pub(super) use paging::{Leaving, Lost, Want};
 
@@ -160,6 +162,9 @@ pub(super) struct Level {
     resident: usize,
     /// All chunks before this one are absent.
     resident_from: u32,
+    /// Pages whose records a chunk in memory has taken over, by the chunk's number: they go when that
+    /// has a page of its own.
+    replaced: Vec<(u32, PageRef)>,
     /// What an earlier life of the broker put on pages below this seq may have been delivered: those
     /// messages get the flags beside it when they are loaded.
     recovered: (u64, u8),
@@ -227,12 +232,11 @@ impl Level {
     }
 
     fn grow(&mut self, first_seq: u64, len: usize, expected: usize, pool: &mut Freed) {
-        // The next one is twice as large, if this one got to be full. One that had to leave before
-        // shows how much there is time for.
-        let previous = self.chunks.back().map_or(0, |c| match c.is_sealed {
-            true => c.len(),
-            false if c.images_len < CHUNK_IMAGES_MAX => c.bytes.capacity() * 2,
-            false => c.len(),
+        // The next one is twice as large, if this one got to be full of records: one that had to leave
+        // before, or because of what is shared, shows that there is no need.
+        let previous = self.chunks.back().map_or(0, |c| {
+            let is_full = !c.is_sealed && c.images_len < CHUNK_IMAGES_MAX;
+            if is_full { c.bytes.capacity() * 2 } else { 0 }
         });
         let capacity = expected.max(previous).next_power_of_two().clamp(CHUNK_MIN, CHUNK_MAX);
         // An emptied last chunk is only freed once it is not the last any more.
@@ -455,6 +459,7 @@ impl Level {
         let chunk = &mut self.chunks[index];
         self.resident -= chunk.resident();
         chunk.strip(pool);
+        self.release_replaced(self.first_chunk.wrapping_add(index as u32), pool);
     }
 
     /// Starts over with an empty chunk, or none.

@@ -41,8 +41,8 @@ pub(super) struct Page {
     pub(super) entry: u32,
     /// An earlier life of the broker wrote it: what was transient then is gone.
     pub(super) is_recovered: bool,
-    /// It does not check: what is left of it is to be written anew.
-    pub(super) is_damaged: bool,
+    /// It is damaged, or the chunk has records by now that it has not: it is to be written anew.
+    pub(super) is_outdated: bool,
     pub(super) stock: Stock,
     pub(super) marks: Option<Box<Marks>>,
 }
@@ -145,7 +145,7 @@ impl Section {
             first_expiry,
             first_kept_expiry: first_expiry,
         };
-        let (entry, is_recovered, is_damaged) = (entry as u32, true, false);
+        let (entry, is_recovered, is_outdated) = (entry as u32, true, false);
         let page = Page {
             at,
             chunk_len,
@@ -153,7 +153,7 @@ impl Section {
             last_seq,
             entry,
             is_recovered,
-            is_damaged,
+            is_outdated,
             stock,
             marks,
         };

@@ -2,6 +2,7 @@
 //! learns of it.
 
 use super::effects::Effects;
+use super::journal::Journal;
 use super::level::{Leaving, Lost, Want};
 use super::{Queue, Ticket};
 use crate::PageRef;
@@ -54,6 +55,10 @@ impl Queue {
         }
         self.settle_got(fx);
         let keeps_window = !is_urgent && !self.consumers.is_empty();
+        // The journal looks for chunks by their numbers while it moves on.
+        if !keeps_window && !self.journal.as_deref().is_some_and(Journal::is_moving) {
+            self.gather(fx);
+        }
         let mut leaving = Vec::new();
         let mut freed = 0;
         for (number, level) in self.messages.levels_mut() {
@@ -152,6 +157,27 @@ impl Queue {
             level.drop_loaded(chunk, &mut fx.pool);
             if level.is_sparse(chunk) && self.sparse.len() < SPARSE_LISTED_MAX {
                 self.sparse.push((number, chunk));
+            }
+        }
+    }
+
+    /// Joins the small chunks at the end of each level.
+    fn gather(&mut self, fx: &mut Effects) {
+        let levels: Vec<(u8, u32, usize)> = self
+            .messages
+            .levels()
+            .filter_map(|(number, level)| {
+                level.to_gather().map(|(first, count)| (number, first, count))
+            })
+            .collect();
+        for (number, first, count) in levels {
+            for chunk in (0..count as u32).map(|it| first.wrapping_add(it)) {
+                if self.messages.level(number).is_some_and(|level| level.is_absent(chunk)) {
+                    self.load(number, chunk, fx);
+                }
+            }
+            if let Some(level) = self.messages.level_mut(number) {
+                level.gather(first, count, &mut fx.pool);
             }
         }
     }

@@ -120,7 +120,7 @@ impl Census {
 
 impl Chunk {
     /// The records in memory, gaps left out.
-    fn headers(&self) -> impl Iterator<Item = (u32, Header)> {
+    pub(super) fn headers(&self) -> impl Iterator<Item = (u32, Header)> {
         let mut offset = 0u32;
         let all = std::iter::from_fn(move || {
             let header = Header::read(&self.bytes, offset as usize)?;
@@ -157,7 +157,7 @@ impl Chunk {
 
     /// A loaded chunk that its page still says everything about.
     fn can_be_dropped(&self) -> bool {
-        let is_good = |page: &Page| !page.is_damaged;
+        let is_good = |page: &Page| !page.is_outdated;
         !self.is_leaving && !self.bytes.is_empty() && self.page.as_deref().is_some_and(is_good)
     }
 
@@ -274,7 +274,7 @@ impl Level {
         self.chunk(number).is_some_and(Chunk::is_absent)
     }
 
-    fn chunk(&self, number: u32) -> Option<&Chunk> {
+    pub(super) fn chunk(&self, number: u32) -> Option<&Chunk> {
         self.chunks.get(number.wrapping_sub(self.first_chunk) as usize)
     }
 
@@ -286,7 +286,7 @@ impl Level {
         }
     }
 
-    fn numbers(&self) -> impl Iterator<Item = u32> + use<> {
+    pub(super) fn numbers(&self) -> impl DoubleEndedIterator<Item = u32> + use<> {
         let first = self.first_chunk;
         (0..self.chunks.len() as u32).map(move |index| first.wrapping_add(index))
     }
@@ -385,7 +385,7 @@ impl Level {
         let census = chunk.census();
         let live = std::mem::replace(&mut chunk.live, census.live);
         let Some(page) = chunk.page.as_deref_mut() else { return Lost::default() };
-        page.is_damaged = true;
+        page.is_outdated = true;
         let marks = page.marks.as_deref().map_or((0, 0), |it| (it.unacked, it.unacked_bytes));
         let less = |known: u64, found: u64| known as i64 - found as i64;
         let messages = less(live.into(), census.live.into());
@@ -524,8 +524,8 @@ impl Level {
         entry: u64,
     ) -> Option<(u64, &Page)> {
         let chunk = self.chunk_mut(number)?;
-        let is_damaged = chunk.page.as_deref().is_some_and(|page| page.is_damaged);
-        let is_here = !chunk.bytes.is_empty() && !is_damaged;
+        let is_outdated = chunk.page.as_deref().is_some_and(|page| page.is_outdated);
+        let is_here = !chunk.bytes.is_empty() && !is_outdated;
         let mut census = is_here.then(|| chunk.census());
         let offsets: Vec<u32> = chunk.headers().map(|(offset, _)| offset).collect();
         for offset in offsets {
@@ -544,7 +544,7 @@ impl Level {
     /// entry.
     pub(in crate::queue) fn page_entry(&self, number: u32) -> Option<u32> {
         let page = self.chunk(number)?.page.as_deref()?;
-        (!page.is_damaged).then_some(page.entry)
+        (!page.is_outdated).then_some(page.entry)
     }
 
     /// Takes the head's chunk out as a whole, if it is not in memory and all its messages are ready.
@@ -627,7 +627,9 @@ impl Level {
 
     /// All pages in use.
     pub(in crate::queue) fn pages(&self) -> impl Iterator<Item = PageRef> {
-        self.chunks.iter().filter_map(|chunk| chunk.page.as_deref().map(|page| page.at))
+        let pages =
+            self.chunks.iter().filter_map(|chunk| chunk.page.as_deref().map(|page| page.at));
+        pages.chain(self.replaced.iter().map(|&(_, page)| page))
     }
 
     /// Copies a chunk for its page.
@@ -679,13 +681,14 @@ impl Level {
             last_seq: census.last_seq,
             entry: entry as u32,
             is_recovered: false,
-            is_damaged: false,
+            is_outdated: false,
             stock: census.stock,
             marks: is_changed.then(|| census.marks()),
         };
         pool.pages.extend(chunk.page.take().map(|page| page.at));
         chunk.page = Some(Box::new(page));
         chunk.is_leaving = false;
+        self.release_replaced(leaving.chunk, pool);
         let index = leaving.chunk.wrapping_sub(self.first_chunk) as usize;
         let chunk = &mut self.chunks[index];
         chunk.drop_bytes(&mut self.resident, pool);

@@ -51,6 +51,19 @@ fn a_backlog_on_pages_takes_no_memory_and_comes_back_in_order() {
 }
 
 #[test]
+fn messages_that_leave_a_few_at_a_time_come_together_on_few_pages() {
+    let mut harness = declare();
+    for number in 0..50 {
+        publish(&mut harness, 2 * number..2 * number + 2);
+        harness.page_all_out();
+    }
+    assert!(harness.queue.pages().count() < 35, "{} pages", harness.queue.pages().count());
+    harness.recover(harness.log.len(), false);
+    harness.consume(consumer(1)).expect("nobody is exclusive");
+    assert_eq!(delivered(&mut harness), (0..100).collect::<Vec<_>>());
+}
+
+#[test]
 fn publishing_and_looking_read_nothing() {
     let mut harness = declare();
     publish(&mut harness, 0..100);
