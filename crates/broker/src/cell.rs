@@ -16,7 +16,7 @@ const CONGESTED_BYTES: u64 = 2 * 1024 * 1024;
 /// A queue behind its lock, with the record it was declared by.
 ///
 /// Lock order: one queue, then leaves (a mailbox, the journal's buffer, the timers). Never two
-/// queues at once; no IO, waiting or logging while one is locked.
+/// queues at once; no waiting or logging while one is locked, and no IO but the read of a page.
 pub struct QueueCell {
     /// Its control-plane record, shared with the topology.
     pub record: Arc<QueueRecord>,
