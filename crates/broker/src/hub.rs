@@ -461,8 +461,13 @@ impl Broker {
         cell: &QueueRef,
         mut queue: MutexGuard<'_, Queue>,
     ) -> Lsn {
+        queue.take_journal(&mut turn.fx);
+        self.carry_out(turn, cell, queue)
+    }
+
+    /// As [`Self::conclude`], when the turn's entry is made already.
+    fn carry_out(&self, turn: &mut Turn, cell: &QueueRef, queue: MutexGuard<'_, Queue>) -> Lsn {
         let fx = &mut turn.fx;
-        queue.take_journal(fx);
         let mut lsn = Lsn(0);
         let id = cell.record.id;
         if !cell.is_deleted() {

@@ -75,7 +75,7 @@ impl Broker {
             let mut turn = self.begin(now);
             let mut queue = cell.lock();
             queue.seal(&mut turn.fx);
-            last = last.max(self.conclude(&mut turn, &cell, queue));
+            last = last.max(self.carry_out(&mut turn, &cell, queue));
             self.finish(turn);
         }
         last
