@@ -6,6 +6,7 @@
 
 mod bench;
 mod conformance;
+mod simulate;
 mod target;
 
 use std::process::ExitCode;
@@ -16,6 +17,7 @@ Usage: cargo xtask TASK [OPTIONS]
 Tasks:
   bench         Measures Leveret side by side with a reference broker
   conformance   Runs other people's programs and test suites against Leveret
+  simulate      Runs histories of a broker on a failing disk, one per seed
 ";
 
 fn main() -> ExitCode {
@@ -25,6 +27,7 @@ fn main() -> ExitCode {
     let outcome = match task.as_str() {
         "bench" => bench::main(&rest),
         "conformance" => conformance::main(&rest),
+        "simulate" => simulate::main(&rest),
         "" | "help" | "--help" => {
             print!("{USAGE}");
             return ExitCode::SUCCESS;

@@ -50,6 +50,20 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     // proof
+    (
+        "simulator",
+        &[
+            "amqp091",
+            "amqp091-codec",
+            "auth",
+            "broker",
+            "field-table",
+            "node",
+            "stdx",
+            "storage",
+            "topology",
+        ],
+    ),
     ("it", &[]),
     ("xtask", &[]),
 ];

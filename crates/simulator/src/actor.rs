@@ -1,0 +1,317 @@
+//! The clients: they publish, consume and get, note in the ledger what they do before they do it,
+//! and what they hear as soon as they hear it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use amqp091_codec::{
+    BasicAck, BasicConsume, BasicGet, BasicNack, BasicProperties, BasicQos, BasicReject,
+    ConfirmSelect, QueueDeclare, Table,
+};
+use broker::Broker;
+use field_table::{FieldTable, FieldValue};
+use stdx::Timestamp;
+
+use crate::chance::Chance;
+use crate::history::History;
+use crate::ledger::QueueName::{self, Dead, Expiring, Polled, Priority, Quiet, Rejects, Work};
+use crate::ledger::{Id, Ledger, Sent};
+use crate::link::{Link, Said};
+
+/// Messages that a consumer holds at most.
+const PREFETCH: u16 = 20;
+/// Unconfirmed messages of a publisher at most.
+const WINDOW: usize = 60;
+/// Messages of the expiring queue live this long.
+const EXPIRING_TTL_MS: u32 = 150;
+
+/// What all actors share.
+pub(crate) struct Scene<'a> {
+    pub(crate) now: Timestamp,
+    pub(crate) ledger: &'a mut Ledger,
+    pub(crate) history: &'a mut History,
+}
+
+pub(crate) struct Actor {
+    pub(crate) link: Link,
+    pub(crate) name: String,
+    chance: Chance,
+    role: Role,
+}
+
+enum Role {
+    Publisher(Publisher),
+    Consumer(Consumer),
+}
+
+struct Publisher {
+    next: Id,
+    next_tag: u64,
+    unconfirmed: BTreeMap<u64, Id>,
+}
+
+/// Takes messages by a subscription, or one by one.
+struct Consumer {
+    queue: QueueName,
+    is_subscribed: bool,
+    /// Delivered and not settled, by delivery tag.
+    open: BTreeMap<u64, Id>,
+    /// Acknowledged since the last question that has an answer.
+    acknowledged: Vec<Id>,
+    /// The same for each question under way.
+    asked: Vec<Vec<Id>>,
+    is_getting: bool,
+}
+
+/// Declares the queues; the answers do not matter.
+pub(crate) fn declare(link: &mut Link) {
+    for queue in QueueName::ALL {
+        let mut arguments = FieldTable::new();
+        if matches!(queue, Rejects | Expiring) {
+            arguments = arguments.with("x-dead-letter-exchange", "");
+            arguments = arguments.with("x-dead-letter-routing-key", Dead.as_str());
+        }
+        if queue == Expiring {
+            arguments = arguments.with("x-message-ttl", FieldValue::I64(EXPIRING_TTL_MS.into()));
+        }
+        if queue == Priority {
+            arguments = arguments.with("x-max-priority", FieldValue::I64(5));
+        }
+        let mut fields = Vec::new();
+        arguments.encode_fields(&mut fields);
+        link.send(QueueDeclare {
+            queue: queue.as_str(),
+            durable: true,
+            arguments: Table::new(&fields).expect("an encoded table"),
+            ..QueueDeclare::default()
+        });
+    }
+}
+
+impl Actor {
+    /// A publisher with numbers of its own.
+    pub(crate) fn publisher(
+        broker: &Arc<Broker>,
+        now: Timestamp,
+        chance: Chance,
+        number: u32,
+    ) -> Self {
+        let mut link = Link::connect(broker, now, 10_000 + (number % 50_000) as u16);
+        link.send(ConfirmSelect { nowait: false });
+        let next = Id { publisher: number, number: 0 };
+        let publisher = Publisher { next, next_tag: 1, unconfirmed: BTreeMap::new() };
+        Self { link, name: format!("publisher {number}"), chance, role: Role::Publisher(publisher) }
+    }
+
+    /// A consumer of a queue, subscribed or getting message by message.
+    pub(crate) fn consumer(
+        broker: &Arc<Broker>,
+        chance: Chance,
+        queue: QueueName,
+        is_subscribed: bool,
+        scene: &mut Scene<'_>,
+    ) -> Self {
+        let mut link = Link::connect(broker, scene.now, 9000);
+        link.send(BasicQos { prefetch_size: 0, prefetch_count: PREFETCH, global: false });
+        if is_subscribed {
+            scene.ledger.begin_reading(queue);
+            link.send(BasicConsume { queue: queue.as_str(), ..BasicConsume::default() });
+        }
+        let consumer = Consumer {
+            queue,
+            is_subscribed,
+            open: BTreeMap::new(),
+            acknowledged: Vec::new(),
+            asked: vec![Vec::new()],
+            is_getting: false,
+        };
+        let name = format!("consumer of {}", queue.as_str());
+        Self { link, name, chance, role: Role::Consumer(consumer) }
+    }
+
+    /// Takes note of everything heard.
+    pub(crate) fn listen(&mut self, scene: &mut Scene<'_>) {
+        while let Some(said) = self.link.hear() {
+            let line = match &mut self.role {
+                Role::Publisher(publisher) => publisher.hear(said, scene.ledger),
+                Role::Consumer(consumer) => consumer.hear(said, scene.ledger),
+            };
+            if let Some(line) = line {
+                scene.history.note(scene.now, &self.name, &line);
+            }
+        }
+    }
+
+    /// Does something, or nothing.
+    pub(crate) fn act(&mut self, scene: &mut Scene<'_>) {
+        let Self { link, chance, role, name } = self;
+        let line = match role {
+            Role::Publisher(publisher) => publisher.act(link, chance, scene.ledger),
+            Role::Consumer(consumer) => consumer.act(link, chance, scene.ledger),
+        };
+        if let Some(line) = line {
+            scene.history.note(scene.now, name, &line);
+        }
+    }
+}
+
+impl Publisher {
+    fn hear(&mut self, said: Said, ledger: &mut Ledger) -> Option<String> {
+        match said {
+            Said::Confirm { tag, is_multiple, is_negative } => {
+                let from = if is_multiple { 0 } else { tag };
+                let tags: Vec<u64> =
+                    self.unconfirmed.range(from..=tag).map(|(tag, _)| *tag).collect();
+                for tag in &tags {
+                    let id = self.unconfirmed.remove(tag).expect("just found");
+                    match is_negative {
+                        true => ledger.violations.push(format!("{id:?} was refused")),
+                        false => ledger.confirm(id),
+                    }
+                }
+                Some(format!("heard confirms of {tags:?}"))
+            }
+            Said::Closed(text) => {
+                ledger.violations.push(format!("a publisher was closed: {text}"));
+                None
+            }
+            _ => None,
+        }
+    }
+
+    fn act(&mut self, link: &mut Link, chance: &mut Chance, ledger: &mut Ledger) -> Option<String> {
+        if self.unconfirmed.len() >= WINDOW {
+            return None;
+        }
+        let count = 1 + chance.below(20);
+        let first = self.next;
+        for _ in 0..count {
+            self.publish(link, chance, ledger);
+        }
+        Some(format!("publishes {count} from {first:?}"))
+    }
+
+    fn publish(&mut self, link: &mut Link, chance: &mut Chance, ledger: &mut Ledger) {
+        let queue = match chance.below(12) {
+            0..=4 => Work,
+            5 | 6 => Quiet,
+            7 => Priority,
+            8 | 9 => Rejects,
+            10 => Expiring,
+            _ => Polled,
+        };
+        let body_len = match chance.below(60) {
+            0 => 100_000,
+            1..=4 => 5_000,
+            _ => 12 + chance.below(200) as usize,
+        };
+        let is_persistent = !chance.one_in(6);
+        let priority = if queue == Priority { chance.below(6) as u8 } else { 0 };
+        let id = self.next;
+        ledger.publish(id, Sent { queue, is_persistent, priority, body_len });
+        let properties = BasicProperties {
+            delivery_mode: Some(if is_persistent { 2 } else { 1 }),
+            priority: Some(priority),
+            ..BasicProperties::default()
+        };
+        link.publish(queue.as_str(), &properties, &Ledger::body(id, body_len));
+        self.unconfirmed.insert(self.next_tag, id);
+        self.next.number += 1;
+        self.next_tag += 1;
+    }
+}
+
+impl Consumer {
+    fn hear(&mut self, said: Said, ledger: &mut Ledger) -> Option<String> {
+        match said {
+            Said::Delivery { tag, is_redelivered, body } => {
+                let id = ledger.deliver(self.queue, &body, is_redelivered)?;
+                self.open.insert(tag, id);
+                Some(format!("heard {id:?}, redelivered {is_redelivered}"))
+            }
+            Said::Got { tag, is_redelivered, body } => {
+                self.is_getting = false;
+                let id = ledger.deliver(self.queue, &body, is_redelivered);
+                ledger.end_reading(self.queue);
+                self.open.insert(tag, id?);
+                Some(format!("got {id:?}, redelivered {is_redelivered}"))
+            }
+            Said::Empty => {
+                self.is_getting = false;
+                ledger.end_reading(self.queue);
+                Some("found nothing".to_owned())
+            }
+            Said::QosOk if !self.asked.is_empty() => {
+                let settled = self.asked.remove(0);
+                for &id in &settled {
+                    ledger.settle(self.queue, id);
+                }
+                Some(format!("knows {} settled", settled.len()))
+            }
+            Said::Closed(text) => {
+                ledger.violations.push(format!("a consumer was closed: {text}"));
+                None
+            }
+            _ => None,
+        }
+    }
+
+    fn act(&mut self, link: &mut Link, chance: &mut Chance, ledger: &mut Ledger) -> Option<String> {
+        if !self.is_subscribed && !self.is_getting && chance.one_in(2) {
+            self.is_getting = true;
+            ledger.begin_reading(self.queue);
+            link.send(BasicGet { ticket: 0, queue: self.queue.as_str(), no_ack: false });
+            return Some("asks for a message".to_owned());
+        }
+        if chance.one_in(4) {
+            link.send(BasicQos { prefetch_size: 0, prefetch_count: PREFETCH, global: false });
+            self.asked.push(std::mem::take(&mut self.acknowledged));
+            return Some("asks for an answer".to_owned());
+        }
+        self.settle(link, chance, ledger)
+    }
+
+    fn settle(
+        &mut self,
+        link: &mut Link,
+        chance: &mut Chance,
+        ledger: &mut Ledger,
+    ) -> Option<String> {
+        let (&tag, &id) = self.open.iter().nth(chance.below(1 + self.open.len() as u64) as usize)?;
+        match chance.below(8) {
+            0..=2 => {
+                let settled: Vec<u64> = self.open.range(..=tag).map(|(tag, _)| *tag).collect();
+                for tag in settled {
+                    let id = self.open.remove(&tag).expect("just found");
+                    ledger.acknowledge(self.queue, id);
+                    self.acknowledged.push(id);
+                }
+                link.send(BasicAck { delivery_tag: tag, multiple: true });
+                Some(format!("acknowledges up to {id:?}"))
+            }
+            3 => {
+                self.open.remove(&tag);
+                link.send(BasicNack { delivery_tag: tag, multiple: false, requeue: true });
+                Some(format!("requeues {id:?}"))
+            }
+            4 => {
+                self.open.remove(&tag);
+                link.send(BasicReject { delivery_tag: tag, requeue: true });
+                Some(format!("rejects {id:?} back"))
+            }
+            5 | 6 if self.queue == Rejects => {
+                self.open.remove(&tag);
+                ledger.reject(id);
+                link.send(BasicReject { delivery_tag: tag, requeue: false });
+                Some(format!("rejects {id:?}"))
+            }
+            _ => {
+                self.open.remove(&tag);
+                ledger.acknowledge(self.queue, id);
+                self.acknowledged.push(id);
+                link.send(BasicAck { delivery_tag: tag, multiple: false });
+                Some(format!("acknowledges {id:?}"))
+            }
+        }
+    }
+}

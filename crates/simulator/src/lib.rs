@@ -1,0 +1,20 @@
+//! Whole histories of a broker, in one thread and by a seed: clients that speak AMQP 0-9-1 to the
+//! real front-end, the real broker, journal and control plane, on a disk that loses power.
+//!
+//! Time is a number here, and every choice (who acts, what the disk does, when it fails) comes from
+//! the seed: the same seed gives the same history, line by line. What clients were promised is
+//! kept in a [`Ledger`] and held against what the broker has after each restart.
+//!
+//! Knows everything; nothing may know it.
+#![forbid(unsafe_code)]
+
+mod actor;
+mod chance;
+mod history;
+mod ledger;
+mod link;
+mod world;
+
+pub use chance::Chance;
+pub use history::{History, Outcome, run};
+pub use ledger::{Id, Ledger, QueueName, Sent};

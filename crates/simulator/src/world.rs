@@ -1,0 +1,387 @@
+//! The loop: who acts next, what the disk does, when it ends.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use amqp091_codec::{BasicAck, BasicGet, BasicQos};
+use broker::BrokerConfig;
+use node::{Core, CoreOptions};
+use stdx::Timestamp;
+use storage::SimDisk;
+use topology::{AddUser, AddVhost, Command, Rules, SetPermissions};
+
+use crate::actor::{self, Actor, Scene};
+use crate::chance::Chance;
+use crate::history::{History, Outcome};
+use crate::ledger::QueueName::{self, Dead};
+use crate::ledger::{Id, Ledger};
+use crate::link::{Link, Said};
+
+/// Steps of the node and its clients between two restarts at most.
+const STEPS_MAX: u64 = 600;
+/// Rounds without anything happening after which the world is at rest.
+const QUIET_ROUNDS: u32 = 3;
+/// Rounds in which it must come to rest: more is a loop without end.
+const ROUNDS_MAX: u32 = 100_000;
+/// Longest step of time, in milliseconds.
+const TICK_MS: u64 = 40;
+/// Longer than anything in here waits: expiry, pauses, retries.
+const LONG_MS: u64 = 5000;
+/// Nothing is secret here.
+const SALT: [u8; 4] = [1, 2, 3, 4];
+/// Where the data directory lies on a disk that nothing else is on.
+const DATA_DIR: &str = "/data";
+
+pub(crate) struct World {
+    seed: u64,
+    chance: Chance,
+    disk: SimDisk,
+    /// The disk has a limit.
+    is_tight: bool,
+    /// A sync of this round is bound to fail.
+    is_sync_failing: bool,
+    now: Timestamp,
+    ledger: Ledger,
+    history: History,
+    publishers: u32,
+    restarts: u32,
+}
+
+/// How a round ends.
+#[derive(Clone, Copy, Debug)]
+enum End {
+    Stop,
+    Kill,
+    PowerCut,
+}
+
+/// Vhost `/` and user `guest`.
+fn first_boot() -> Vec<Command> {
+    let (vhost, guest, all) = ("/".to_owned(), "guest".to_owned(), ".*".to_owned());
+    let algorithm = auth::Algorithm::default();
+    vec![
+        Command::AddVhost(AddVhost { name: vhost.clone(), ..AddVhost::default() }),
+        Command::AddUser(AddUser {
+            name: guest.clone(),
+            password_hash: auth::hash_password(algorithm, SALT, b"guest"),
+            hashing_algorithm: algorithm.name().to_owned(),
+            tags: Vec::new(),
+        }),
+        Command::SetPermissions(SetPermissions {
+            user: guest,
+            vhost,
+            configure: all.clone(),
+            write: all.clone(),
+            read: all,
+        }),
+    ]
+}
+
+impl World {
+    pub(crate) fn new(seed: u64) -> Self {
+        let mut chance = Chance::new(seed);
+        let disk = SimDisk::new(chance.bits());
+        Self {
+            seed,
+            chance,
+            disk,
+            is_tight: false,
+            is_sync_failing: false,
+            now: Timestamp(1_000_000),
+            ledger: Ledger::default(),
+            history: History::default(),
+            publishers: 0,
+            restarts: 0,
+        }
+    }
+
+    pub(crate) fn run(mut self) -> Outcome {
+        let rounds = 2 + self.chance.below(4);
+        for round in 0..=rounds {
+            let Some(mut core) = self.start() else { break };
+            if round == 0 {
+                self.declare(&mut core);
+            }
+            self.inspect(&mut core);
+            if round == rounds {
+                break;
+            }
+            let actors = self.load(&mut core);
+            self.end(core, actors);
+            if !self.ledger.violations.is_empty() {
+                break;
+            }
+        }
+        Outcome {
+            seed: self.seed,
+            history: self.history,
+            violations: self.ledger.violations,
+            confirmed: self.ledger.confirmed,
+            restarts: self.restarts,
+        }
+    }
+
+    fn note(&mut self, what: &str) {
+        self.history.note(self.now, "world", what);
+    }
+
+    fn start(&mut self) -> Option<Core> {
+        let options = CoreOptions {
+            disk: Arc::new(self.disk.clone()),
+            data_dir: DATA_DIR.into(),
+            is_synced: true,
+            broker: BrokerConfig { resident_max: self.resident_max(), ..BrokerConfig::default() },
+            rules: Rules::default(),
+            first_boot: first_boot(),
+            seed: self.chance.bits(),
+            on_full: None,
+        };
+        match Core::open(options, self.now) {
+            Ok(core) => {
+                self.note("the node starts");
+                Some(core)
+            }
+            Err(error) => {
+                self.ledger.violations.push(format!("the node does not start: {error}"));
+                None
+            }
+        }
+    }
+
+    /// Bytes of messages in memory from which some go to pages: mostly soon reached.
+    fn resident_max(&mut self) -> u64 {
+        match self.chance.below(4) {
+            0 => BrokerConfig::default().resident_max,
+            1 => 0,
+            _ => self.chance.below(100_000),
+        }
+    }
+
+    fn declare(&mut self, core: &mut Core) {
+        let mut link = Link::connect(&core.broker, self.now, 9999);
+        actor::declare(&mut link);
+        self.settle(core, &mut [&mut link]);
+        while let Some(said) = link.hear() {
+            if let Said::Closed(text) = said {
+                self.ledger.violations.push(format!("a declaration was refused: {text}"));
+            }
+        }
+        link.disconnect(self.now);
+    }
+
+    /// Clients at work, until the round is over.
+    fn load(&mut self, core: &mut Core) -> Vec<Actor> {
+        let mut actors = self.cast(core);
+        for _ in 0..self.chance.below(STEPS_MAX) {
+            self.step(core, &mut actors);
+            if core.has_failed() {
+                self.note("the disk has failed");
+                break;
+            }
+        }
+        self.make_room();
+        actors
+    }
+
+    fn cast(&mut self, core: &Core) -> Vec<Actor> {
+        let mut actors = Vec::new();
+        for _ in 0..=self.chance.below(3) {
+            let chance = self.chance.fork();
+            actors.push(Actor::publisher(&core.broker, self.now, chance, self.publishers));
+            self.publishers += 1;
+        }
+        for queue in QueueName::ALL {
+            if queue == QueueName::Quiet || self.chance.one_in(3) {
+                continue;
+            }
+            let is_subscribed = queue != QueueName::Polled && !self.chance.one_in(4);
+            let chance = self.chance.fork();
+            let mut scene =
+                Scene { now: self.now, ledger: &mut self.ledger, history: &mut self.history };
+            let consumer = Actor::consumer(&core.broker, chance, queue, is_subscribed, &mut scene);
+            actors.push(consumer);
+        }
+        actors
+    }
+
+    fn step(&mut self, core: &mut Core, actors: &mut [Actor]) {
+        match self.chance.below(16) {
+            0..=8 => {
+                let actor = &mut actors[self.chance.below(actors.len() as u64) as usize];
+                let mut scene =
+                    Scene { now: self.now, ledger: &mut self.ledger, history: &mut self.history };
+                actor.listen(&mut scene);
+                if self.chance.one_in(2) {
+                    actor.act(&mut scene);
+                }
+                actor.link.turn(self.now, 1 + self.chance.below(100_000) as usize);
+                actor.listen(&mut scene);
+            }
+            9..=11 => drop(core.step_log()),
+            12 => drop(core.step_control(self.now).unwrap_or(false)),
+            13 => drop(core.step_pages(self.now)),
+            14 => {
+                self.now = self.now.plus_ms(1 + self.chance.below(TICK_MS));
+                core.broker.poll_timers(self.now);
+            }
+            _ => self.upset_disk(core),
+        }
+    }
+
+    /// Rarely, something happens to the disk.
+    fn upset_disk(&mut self, core: &mut Core) {
+        match self.chance.below(24) {
+            0 if !self.is_tight => {
+                let room = self.chance.below(200_000);
+                self.disk.set_capacity(self.disk.used_bytes() + room);
+                self.is_tight = true;
+                self.note(&format!("{room} bytes are left on the disk"));
+            }
+            1..=6 => self.make_room(),
+            7 => core.purge(self.now).unwrap_or_default(),
+            8 if self.chance.one_in(4) => {
+                self.disk.fail_sync(1);
+                self.is_sync_failing = true;
+                self.note("the next sync will fail");
+            }
+            _ => {}
+        }
+    }
+
+    fn make_room(&mut self) {
+        if std::mem::take(&mut self.is_tight) {
+            self.disk.set_capacity(u64::MAX);
+            self.note("there is room on the disk again");
+        }
+    }
+
+    fn end(&mut self, core: Core, actors: Vec<Actor>) {
+        let end = match self.chance.below(4) {
+            _ if core.has_failed() => End::PowerCut,
+            0 => End::Stop,
+            1 => End::Kill,
+            _ => End::PowerCut,
+        };
+        self.note(&format!("the round ends with {end:?}"));
+        self.restarts += 1;
+        match end {
+            End::Stop => {
+                for actor in actors {
+                    actor.link.disconnect(self.now);
+                }
+                match core.close(self.now) {
+                    Ok(()) => {}
+                    Err(_) if self.is_sync_failing => self.disk.power_cut(self.chance.bits()),
+                    Err(error) => {
+                        self.ledger.violations.push(format!("no clean stop: {error}"));
+                    }
+                }
+            }
+            // The clients' sockets break after the node is gone, so that it never hears of it.
+            End::Kill => self.disk.kill(),
+            End::PowerCut => self.disk.power_cut(self.chance.bits()),
+        }
+        // Armed faults go with the node.
+        self.is_sync_failing = false;
+        self.ledger.end_all_reading();
+        self.now = self.now.plus_ms(self.chance.below(LONG_MS));
+    }
+
+    /// Goes on until nothing moves any more.
+    fn settle(&mut self, core: &mut Core, links: &mut [&mut Link]) {
+        let mut quiet = 0;
+        for _ in 0..ROUNDS_MAX {
+            let mut has_moved = core.step_log() | core.step_control(self.now).unwrap_or(false);
+            has_moved |= core.step_pages(self.now);
+            core.broker.poll_timers(self.now);
+            for link in &mut *links {
+                has_moved |= link.turn(self.now, usize::MAX);
+            }
+            quiet = if has_moved { 0 } else { quiet + 1 };
+            if quiet == QUIET_ROUNDS {
+                return;
+            }
+            // Those who pause wait for time, not for us.
+            let due = links.iter().filter_map(|link| link.poll_timeout()).min();
+            if let Some(at) = due.filter(|at| !has_moved && at.since_ms(self.now) < LONG_MS) {
+                self.now = self.now.max(at);
+                quiet = 0;
+            }
+        }
+        self.ledger.violations.push("the node does not come to rest".to_owned());
+    }
+
+    /// Looks at everything a node has, and settles some of it.
+    fn inspect(&mut self, core: &mut Core) {
+        self.now = self.now.plus_ms(LONG_MS);
+        core.broker.poll_timers(self.now);
+        let mut seen = HashSet::new();
+        for queue in QueueName::ALL {
+            let mut link = Link::connect(&core.broker, self.now, 9998);
+            self.ledger.begin_reading(queue);
+            let found = self.get_all(core, &mut link, queue);
+            self.ledger.inspect(queue, &found.iter().map(|(_, id)| *id).collect::<Vec<_>>());
+            seen.extend(found.iter().map(|(_, id)| *id));
+            self.settle_some(core, &mut link, queue, &found);
+            link.disconnect(self.now);
+            self.ledger.end_reading(queue);
+            let what = format!("finds {} in {}", found.len(), queue.as_str());
+            self.note(&what);
+        }
+        let missing = self.ledger.missing_dead(&seen);
+        self.ledger.report_missing_dead(&missing);
+        self.ledger.prune(self.publishers.saturating_sub(1));
+    }
+
+    fn get_all(&mut self, core: &mut Core, link: &mut Link, queue: QueueName) -> Vec<(u64, Id)> {
+        let mut found = Vec::new();
+        loop {
+            link.send(BasicGet { ticket: 0, queue: queue.as_str(), no_ack: false });
+            self.settle(core, &mut [link]);
+            loop {
+                match link.hear() {
+                    Some(Said::Got { tag, is_redelivered, body }) => {
+                        let id = self.ledger.deliver(queue, &body, is_redelivered);
+                        found.extend(id.map(|id| (tag, id)));
+                        break;
+                    }
+                    Some(Said::Empty) => return found,
+                    Some(Said::Closed(text)) => {
+                        self.ledger.violations.push(format!("an inspection was closed: {text}"));
+                        return found;
+                    }
+                    Some(_) => {}
+                    None => {
+                        self.ledger.violations.push("a get was not answered".to_owned());
+                        return found;
+                    }
+                }
+            }
+        }
+    }
+
+    fn settle_some(
+        &mut self,
+        core: &mut Core,
+        link: &mut Link,
+        queue: QueueName,
+        found: &[(u64, Id)],
+    ) {
+        let count = match self.chance.below(4) {
+            0 => 0,
+            1 => self.chance.below(found.len() as u64 + 1) as usize,
+            _ if queue == Dead => 0,
+            _ => found.len(),
+        };
+        let Some(&(delivery_tag, _)) = found[..count].last() else { return };
+        for (_, id) in &found[..count] {
+            self.ledger.acknowledge(queue, *id);
+        }
+        link.send(BasicAck { delivery_tag, multiple: true });
+        link.send(BasicQos::default());
+        self.settle(core, &mut [link]);
+        for (_, id) in &found[..count] {
+            self.ledger.settle(queue, *id);
+        }
+    }
+}
