@@ -73,11 +73,13 @@ pub struct PageStore {
 }
 
 impl PageStore {
-    /// Opens the store in `dir`, made when it is missing. Name the pages in use with
-    /// [`PageStore::mark_used`], then call [`PageStore::finish_recovery`].
+    /// Opens the store in `dir`, made when it is missing, and syncs what a killed process may have
+    /// left. Name the pages in use with [`PageStore::mark_used`], then call
+    /// [`PageStore::finish_recovery`].
     ///
     /// # Errors
-    /// [`Error::Open`] when the directory or a file in it cannot be opened.
+    /// [`Error::Open`] when the directory or a file in it cannot be opened, [`Error::Io`] when it
+    /// cannot be synced.
     pub fn open(disk: Arc<dyn Disk>, dir: &Path, durability: Durability) -> Result<Self, Error> {
         let failed = |error: std::io::Error| Error::Open {
             dir: dir.display().to_string(),
@@ -86,7 +88,9 @@ impl PageStore {
         let files = Files::open(disk, dir).map_err(failed)?;
         let blocks = files.end().map_err(failed)?.div_ceil(BLOCK_BYTES);
         let rooms = Rooms::recovering(u32::try_from(blocks).unwrap_or(u32::MAX));
-        Ok(Self { files, rooms: Mutex::new(rooms), durability })
+        let store = Self { files, rooms: Mutex::new(rooms), durability };
+        store.sync()?;
+        Ok(store)
     }
 
     /// Names a page that is in use: once for each owner, and only before

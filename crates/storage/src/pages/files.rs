@@ -67,7 +67,7 @@ pub(super) struct Files {
 }
 
 impl Files {
-    /// Opens the files in `dir`, made when it is missing.
+    /// Opens the files in `dir`, made when it is missing. None of them counts as synced.
     pub(super) fn open(disk: Arc<dyn Disk>, dir: &Path) -> io::Result<Self> {
         disk.create_dir(dir)?;
         let mut open = BTreeMap::new();
@@ -80,12 +80,14 @@ impl Files {
             let parent = dir.parent().filter(|parent| *parent != Path::new(""));
             disk.sync_dir(parent.unwrap_or(Path::new(".")))?;
         }
+        // A server that was killed may have left anything, the files' names included.
+        let unsynced = Unsynced { files: open.keys().copied().collect(), names: !open.is_empty() };
         Ok(Self {
             disk,
             dir: dir.to_owned(),
             open: RwLock::new(open),
             writes: RwLock::default(),
-            unsynced: Mutex::default(),
+            unsynced: Mutex::new(unsynced),
             syncing: Mutex::default(),
             failure: OnceLock::new(),
         })

@@ -274,6 +274,27 @@ fn a_full_disk_can_be_tried_again() {
 }
 
 #[test]
+fn a_file_that_a_killed_process_made_survives_a_power_cut() {
+    for seed in 0..20 {
+        let disk = SimDisk::new(1);
+        let store = simulated(&disk, &[]);
+        let first = put(&store, b"in a file that is removed");
+        store.sync().unwrap();
+        store.release(first, Lsn(0));
+        store.trim(0).unwrap();
+        let named = put(&store, b"by a log that was not synced either");
+        disk.kill();
+        let store = simulated(&disk, &[named]);
+        let page = put(&store, b"in the file that is there");
+        store.sync().unwrap();
+        disk.power_cut(seed);
+        let store = simulated(&disk, &[named, page]);
+        assert_eq!(get(&store, page), b"in the file that is there");
+        assert_eq!(get(&store, named), b"by a log that was not synced either");
+    }
+}
+
+#[test]
 fn a_failed_sync_is_final() {
     let disk = SimDisk::new(1);
     let store = simulated(&disk, &[]);
