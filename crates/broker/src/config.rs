@@ -110,7 +110,7 @@ impl Default for BrokerConfig {
             channels_per_node_max: None,
             consumers_per_channel_max: None,
             journal_backlog_max: 64 * 1024 * 1024,
-            resident_max: 32 * 1024 * 1024,
+            resident_max: 16 * 1024 * 1024,
             unfinished_bodies_max: 128 * 1024 * 1024,
             is_global_qos_permitted: true,
             interceptors: Interceptors::default(),

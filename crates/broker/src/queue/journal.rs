@@ -44,14 +44,16 @@ const CLEAR_BYTES: u64 = small_in_tests(64 * 1024, 2048);
 const CLEAR_ENTRIES: u64 = small_in_tests(1000, 16);
 /// A dead prefix is reported when it is at least this long.
 const COMPACT_BYTES: u64 = small_in_tests(256 * 1024, 512);
-const COMPACT_ENTRIES: u64 = small_in_tests(64, 4);
+const COMPACT_ENTRIES: u64 = small_in_tests(16, 4);
 /// Dead bytes the log may hold before live messages are written again behind them.
 const GARBAGE_BYTES_MAX: u64 = small_in_tests(4 * 1024 * 1024, 1024);
 const GARBAGE_PER_LIVE_BYTE_MAX: u64 = 4;
 /// Entries without anything live that are remembered, because older ones have something, before that
-/// is written again: this many, and some per entry that has something.
-const DEAD_ENTRIES_MAX: u64 = small_in_tests(256, 32);
-const DEAD_ENTRIES_PER_LIVE_MAX: u64 = 8;
+/// is written again: this many, and some per entry that has something. Each takes memory.
+const DEAD_ENTRIES_MAX: u64 = small_in_tests(16, 32);
+const DEAD_ENTRIES_PER_LIVE_MAX: u64 = 1;
+/// But not for less than one dead entry per so many bytes that this writes.
+const SWEPT_BYTES_PER_ENTRY_MAX: u64 = 256;
 /// How much one turn writes again, and looks at, at most.
 const SWEEP_BYTES_MAX: usize = small_in_tests(256 * 1024, 256) as usize;
 const SWEEP_RECORDS_MAX: usize = small_in_tests(8192, 16) as usize;
@@ -341,7 +343,8 @@ impl Journal {
         let garbage = self.log_bytes.saturating_sub(self.live_bytes);
         let dead_entries = self.entries.len() as u64 - self.live_entries;
         GARBAGE_BYTES_MAX.max(GARBAGE_PER_LIVE_BYTE_MAX * self.live_bytes) < garbage
-            || DEAD_ENTRIES_MAX + DEAD_ENTRIES_PER_LIVE_MAX * self.live_entries < dead_entries
+            || (DEAD_ENTRIES_MAX + DEAD_ENTRIES_PER_LIVE_MAX * self.live_entries < dead_entries
+                && self.live_bytes < SWEPT_BYTES_PER_ENTRY_MAX * dead_entries)
     }
 
     /// Whether [`Self::take`] could have anything to write.

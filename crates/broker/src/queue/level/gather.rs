@@ -10,7 +10,7 @@ use crate::queue::record::{DEAD, SHARED, UNACKED};
 
 /// Chunks are joined to one of at most this size. A page is only read for it if it is not longer than
 /// what it is joined with, so that no message is written more than a few times.
-const GATHERED_LEN_MAX: usize = if cfg!(test) { 800 } else { 16 * 1024 };
+const GATHERED_LEN_MAX: usize = if cfg!(test) { 800 } else { 32 * 1024 };
 /// Chunks that are joined at a time.
 const GATHERED_CHUNKS_MAX: usize = if cfg!(test) { 3 } else { 8 };
 
