@@ -139,6 +139,8 @@ pub struct Connection {
     pub(crate) is_unread: bool,
     /// Some channel is in confirm mode.
     pub(crate) has_confirms: bool,
+    /// The vhost is traced; looked up once a turn.
+    pub(crate) is_traced: bool,
     wanted: usize,
 }
 
@@ -153,11 +155,12 @@ impl Connection {
         };
         let handshake_timeout_ms = config.handshake_timeout_ms;
         let nobody: Arc<str> = Arc::default();
+        let id = ConnectionId(broker.next_id());
         Self {
-            shared: Arc::new(Shared::new(tuned.frame_max, config.interceptors.is_sent_time)),
+            shared: Arc::new(Shared::new(id, tuned.frame_max, config.interceptors.is_sent_time)),
             now,
             stage: Stage::Header,
-            id: ConnectionId(broker.next_id()),
+            id,
             peer: Box::new(peer),
             certificate: None,
             login: None,
@@ -189,6 +192,7 @@ impl Connection {
             no_room: None,
             is_unread: false,
             has_confirms: false,
+            is_traced: false,
             wanted: 0,
             broker,
         }
@@ -207,6 +211,7 @@ impl Connection {
 
     pub(crate) fn begin(&mut self, now: Timestamp) -> Turn {
         self.now = now;
+        self.is_traced = self.broker.is_traced(&self.vhost);
         self.broker.begin(now)
     }
 

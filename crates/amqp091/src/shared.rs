@@ -16,6 +16,7 @@ use bytes::Bytes;
 use message::MessageRef;
 use parking_lot::{Mutex, MutexGuard};
 use stdx::Signal;
+use topology::ConnectionId;
 
 use crate::by_number::ByNumber;
 use crate::interceptors::marked_outgoing;
@@ -34,6 +35,7 @@ pub(crate) const SHARED_BODY_MIN: usize = 4096;
 
 /// What the connection's task and the queues share.
 pub(crate) struct Shared {
+    id: ConnectionId,
     inner: Mutex<Inner>,
     pub(crate) signal: Arc<Signal>,
     /// Messages get a header with the time they are sent.
@@ -205,9 +207,9 @@ impl Side {
 }
 
 impl Shared {
-    pub(crate) fn new(frame_max: u32, marks_sent_time: bool) -> Self {
+    pub(crate) fn new(id: ConnectionId, frame_max: u32, marks_sent_time: bool) -> Self {
         let inner = Inner { frame_max, ..Inner::default() };
-        Self { inner: Mutex::new(inner), signal: Arc::default(), marks_sent_time }
+        Self { id, inner: Mutex::new(inner), signal: Arc::default(), marks_sent_time }
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -286,6 +288,10 @@ fn splice_body(out: &mut Outbox, framing: &[u8], splice: &BodySplice, body: &Byt
 }
 
 impl Mailbox for Shared {
+    fn connection(&self) -> Option<ConnectionId> {
+        Some(self.id)
+    }
+
     fn deliver(&self, key: ConsumerKey, _queue: &QueueRef, batch: &Batch<'_>) -> Intake {
         let mut inner = self.lock();
         let Inner { out, channels, parked, frame_max, .. } = &mut *inner;

@@ -3,6 +3,7 @@
 mod basics;
 mod chaos;
 mod errors;
+mod firehose;
 mod kit;
 mod limits;
 mod pacing;

@@ -15,6 +15,7 @@ use smallvec::SmallVec;
 use stdx::Timestamp;
 use topology::{Command, Event as Change, Outcome, QueueId, QueueRecord, Refusal, State};
 
+use crate::firehose::Firehose;
 use crate::registry::Registry;
 use crate::reply::ReplyConsumers;
 use crate::timers::Timers;
@@ -96,6 +97,8 @@ pub struct Broker {
     pub timers: Timers,
     /// Consumers of direct replies.
     pub(crate) reply_consumers: ReplyConsumers,
+    /// What is copied to `amq.rabbitmq.trace`.
+    pub(crate) firehose: Firehose,
     /// Room for bodies whose end has not arrived.
     bodies: Arc<Bodies>,
     alarms: AtomicU8,
@@ -130,6 +133,7 @@ impl Broker {
             registry: Registry::default(),
             timers: Timers::default(),
             reply_consumers: ReplyConsumers::new(seed),
+            firehose: Firehose::default(),
             bodies,
             alarms: AtomicU8::new(0),
             next_id: AtomicU64::new(1),
@@ -437,12 +441,16 @@ impl Broker {
 
     /// Hands out what the queue has, in batches, until its consumers are full or it is empty.
     fn deliver(&self, turn: &mut Turn, cell: &QueueRef, queue: &mut Queue) {
+        let is_traced = self.is_traced(&cell.record.vhost);
         while let Some(batch) = queue.next_batch(turn.now, &mut turn.fx) {
             let len = batch.len();
             let intake = batch.mailbox().deliver(batch.key(), cell, &batch);
             let mailbox = batch.mailbox();
             if turn.touched.last().is_none_or(|last| !Arc::ptr_eq(last, mailbox)) {
                 turn.touched.push(mailbox.clone());
+            }
+            if is_traced {
+                self.trace_batch(&mut turn.traces, cell, &batch, intake.taken);
             }
             // A mailbox that takes less than all without saying so would be offered the rest for
             // ever.
@@ -522,11 +530,12 @@ impl Broker {
         turn
     }
 
-    /// Ends a turn: publishes dead letters, arms timers, deletes what nobody uses, wakes mailboxes.
+    /// Ends a turn: publishes dead letters and the firehose's copies, arms timers, deletes what nobody uses, wakes mailboxes.
     /// No queue may be locked.
     pub fn finish(&self, mut turn: Turn) {
-        while !turn.dead_letters.is_empty() {
+        while !(turn.dead_letters.is_empty() && turn.traces.is_empty()) {
             self.publish_dead_letters(&mut turn);
+            self.publish_traces(&mut turn);
         }
         for (at, replaced_ms, queue) in turn.deadlines.drain(..) {
             self.timers.arm(at, replaced_ms, queue);

@@ -13,6 +13,7 @@
 mod cell;
 mod config;
 pub mod dead_letter;
+mod firehose;
 mod hub;
 mod journal;
 mod mailbox;
@@ -29,6 +30,7 @@ mod turn;
 
 pub use cell::{QueueCell, QueueRef};
 pub use config::{Authenticator, AuthenticatorRef, BrokerConfig, Identity, Interceptors};
+pub use firehose::{Party, Trace};
 pub use hub::{
     Alarms, BodyRoom, Broker, DamagedPage, NoRoom, PageJob, Published, Reading, Recovered,
 };

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use message::MessageRef;
-use topology::{Outcome, Refusal};
+use topology::{ConnectionId, Outcome, Refusal};
 
 use crate::{Batch, QueueRef};
 
@@ -29,6 +29,11 @@ pub struct Intake {
 /// A connection as queues and the broker see it. A leaf in the lock order: implementations lock
 /// only their own buffer and never call back.
 pub trait Mailbox: Send + Sync {
+    /// The connection it belongs to, if it is one that listings know.
+    fn connection(&self) -> Option<ConnectionId> {
+        None
+    }
+
     /// Takes deliveries for one consumer. Called with the queue locked: append and return.
     fn deliver(&self, key: ConsumerKey, queue: &QueueRef, batch: &Batch<'_>) -> Intake;
 

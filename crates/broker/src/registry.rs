@@ -264,6 +264,11 @@ impl Registry {
         self.channels.fetch_sub((before - channels.len()) as u64, Ordering::Relaxed);
     }
 
+    /// An open connection.
+    pub fn get(&self, id: ConnectionId) -> Option<Arc<ConnectionEntry>> {
+        self.connections.read().get(&id).cloned()
+    }
+
     /// All open connections, oldest first.
     pub fn connections(&self) -> Vec<Arc<ConnectionEntry>> {
         self.connections.read().values().cloned().collect()

@@ -76,6 +76,9 @@ impl Broker {
     pub fn reply(&self, turn: &mut Turn, address: &[u8], message: &MessageRef<'_>) -> bool {
         let Some((mailbox, key)) = self.reply_consumers.find(address) else { return false };
         let is_taken = mailbox.deliver_reply(key, message);
+        if is_taken {
+            self.trace_reply(turn, &mailbox, key, address, message);
+        }
         turn.touch(&mailbox);
         is_taken
     }

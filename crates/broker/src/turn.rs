@@ -5,7 +5,7 @@ use std::sync::Arc;
 use stdx::Timestamp;
 use topology::QueueId;
 
-use crate::{DeadLetter, Effects, MailboxRef, QueueRef};
+use crate::{DeadLetter, Effects, MailboxRef, QueueRef, Trace};
 
 /// One turn: what was read from one socket, one timer, one operator's command.
 ///
@@ -19,6 +19,8 @@ pub struct Turn {
     pub(crate) fx: Effects,
     pub(crate) touched: Vec<MailboxRef>,
     pub(crate) dead_letters: Vec<(QueueRef, DeadLetter)>,
+    /// Copies for the firehose. Not more than the turn read and its consumers' outboxes took.
+    pub(crate) traces: Vec<Trace>,
     /// When, the earlier arming that this replaces in ms (0 for none), which queue.
     pub(crate) deadlines: Vec<(Timestamp, u64, QueueId)>,
     pub(crate) doomed: Vec<QueueId>,
@@ -41,6 +43,11 @@ impl Turn {
     /// All queues that this turn left without their use, for the caller to delete.
     pub fn take_all_doomed(&mut self) -> Vec<QueueId> {
         std::mem::take(&mut self.doomed)
+    }
+
+    /// Leaves a copy for the firehose; it is published at the end of the turn.
+    pub fn trace(&mut self, trace: Trace) {
+        self.traces.push(trace);
     }
 
     /// Notes that a mailbox has something new; it is woken once at the end of the turn.

@@ -69,6 +69,8 @@ mod start_app;
 mod status;
 mod stop;
 mod stop_app;
+mod trace_off;
+mod trace_on;
 mod version;
 mod wait;
 
@@ -140,6 +142,8 @@ pub(crate) const COMMANDS: &[&Command] = &[
     &delete_vhost::COMMAND,
     &list_vhost_limits::COMMAND,
     &set_vhost_limits::COMMAND,
+    &trace_off::COMMAND,
+    &trace_on::COMMAND,
     &delete_queue::COMMAND,
     &purge_queue::COMMAND,
     &close_all_connections::COMMAND,

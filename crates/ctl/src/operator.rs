@@ -149,6 +149,9 @@ pub trait Operator: Sync {
     fn add_vhost(&self, vhost: &VhostInfo) -> Answer<()>;
     /// [`Refusal::VhostProtected`] when it is protected from deletion.
     fn delete_vhost(&self, name: &str) -> Answer<()>;
+    /// Begins or ends copying the messages of a vhost, which need not exist, to `amq.rabbitmq.trace`;
+    /// fine when that is so already. Until the process ends.
+    fn set_tracing(&self, vhost: &str, is_on: bool) -> Answer<()>;
     /// As [`Operator::set_user_limits`], with `max-connections` and `max-queues`.
     fn set_vhost_limits(
         &self,

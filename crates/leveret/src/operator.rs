@@ -24,6 +24,7 @@ use maintenance::Maintenance;
 use net::Listener;
 use node::{Node, Resources};
 use tokio::sync::Notify;
+use tracing::info;
 
 use topology::{
     AddUser, AddVhost, ClearPermissions, ClearTopicPermissions, Command, ConnectionId, Outcome,
@@ -616,7 +617,7 @@ impl Operator for NodeOperator {
             tags: it.tags().to_vec(),
             default_queue_type: it.default_queue_type().map(|kind| kind.name().to_owned()),
             protected_from_deletion: false,
-            tracing: false,
+            tracing: self.broker.is_traced(it.name()),
             cluster_state: vec![(node.clone(), "running".to_owned())],
         };
         Ok(topology.vhosts().map(info).collect())
@@ -636,6 +637,16 @@ impl Operator for NodeOperator {
     fn delete_vhost(&self, name: &str) -> Answer<()> {
         self.require_vhost(name)?;
         self.done(Command::DeleteVhost(name.to_owned()))
+    }
+
+    fn set_tracing(&self, vhost: &str, is_on: bool) -> Answer<()> {
+        match (self.broker.set_tracing(vhost, is_on), is_on) {
+            (true, true) => info!("Enabling tracing for vhost '{vhost}'"),
+            (true, false) => info!("Disabling tracing for vhost '{vhost}'"),
+            (false, true) => info!("Tracing is already enabled for vhost '{vhost}'"),
+            (false, false) => info!("Tracing is already disabled for vhost '{vhost}'"),
+        }
+        Ok(())
     }
 
     fn set_vhost_limits(&self, vhost: &str, limits: &JsonMap) -> Answer<()> {

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use amqp091_codec::{
     BasicGet, BasicGetEmpty, BasicGetOk, BasicQos, BasicQosOk, BasicRecoverOk, ShortBytes,
 };
-use broker::{Got, Settle};
+use broker::{Got, Settle, Trace};
 use message::MessageRef;
 use topology::{Permission, ResourceKind};
 
@@ -67,6 +67,9 @@ impl Connection {
         };
         let no_ack = get.no_ack;
         let (shared, now) = (&self.shared, self.now);
+        let party = self.entry.as_ref().filter(|_| self.is_traced);
+        let party = party.map(|entry| self.broker.party(&entry.facts, number));
+        let mut trace = None;
         let reply = |got: Option<Got<'_>>| {
             let mut inner = shared.lock();
             let frame_max = inner.frame_max;
@@ -80,6 +83,10 @@ impl Connection {
                 side.hold(delivery_tag, slot, delivery.ticket);
             }
             let message = delivery.message;
+            trace = party.and_then(|party| {
+                let (name, again) = (queue.record.name.as_bytes(), delivery.is_redelivered);
+                Trace::of_delivery(&queue.record.vhost, name, party, &message, again)
+            });
             let method = BasicGetOk {
                 delivery_tag,
                 redelivered: delivery.is_redelivered,
@@ -96,6 +103,9 @@ impl Connection {
             put_content(&mut inner.out, frame_max, number, &message);
         };
         let ((), reading) = self.broker.get(&mut work.turn, &queue, no_ack, reply);
+        if let Some(trace) = trace {
+            work.turn.trace(trace);
+        }
         self.hold_for(reading.marked.max(self.settled));
         self.settled = self.settled.max(reading.settled);
         Ok(())

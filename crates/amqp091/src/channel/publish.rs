@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use amqp091_codec::{BasicProperties, BasicReturn, Properties, ReplyCode, ShortBytes, Table};
-use broker::{Lsn, QueueRef, REPLY_TO};
+use broker::{Lsn, QueueRef, REPLY_TO, Trace};
 use bytes::Bytes;
 use field_table::{ArrayScanner, FieldTable, FieldValue, ShortStr, ValueRef};
 use message::{History, Image, Incoming, MessageRef};
@@ -15,7 +15,7 @@ use crate::assembler::{Assembled, BODY_SIZE_MAX};
 use crate::connection::Connection;
 use crate::errors::{Failure, Fault, not_implemented, precondition_failed};
 use crate::expiration;
-use crate::interceptors::mark_incoming;
+use crate::interceptors::{mark_incoming, marked_outgoing};
 use crate::memo::Facts;
 use crate::shared::{SHARED_BODY_MIN, put_content};
 use crate::work::{Origin, Queues, Work};
@@ -60,7 +60,7 @@ impl Connection {
         message: MessageRef<'i>,
     ) -> Result<(), Fault> {
         self.check_publish(flags, message.body.len() as u64)?;
-        if self.publish_remembered(work, number, message) {
+        if !self.is_traced && self.publish_remembered(work, number, message) {
             return Ok(());
         }
         let prepared = self.prepare(work, number, &message)?;
@@ -250,6 +250,8 @@ impl Connection {
         let generation = self.broker.generation();
         let routes = self.routes.get_or_insert_default();
         let remembered = routes.get(generation, message.exchange, message.routing_key).cloned();
+        // Who copies what is published wants to know all about it.
+        let remembered = remembered.filter(|_| !self.is_traced);
         let exchange = match remembered {
             Some(_) => None,
             None => Some(self.check_exchange(message.exchange)?),
@@ -278,7 +280,14 @@ impl Connection {
                 self.check_topics(&exchange, &keys)?;
                 self.check_user_id(properties)?;
                 let message = image.as_ref().map_or(*message, Image::as_ref);
-                self.route(work, &exchange, &keys, &message, properties, generation)?
+                if exchange.name.is_empty() && is_reply_address(message.routing_key) {
+                    self.trace_publish(work, number, &message, &keys, &[]);
+                    (Queues::new(), self.reply_directly(work, &message))
+                } else {
+                    let queues = self.route(&exchange, &keys, &message, properties, generation)?;
+                    self.trace_publish(work, number, &message, &keys, &queues);
+                    (queues, false)
+                }
             }
         };
         if image.is_none() && !is_reply {
@@ -347,27 +356,32 @@ impl Connection {
         }
     }
 
-    /// The queues of a message; whether it went to somebody who waits for a direct reply.
+    /// Hands a direct reply over; whether anybody waits for it.
+    fn reply_directly(&mut self, work: &mut Work<'_>, message: &MessageRef<'_>) -> bool {
+        self.flush(work);
+        let address = message.routing_key;
+        if !self.shared.marks_sent_time {
+            return self.broker.reply(&mut work.turn, address, message);
+        }
+        let properties = &marked_outgoing(message, self.now);
+        let message = MessageRef { properties, image: None, ..*message };
+        self.broker.reply(&mut work.turn, address, &message)
+    }
+
+    /// The queues of a message.
     fn route(
         &mut self,
-        work: &mut Work<'_>,
         exchange: &ExchangeRecord,
         keys: &[&[u8]],
         message: &MessageRef<'_>,
         properties: Properties<'_>,
         generation: u64,
-    ) -> Result<(Queues, bool), Failure> {
-        let is_default = exchange.name.is_empty();
-        if is_default && is_reply_address(message.routing_key) {
-            self.flush(work);
-            let is_taken = self.broker.reply(&mut work.turn, message.routing_key, message);
-            return Ok((Queues::new(), is_taken));
-        }
+    ) -> Result<Queues, Failure> {
         let mut ids: SmallVec<[QueueId; 4]> = SmallVec::new();
         let is_fixed = {
             let topology = self.broker.topology();
             let Some(vhost) = topology.vhost(&self.vhost) else {
-                return Ok((Queues::new(), false));
+                return Ok(Queues::new());
             };
             let headers = || properties.headers().map(Table::decode).unwrap_or_default();
             let chance = self.broker.chance();
@@ -379,7 +393,29 @@ impl Connection {
             let routes = self.routes.get_or_insert_default();
             routes.insert(generation, message.exchange, message.routing_key, queues.clone());
         }
-        Ok((queues, false))
+        Ok(queues)
+    }
+
+    /// Copies a publish if the vhost is traced. RabbitMQ takes the default exchange's keys for names
+    /// of queues, whether there are any or not.
+    fn trace_publish(
+        &self,
+        work: &mut Work<'_>,
+        number: u16,
+        message: &MessageRef<'_>,
+        keys: &[&[u8]],
+        queues: &[QueueRef],
+    ) {
+        let Some(entry) = self.entry.as_ref().filter(|_| self.is_traced) else { return };
+        let mut names: SmallVec<[&[u8]; 4]> = match message.exchange {
+            b"" => keys.into(),
+            _ => queues.iter().map(|queue| queue.record.name.as_bytes()).collect(),
+        };
+        names.sort_unstable();
+        names.dedup();
+        let party = self.broker.party(&entry.facts, number);
+        let names = names.into_iter();
+        work.turn.trace(Trace::of_publish(&self.vhost, party, message, keys, names));
     }
 
     /// The message with the properties it is to be delivered with, if they are not those it came

@@ -5,7 +5,8 @@ use amqp091_codec::{
     ConnectionClose, ConnectionOpen, ExchangeDeclare, QueueBind, QueueDeclare, QueueDelete,
     QueuePurge, Table, TxCommit, TxRollback, TxSelect,
 };
-use broker::Protocol;
+use broker::testing::broker_with;
+use broker::{BrokerConfig, Interceptors, Protocol};
 use expect_test::expect;
 use field_table::{FieldTable, FieldValue, ShortStr};
 
@@ -333,6 +334,31 @@ fn deleting_a_queue_cancels_its_consumers() {
         1: basic.cancel consumer_tag: "c", nowait: true
     "#]]
     .assert_eq(&consumer.said());
+}
+
+#[test]
+fn direct_replies_are_marked_with_the_time_they_are_sent() {
+    let interceptors = Interceptors { is_sent_time: true, ..Interceptors::default() };
+    let config = BrokerConfig { interceptors, ..BrokerConfig::default() };
+    let broker = broker_with(config, std::sync::Arc::default());
+    let mut asker = Client::open(&broker);
+    asker.declare("rpc");
+    asker.consume("amq.rabbitmq.reply-to", "r", true);
+    let reply_to = ShortStr::new("amq.rabbitmq.reply-to").ok();
+    let properties = BasicProperties { reply_to, ..BasicProperties::default() };
+    asker.publish_with("", "rpc", &properties, false, "question");
+    asker.said();
+    asker.get("rpc", true);
+    let request = asker.said();
+    let address = request.split('"').find(|it| it.starts_with("amq.rabbitmq.reply-to."));
+    let address = address.expect("the request has an address").to_owned();
+    asker.publish("", &address, "answer");
+    expect![[r#"
+        1: deliver r #2 "" "ADDRESS"
+           { headers: Some(FieldTable([("x-opt-rabbitmq-sent-time", I64(1000000))])),  }
+           "answer"
+    "#]]
+    .assert_eq(&asker.said().replace(&address, "ADDRESS"));
 }
 
 #[test]

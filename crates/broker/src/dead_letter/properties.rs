@@ -1,6 +1,8 @@
 //! Reading and rewriting raw basic properties (AMQP 0-9-1 §4.2.6.1): flags, then the values that
 //! are present, highest bit first.
 
+use field_table::{FieldTable, ShortStr};
+
 /// `headers`, the third property.
 pub(super) const HEADERS: usize = 2;
 /// `delivery_mode`, the fourth property.
@@ -99,6 +101,56 @@ impl<'a> Properties<'a> {
         }
         out
     }
+}
+
+/// Names in spec order, as RabbitMQ's.
+const NAMES: [&str; COUNT] = [
+    "content_type",
+    "content_encoding",
+    "headers",
+    "delivery_mode",
+    "priority",
+    "correlation_id",
+    "reply_to",
+    "expiration",
+    "message_id",
+    "timestamp",
+    "type",
+    "user_id",
+    "app_id",
+    "cluster_id",
+];
+
+/// Raw properties as a table by name, the last first: how RabbitMQ shows them in a message's copy,
+/// where a number has 32 bits.
+pub(crate) fn properties_table(raw: &[u8]) -> FieldTable {
+    let properties = Properties::parse(raw).unwrap_or_default();
+    let mut table = FieldTable::new();
+    for (index, name) in NAMES.into_iter().enumerate().rev() {
+        let Some(value) = properties.raw(index) else { continue };
+        match KINDS[index] {
+            Kind::ShortString => table.push(ShortStr::literal(name), &value[1..]),
+            Kind::Octet => table.push(ShortStr::literal(name), i32::from(value[0])),
+            Kind::Timestamp => {
+                let low = value.last_chunk().map_or(0, |low| i32::from_be_bytes(*low));
+                table.push(ShortStr::literal(name), low);
+            }
+            Kind::Table => {
+                let headers = FieldTable::decode_all(value).unwrap_or_default();
+                table.push(ShortStr::literal(name), headers);
+            }
+        }
+    }
+    table
+}
+
+/// Raw properties with nothing but headers.
+pub(crate) fn headers_only(headers: &FieldTable) -> Vec<u8> {
+    let mut encoded = Vec::new();
+    headers.encode(&mut encoded);
+    let mut properties = Properties::default();
+    properties.set(HEADERS, Some(&encoded));
+    properties.encode()
 }
 
 /// The `timestamp` property, seconds since the epoch.

@@ -100,6 +100,11 @@ fn users_and_permissions() {
 }
 
 #[test]
+fn tracing() {
+    check(expect_file!["tests/transcripts/tracing.txt"]);
+}
+
+#[test]
 fn vhosts_and_limits() {
     check(expect_file!["tests/transcripts/vhosts.txt"]);
 }

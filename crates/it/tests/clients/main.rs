@@ -7,6 +7,7 @@ mod connections;
 mod consumers;
 mod dead_letters;
 mod exchanges;
+mod firehose;
 mod kit;
 mod limits;
 mod proxied;

@@ -578,6 +578,14 @@ impl Operator for Fake {
         Ok(())
     }
 
+    fn set_tracing(&self, vhost: &str, is_on: bool) -> Answer<()> {
+        let mut state = self.state();
+        if let Some(vhost) = state.vhosts.iter_mut().find(|it| it.name == vhost) {
+            vhost.tracing = is_on;
+        }
+        Ok(())
+    }
+
     fn set_vhost_limits(&self, vhost: &str, typed: &Map<String, Value>) -> Answer<()> {
         let mut state = self.state();
         state.vhost(vhost)?;

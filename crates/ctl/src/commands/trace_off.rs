@@ -1,0 +1,22 @@
+use serde_json::json;
+
+use super::{CTL, Command, Run, VHOSTS};
+use crate::protocol::Output;
+
+pub(super) const COMMAND: Command = Command {
+    name: "trace_off",
+    tools: CTL,
+    section: VHOSTS,
+    usage: "",
+    about: "Ends what trace_on began",
+    // RabbitMQ ignores what is typed after it.
+    prepare: |_| Ok(()),
+    banner: |request, _| vec![format!("Stopping tracing for vhost \"{}\" ...", request.vhost())],
+    run: Run::OnNode(|operator, request, _| {
+        operator.set_tracing(request.vhost(), false)?;
+        let text = format!("Trace disabled for vhost {}", request.vhost());
+        let node = operator.node_name();
+        Ok(Output::Report { value: json!({ "node": node, "result": "ok", "value": text }), text })
+    }),
+    ..Command::BASE
+};
