@@ -190,10 +190,9 @@ impl Connection {
         let broker = self.broker.clone();
         let entry = {
             let topology = broker.topology();
-            let Some(vhost) = topology.vhost(name) else {
-                return Err(not_allowed(format!("vhost {name} not found")));
-            };
-            self.vhost = vhost.name().clone();
+            // Whether there is such a vhost is asked after the node's limit.
+            let vhost = topology.vhost(name);
+            self.vhost = vhost.map_or_else(|| name.into(), |vhost| vhost.name().clone());
             let facts = self.facts();
             let config = broker.config();
             let entry = broker.registry.open(self.id, facts, self.mailbox(), config, &topology)?;

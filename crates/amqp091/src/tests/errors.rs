@@ -10,6 +10,7 @@ use amqp091_codec::{
 use broker::{BrokerConfig, Event, Mailbox, testing::broker_with};
 use expect_test::{Expect, expect};
 use field_table::ShortStr;
+use topology::{ClearPermissions, Command, SetUserLimits, SetVhostLimits, UserLimits, VhostLimits};
 
 use super::kit::{Client, broker};
 
@@ -414,6 +415,65 @@ fn logins_that_are_refused() {
         (dropped)
     "#]]
     .assert_eq(&client.said());
+}
+
+#[test]
+fn a_full_node_says_so_before_it_looks_at_the_vhost() {
+    let config = BrokerConfig { connections_max: Some(0), ..BrokerConfig::default() };
+    let broker = broker_with(config, std::sync::Arc::default());
+    let mut client = Client::connect(&broker);
+    client.header();
+    client.login("guest", "guest");
+    client.tune(0);
+    client.said();
+    client.send(0, ConnectionOpen { virtual_host: "nope", ..ConnectionOpen::default() });
+    expect![[r#"
+        0: connection.close 530 "NOT_ALLOWED - connection refused: node connection limit (0) is reached" (10, 40)
+    "#]]
+    .assert_eq(&client.said());
+}
+
+#[test]
+fn a_vhost_and_then_a_user_that_are_full_say_so_before_permissions_are_looked_at() {
+    let broker = broker();
+    let propose = |command| broker.propose_with(command, Box::new(|it| drop(it.expect("is fine"))));
+    let permissions = ClearPermissions { user: "guest".to_owned(), vhost: "/".to_owned() };
+    propose(Command::ClearPermissions(permissions));
+    let limit_vhost = |max_connections| {
+        let limits = VhostLimits { max_connections, ..VhostLimits::default() };
+        propose(Command::SetVhostLimits(SetVhostLimits { vhost: "/".to_owned(), limits }));
+    };
+    let limit_user = |max_connections| {
+        let limits = UserLimits { max_connections, ..UserLimits::default() };
+        propose(Command::SetUserLimits(SetUserLimits { user: "guest".to_owned(), limits }));
+    };
+    let open = |virtual_host| {
+        let mut client = Client::connect(&broker);
+        client.header();
+        client.login("guest", "guest");
+        client.tune(0);
+        client.said();
+        client.send(0, ConnectionOpen { virtual_host, ..ConnectionOpen::default() });
+        client.said()
+    };
+    limit_vhost(Some(0));
+    limit_user(Some(0));
+    expect![[r#"
+        0: connection.close 530 "NOT_ALLOWED - vhost nope not found" (10, 40)
+    "#]]
+    .assert_eq(&open("nope"));
+    expect![[r#"
+        0: connection.close 530 "NOT_ALLOWED - access to vhost '/' refused for user 'guest': connection limit (0) is reached" (10, 40)
+    "#]].assert_eq(&open("/"));
+    limit_vhost(None);
+    expect![[r#"
+        0: connection.close 530 "NOT_ALLOWED - connection refused for user 'guest': user connection limit (0) is reached" (10, 40)
+    "#]].assert_eq(&open("/"));
+    limit_user(None);
+    expect![[r#"
+        0: connection.close 530 "NOT_ALLOWED - access to vhost '/' refused for user 'guest'" (10, 40)
+    "#]].assert_eq(&open("/"));
+    assert_eq!(broker.registry.connections().len(), 0);
 }
 
 #[test]
