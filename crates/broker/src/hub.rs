@@ -21,8 +21,8 @@ use crate::reply::ReplyConsumers;
 use crate::timers::Timers;
 use crate::{
     AuthenticatorRef, BrokerConfig, ConsumeRefusal, Consumer, ConsumerId, ConsumerKey,
-    ConsumerView, Control, Counts, Event, Got, Journal, Lsn, MailboxRef, Pages, Queue, QueueCell,
-    QueueRef, Settle, Ticket, Turn,
+    ConsumerView, Control, Counts, Cycles, Event, Got, Journal, Lsn, MailboxRef, Pages, Queue,
+    QueueCell, QueueRef, Settle, Ticket, Turn,
 };
 use message::Incoming;
 use paging::Paging;
@@ -95,6 +95,8 @@ pub struct Broker {
     pub registry: Registry,
     /// Deadlines of queues; the node waits for them.
     pub timers: Timers,
+    /// Where dead letters went round; the node tells the operator.
+    pub cycles: Cycles,
     /// Consumers of direct replies.
     pub(crate) reply_consumers: ReplyConsumers,
     /// What is copied to `amq.rabbitmq.trace`.
@@ -132,6 +134,7 @@ impl Broker {
             queues: RwLock::default(),
             registry: Registry::default(),
             timers: Timers::default(),
+            cycles: Cycles::default(),
             reply_consumers: ReplyConsumers::new(seed),
             firehose: Firehose::default(),
             bodies,

@@ -12,6 +12,7 @@
 
 mod cell;
 mod config;
+mod cycles;
 pub mod dead_letter;
 mod firehose;
 mod hub;
@@ -30,6 +31,7 @@ mod turn;
 
 pub use cell::{QueueCell, QueueRef};
 pub use config::{Authenticator, AuthenticatorRef, BrokerConfig, Identity, Interceptors};
+pub use cycles::{Cycle, Cycles};
 pub use firehose::{Party, Trace};
 pub use hub::{
     Alarms, BodyRoom, Broker, DamagedPage, NoRoom, PageJob, Published, Reading, Recovered,

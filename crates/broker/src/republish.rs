@@ -69,11 +69,21 @@ impl Broker {
             let batch: Vec<_> = chosen
                 .into_iter()
                 .map(|index| &copies[index])
-                .filter(|copy| !copy.is_cycle(&cell.record.name))
+                .filter(|copy| !self.cuts_cycle(copy, &cell.record.name))
                 .map(Reincarnation::incoming)
                 .collect();
             self.publish(turn, &cell, &batch);
         }
+    }
+
+    /// Whether a dead letter must not go to `queue`; the operator hears of it then.
+    fn cuts_cycle(&self, copy: &Reincarnation, queue: &str) -> bool {
+        let is_cycle = copy.is_cycle(queue);
+        if is_cycle {
+            let queues = std::iter::once(queue.as_bytes()).chain(copy.death_queues());
+            self.cycles.note(queues.map(<[u8]>::to_vec).collect());
+        }
+        is_cycle
     }
 
     /// The queues a dead letter goes to; none when the exchange is gone, as in RabbitMQ.

@@ -239,6 +239,7 @@ async fn serve(
     let operator = Arc::new(operator);
     tokio::spawn(run_control_socket(control, operator.clone()));
     tokio::spawn(run_timers(node.broker.clone()));
+    tokio::spawn(warn_of_cycles(node.broker.clone()));
     tokio::spawn(remind_allocator());
     listeners.accept(bound);
     let startup = started_at.elapsed();
@@ -421,6 +422,33 @@ async fn remind_allocator() {
         // Never written to, so that it takes addresses and no memory.
         drop(std::hint::black_box(Vec::<u8>::with_capacity(REMINDER_LEN)));
     }
+}
+
+/// Tells of dead letters that were dropped because they went round, in RabbitMQ's words.
+async fn warn_of_cycles(broker: Arc<Broker>) {
+    loop {
+        std::future::poll_fn(|ctx| match broker.cycles.signal.poll_take(ctx) {
+            true => std::task::Poll::Ready(()),
+            false => std::task::Poll::Pending,
+        })
+        .await;
+        for cycle in broker.cycles.take() {
+            let queues: Vec<String> = cycle.iter().map(|name| erlang_binary(name)).collect();
+            warn!(
+                "Message dropped because the following list of queues (ordered by death recency) \
+                 contains a dead letter cycle without reason 'rejected'. This list will not be \
+                 logged again: [{}]",
+                queues.join(",")
+            );
+        }
+    }
+}
+
+/// A name as Erlang prints a binary.
+fn erlang_binary(name: &[u8]) -> String {
+    let text = String::from_utf8_lossy(name).replace('\\', "\\\\").replace('"', "\\\"");
+    let encoding = if text.is_ascii() { "" } else { "/utf8" };
+    format!("<<\"{text}\"{encoding}>>")
 }
 
 /// Does what queues want done at a time.

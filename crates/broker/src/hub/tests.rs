@@ -240,6 +240,34 @@ fn large_dead_letters_go_into_entries_of_a_bounded_size() {
     assert_eq!(broker.counts(&queue).persistent, 0);
 }
 
+#[test]
+fn a_cycle_of_dead_letters_is_told_of_once() {
+    let control = start();
+    let to = |next: &str| {
+        FieldTable::new()
+            .with("x-message-ttl", 10)
+            .with("x-dead-letter-exchange", "")
+            .with("x-dead-letter-routing-key", next)
+    };
+    let first = control.declare_as("a", Timestamp(0), false, to("b"));
+    control.declare_as("b", Timestamp(0), false, to("a"));
+    let broker = control.broker();
+    let publish_and_wait = |ms| {
+        let mut turn = broker.begin(Timestamp(ms));
+        broker.publish(&mut turn, &first, &[incoming(b"x"), incoming(b"y")]);
+        broker.finish(turn);
+        while let Some(next) = broker.poll_timers(Timestamp(ms)).filter(|at| at.0 < ms + 50) {
+            broker.poll_timers(next);
+        }
+    };
+    publish_and_wait(1000);
+    assert!(broker.cycles.signal.take());
+    assert_eq!(broker.cycles.take(), [[b"a", b"b", b"a"].map(|name| name.to_vec()).to_vec()]);
+    publish_and_wait(2000);
+    assert!(!broker.cycles.signal.take());
+    assert!(broker.cycles.take().is_empty());
+}
+
 /// A message with `delivery_mode` 2, in its properties, too.
 fn persistent(body: &[u8]) -> message::Incoming<'_> {
     let mut incoming = incoming(body);

@@ -88,6 +88,9 @@ fn a_cycle_without_a_rejection_ends_the_message() {
         let ready = ch.ready("a") + ch.ready("b");
         (ready == 0).then_some(())
     });
+    let warning = "contains a dead letter cycle without reason 'rejected'. This list will not be \
+                   logged again: [<<\"a\">>,<<\"b\">>,<<\"a\">>]";
+    wait_until("the operator is warned", || broker.server.log().contains(warning).then_some(()));
 }
 
 #[test]
