@@ -107,6 +107,61 @@ fn users() {
 }
 
 #[test]
+fn logins_by_certificate() {
+    check(
+        "ssl_cert_login_from = subject_alternative_name\nssl_cert_login_san_type = email\n\
+         ssl_cert_login_san_index = 2",
+        expect![[r#"
+            cert_login_from: SubjectAlternativeName,
+            cert_login_san_type: Email,
+            cert_login_san_index: 2,"#]],
+    );
+    let spelt = config("ssl_cert_login_from = subject_alt_name");
+    let meant = config("ssl_cert_login_from = subject_alternative_name");
+    assert_eq!(format!("{spelt:?}"), format!("{meant:?}"));
+    check("ssl_cert_login_from = common_name", expect!["cert_login_from: CommonName,"]);
+    check(
+        "ssl_cert_login_from = nobody",
+        expect![[
+            r#"rabbitmq.conf:1: Error transforming datatype for: ssl_cert_login_from: "nobody" is not a valid enum value, acceptable values are: distinguished_name, common_name, subject_alternative_name, subject_alt_name"#
+        ]],
+    );
+    check(
+        "ssl_cert_login_san_type = phone",
+        expect![[
+            r#"rabbitmq.conf:1: Error transforming datatype for: ssl_cert_login_san_type: "phone" is not a valid enum value, acceptable values are: dns, email, uri"#
+        ]],
+    );
+    check(
+        "ssl_cert_login_san_index = first",
+        expect![[
+            r#"rabbitmq.conf:1: Error transforming datatype for: ssl_cert_login_san_index: "first" cannot be converted to a(n) integer"#
+        ]],
+    );
+}
+
+#[test]
+fn message_interceptors() {
+    check(
+        "message_interceptors.incoming.set_header_timestamp.overwrite = true\n\
+         message_interceptors.incoming.set_header_routing_node.overwrite = false\n\
+         message_interceptors.outgoing.timestamp.enabled = true",
+        expect![[r#"
+            timestamp: Some(
+            true,
+            routing_node: Some(
+            false,
+            is_sent_time: true,"#]],
+    );
+    check(
+        "message_interceptors.outgoing.timestamp.enabled = yes",
+        expect![[
+            r#"rabbitmq.conf:1: Error transforming datatype for: message_interceptors.outgoing.timestamp.enabled: "yes" is not a valid enum value, acceptable values are: true, false"#
+        ]],
+    );
+}
+
+#[test]
 fn limits() {
     check(
         "heartbeat = 10\nframe_max = 64KB\nmax_connections = infinity\nvhost_max = 5\n\
@@ -217,16 +272,15 @@ fn logs_and_the_rest() {
 fn keys_without_effect_and_keys_that_do_not_exist() {
     check(
         "collect_statistics_interval = 5000\nmqtt.listeners.tcp.1 = 1883\n\
-         ssl_options.password = x\ndefault_queue_type = quorum\nreverse_dns_lookups = true\n\
+         default_queue_type = quorum\nreverse_dns_lookups = true\n\
          log.connection.level = error\ndeprecated_features.permit.ram_node_type = true",
         expect![[r#"
             notice rabbitmq.conf:1: collect_statistics_interval has no effect yet
             notice rabbitmq.conf:2: mqtt.listeners.tcp.1 has no effect yet
-            notice rabbitmq.conf:3: ssl_options.password has no effect yet
-            notice rabbitmq.conf:4: default_queue_type has no effect yet
-            notice rabbitmq.conf:5: reverse_dns_lookups has no effect yet
-            notice rabbitmq.conf:6: log.connection.level has no effect yet
-            notice rabbitmq.conf:7: deprecated_features.permit.ram_node_type has no effect yet"#]],
+            notice rabbitmq.conf:3: default_queue_type has no effect yet
+            notice rabbitmq.conf:4: reverse_dns_lookups has no effect yet
+            notice rabbitmq.conf:5: log.connection.level has no effect yet
+            notice rabbitmq.conf:6: deprecated_features.permit.ram_node_type has no effect yet"#]],
     );
     check(
         "heartbeet = 10\n\nlisteners.tcp.1 = x\ntrack_auth_attempt_source = true",
