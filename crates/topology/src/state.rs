@@ -107,11 +107,6 @@ impl State {
         self.users.values()
     }
 
-    /// The queue with this number.
-    pub fn queue_by_id(&self, id: QueueId) -> Option<&Arc<QueueRecord>> {
-        self.queues.get(&id).map(|ById(queue)| queue)
-    }
-
     /// How many queues there are in all vhosts together.
     pub fn queue_count(&self) -> u64 {
         self.queues.len() as u64

@@ -166,8 +166,8 @@ impl Transcript {
         let keys: Vec<&[u8]> = key.split('+').map(str::as_bytes).collect();
         self.vhost().route(exchange, &keys, &table, 1, &mut out)?;
         let names = out.iter().map(|id| {
-            let queue = self.state.queue_by_id(*id).expect("routes lead to queues");
-            queue.name.to_string()
+            let queue = self.vhost().queues().find(|queue| queue.id == *id);
+            queue.expect("routes lead to queues").name.to_string()
         });
         let names: Vec<_> = names.collect();
         Ok(if names.is_empty() { "nowhere".to_owned() } else { names.join(" ") })

@@ -5,8 +5,8 @@ use amqp091_codec::{
     ExchangeDeleteOk, ExchangeUnbind, ExchangeUnbindOk,
 };
 use topology::{
-    Access, BindingSpec, Command, DeclareExchange, DeleteExchange, DestinationKind, Permission,
-    Refusal, ResourceKind, State, TopicVariables, clean_name,
+    Access, BindingSpec, Command, DeclareExchange, DeleteExchange, DestinationKind, Refusal,
+    ResourceKind, State, TopicVariables, clean_name,
 };
 
 use crate::connection::Connection;
@@ -28,7 +28,8 @@ impl Connection {
         if declare.passive {
             let topology = self.broker.topology();
             State::check_not_default_exchange(&name)?;
-            self.check_any_access(&topology, ResourceKind::Exchange, &name)?;
+            let kind = ResourceKind::Exchange;
+            State::authorize_passive(&self.vhost, kind, &name, &mut self.authority(&topology))?;
             topology.lookup_exchange(&self.vhost, &name)?;
             drop(topology);
             if !declare.nowait {
@@ -153,19 +154,5 @@ impl Connection {
         topology: &'a State,
     ) -> impl FnMut(&Access<'_>) -> Result<(), Refusal> + 'a {
         |access| topology.check(&self.user, access, TopicVariables::default())
-    }
-
-    /// A passive declaration needs any permission at all; the refusal is that of an active one.
-    pub(super) fn check_any_access(
-        &self,
-        topology: &State,
-        kind: ResourceKind,
-        name: &str,
-    ) -> Result<(), Refusal> {
-        let check =
-            |permission| topology.check_access(&self.user, &self.vhost, kind, name, permission);
-        check(Permission::Read)
-            .or_else(|_| check(Permission::Write))
-            .or_else(|_| check(Permission::Configure))
     }
 }

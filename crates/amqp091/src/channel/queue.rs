@@ -9,7 +9,7 @@ use amqp091_codec::{
 use broker::REPLY_TO;
 use topology::{
     BindingSpec, Command, DeclareQueue, DestinationKind, Permission, QueueRecord, RefusalKind,
-    ResourceKind, clean_name,
+    ResourceKind, State, clean_name,
 };
 
 use crate::connection::Connection;
@@ -34,7 +34,8 @@ impl Connection {
         if declare.passive {
             let record = {
                 let topology = self.broker.topology();
-                self.check_any_access(&topology, ResourceKind::Queue, &name)?;
+                let kind = ResourceKind::Queue;
+                State::authorize_passive(&self.vhost, kind, &name, &mut self.authority(&topology))?;
                 topology.lookup_queue(&self.vhost, &name, self.id)?.clone()
             };
             if self.broker.queue(record.id).is_some_and(|queue| queue.is_doomed()) {
