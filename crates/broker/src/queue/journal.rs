@@ -399,9 +399,13 @@ impl Journal {
         let mut run = Run { index: self.next_index, out, count: 0, open: None };
         let mut looked_at = 0;
         while let Some(level) = messages.level_mut(sweep.level) {
-            if looked_at < SWEEP_RECORDS_MAX
-                && let Some(chunk) = level.paged_chunk_at(sweep.place)
-            {
+            let written = run.out.len() - from + self.sections.len();
+            if SWEEP_RECORDS_MAX <= looked_at || SWEEP_BYTES_MAX <= written {
+                run.flush(level);
+                self.sweep = Some(sweep);
+                return run.count;
+            }
+            if let Some(chunk) = level.paged_chunk_at(sweep.place) {
                 looked_at += 1;
                 self.sweep_page(&sweep, level, chunk);
                 sweep.place = level.behind(chunk);
@@ -414,11 +418,6 @@ impl Journal {
                 sweep = Sweep { level, place: next.start(), ..sweep };
                 continue;
             };
-            if SWEEP_RECORDS_MAX <= looked_at || SWEEP_BYTES_MAX <= run.out.len() - from {
-                run.flush(level);
-                self.sweep = Some(sweep);
-                return run.count;
-            }
             looked_at += 1;
             let (place, header) = (found.place, found.header);
             let is_old = self.holds(&header) && self.entry_of(header.entry) < sweep.below;

@@ -191,9 +191,10 @@ fn a_page_that_is_gone_loses_its_messages_and_no_others() {
 #[test]
 fn old_entries_of_the_log_go_when_the_log_wants_it() {
     let mut harness = declare();
-    publish(&mut harness, 0..100);
+    // More pages than one turn looks at.
+    publish(&mut harness, 0..400);
     harness.page_all_out();
-    publish(&mut harness, 100..110);
+    publish(&mut harness, 400..410);
     let before = harness.log.len();
     while harness.queue.move_journal_on(harness.log.len() == before) {
         harness.tick(0);
@@ -202,7 +203,7 @@ fn old_entries_of_the_log_go_when_the_log_wants_it() {
         LogStep::Compact(to) => Some(*to),
         _ => None,
     });
-    assert!(compacted.max().is_some_and(|to| 110 < to), "{:?}", &harness.log[before..]);
+    assert!(compacted.max().is_some_and(|to| 410 < to), "{:?}", &harness.log[before..]);
     harness.recover(harness.log.len(), false);
-    assert_eq!(harness.queue.counts().ready, 110);
+    assert_eq!(harness.queue.counts().ready, 410);
 }
