@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 mod assembler;
+mod attempts;
 mod by_number;
 mod channel;
 mod closing;

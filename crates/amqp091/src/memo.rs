@@ -9,7 +9,7 @@ const MEMO_MAX: usize = 64;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Facts {
     pub(crate) is_persistent: bool,
-    pub(crate) priority: u8,
+    pub(crate) priority: Option<u8>,
     pub(crate) ttl_ms: Option<u64>,
 }
 

@@ -86,6 +86,9 @@ impl Connection {
             match event {
                 Event::Committed { token, result } => self.handle_committed(work, token, result),
                 Event::ConsumerCancelled(key) => self.handle_consumer_cancelled(work, key),
+                Event::DeliveryTimedOut { key, consumer } => {
+                    self.handle_delivery_timed_out(work, key, consumer);
+                }
                 Event::CloseRequested { reason } => self.handle_close_request(work, &reason),
                 Event::AlarmsChanged => self.handle_alarms(),
                 Event::JournalFailed => self.fail(work, 0, Failure::internal().into()),

@@ -18,6 +18,7 @@ use parking_lot::{Mutex, MutexGuard};
 use stdx::Signal;
 use topology::ConnectionId;
 
+use crate::attempts::with_attempts;
 use crate::by_number::ByNumber;
 use crate::interceptors::marked_outgoing;
 use crate::unacked::{Delivered, Unacked};
@@ -307,7 +308,8 @@ impl Mailbox for Shared {
         }
         let (tag, no_ack) = (slot.tag.clone(), slot.no_ack);
         let mut taken = 0;
-        for Delivery { message, is_redelivered, ticket } in batch.iter() {
+        for delivery in batch.iter() {
+            let Delivery { message, is_redelivered, ticket, .. } = delivery;
             if OUTBOX_MAX <= out.len() {
                 parked.push(key);
                 return Intake { taken, is_full: true };
@@ -324,13 +326,15 @@ impl Mailbox for Shared {
                 exchange: ShortBytes(message.exchange),
                 routing_key: ShortBytes(message.routing_key),
             };
-            if self.marks_sent_time {
-                let properties = &marked_outgoing(&message, batch.now());
-                let message = MessageRef { properties, ..message };
-                Inner::put_delivery(out, *frame_max, key.channel, &deliver, &message);
-            } else {
-                Inner::put_delivery(out, *frame_max, key.channel, &deliver, &message);
-            }
+            with_attempts(&delivery, |message| {
+                if self.marks_sent_time {
+                    let properties = &marked_outgoing(message, batch.now());
+                    let message = MessageRef { properties, ..*message };
+                    Inner::put_delivery(out, *frame_max, key.channel, &deliver, &message);
+                } else {
+                    Inner::put_delivery(out, *frame_max, key.channel, &deliver, message);
+                }
+            });
             if !no_ack {
                 side.hold(delivery_tag, key.slot, ticket);
             }

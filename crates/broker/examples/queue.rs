@@ -63,6 +63,7 @@ fn consume(queue: &mut Queue, id: u64, is_no_ack: bool, fx: &mut Effects) {
         prefetch: 0,
         priority: 0,
         is_exclusive: false,
+        timeout_ms: 1_800_000,
         arguments: FieldTable::default(),
     };
     queue.add_consumer(NOW, consumer, fx).expect("nobody is exclusive");
@@ -76,7 +77,7 @@ fn incoming(body: &[u8], is_persistent: bool) -> Incoming<'_> {
         body,
         image: None,
     };
-    Incoming { message, is_persistent, priority: 0, ttl_ms: None, history: Default::default() }
+    Incoming { message, is_persistent, priority: None, ttl_ms: None, history: Default::default() }
 }
 
 /// Nanoseconds per message in the best stretch of 100 turns (others may use the machine), and

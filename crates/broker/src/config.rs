@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use topology::State;
+use topology::{QueueKind, State};
 
 /// Facts that clients read in `connection.start` and operators in `status`.
 #[derive(Clone, Debug)]
@@ -79,6 +79,11 @@ pub struct BrokerConfig {
     /// Bytes of messages in memory above which the oldest go to pages on disk. Publishers wait at twice
     /// as much.
     pub resident_max: u64,
+    /// How long a consumer of a quorum queue may take to settle a delivery, in milliseconds, unless
+    /// it or the queue says otherwise.
+    pub consumer_timeout_ms: u64,
+    /// The type of queues in vhosts that are made without saying one.
+    pub default_queue_type: QueueKind,
     /// Global `basic.qos` limits the channel (the default here) instead of each consumer.
     pub is_global_qos_permitted: bool,
     /// What is written into messages.
@@ -112,6 +117,8 @@ impl Default for BrokerConfig {
             journal_backlog_max: 64 * 1024 * 1024,
             resident_max: 16 * 1024 * 1024,
             unfinished_bodies_max: 128 * 1024 * 1024,
+            consumer_timeout_ms: 1_800_000,
+            default_queue_type: QueueKind::Classic,
             is_global_qos_permitted: true,
             interceptors: Interceptors::default(),
         }

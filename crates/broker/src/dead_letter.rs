@@ -30,7 +30,7 @@ pub struct Reincarnation {
     headers: FieldTable,
     body: bytes::Bytes,
     is_persistent: bool,
-    priority: u8,
+    priority: Option<u8>,
     history: History,
     reason: DeathReason,
 }
@@ -65,7 +65,7 @@ impl Reincarnation {
         properties.set(properties::EXPIRATION, None);
         let history = History {
             is_dead_lettered: true,
-            has_failed: letter.history.has_failed,
+            failures: letter.history.failures,
             is_routed_by_key_only: routing_key.is_some() || letter.history.is_routed_by_key_only,
         };
         let body = message.shared_body().unwrap_or_default();
@@ -73,7 +73,7 @@ impl Reincarnation {
             exchange: exchange.as_bytes().to_vec(),
             routing_keys: routing_key.map_or(own_keys, |key| vec![key.as_bytes().to_vec()]),
             is_persistent: properties.octet(properties::DELIVERY_MODE) == Some(2),
-            priority: properties.octet(properties::PRIORITY).unwrap_or(0),
+            priority: properties.octet(properties::PRIORITY),
             properties: properties.encode(),
             headers,
             body,

@@ -16,6 +16,7 @@ use stdx::Timestamp;
 use topology::{Command, Event as Change, Outcome, QueueId, QueueRecord, Refusal, State};
 
 use crate::firehose::Firehose;
+use crate::queue::TimedOut;
 use crate::registry::Registry;
 use crate::reply::ReplyConsumers;
 use crate::timers::Timers;
@@ -479,6 +480,10 @@ impl Broker {
     /// As [`Self::conclude`], when the turn's entry is made already.
     fn carry_out(&self, turn: &mut Turn, cell: &QueueRef, queue: MutexGuard<'_, Queue>) -> Lsn {
         let fx = &mut turn.fx;
+        for TimedOut { consumer, mailbox, key } in fx.timed_out.drain(..) {
+            mailbox.post(Event::DeliveryTimedOut { key, consumer });
+            turn.touched.push(mailbox);
+        }
         let mut lsn = Lsn(0);
         let id = cell.record.id;
         if !cell.is_deleted() {

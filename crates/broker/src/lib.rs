@@ -42,8 +42,9 @@ pub use outbox::Outbox;
 pub use pages::{PageDamage, PageRef, Pages};
 pub use protocol::{Protocol, Status};
 pub use queue::{
-    ActivityStatus, Batch, ConsumeRefusal, Consumer, ConsumerId, ConsumerView, Counts, Damaged,
-    DeadLetter, DeathReason, Delivery, Effects, Got, PageOut, Queue, Recovery, Settle, Ticket,
+    ActivityStatus, Attempts, Batch, ConsumeRefusal, Consumer, ConsumerId, ConsumerView, Counts,
+    Damaged, DeadLetter, DeathReason, Delivery, Effects, Got, PageOut, Queue, Recovery, Settle,
+    Ticket,
 };
 pub use registry::{
     ChannelEntry, ConnectionEntry, ConnectionFacts, ConnectionState, Registry, TlsFacts,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use message::MessageRef;
 use topology::{ConnectionId, Outcome, Refusal};
 
-use crate::{Batch, QueueRef};
+use crate::{Batch, ConsumerId, QueueRef};
 
 /// Which consumer of which channel of a connection a delivery is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -57,6 +57,14 @@ pub type MailboxRef = Arc<dyn Mailbox>;
 pub enum Event {
     /// The queue of this consumer is gone, or its owner lost the right to read it.
     ConsumerCancelled(ConsumerKey),
+    /// Deliveries of this consumer were not settled in time, and the queue took them back. It gets
+    /// nothing more until it settles them all the same.
+    DeliveryTimedOut {
+        /// The name its connection knows the consumer by.
+        key: ConsumerKey,
+        /// Which one, should the name have been given to another meanwhile.
+        consumer: ConsumerId,
+    },
     /// A control-plane command proposed with this token is applied (and durable) or refused.
     Committed {
         /// The token given to [`crate::Broker::propose`].

@@ -1,4 +1,4 @@
-//! A classic queue as a deterministic machine.
+//! A queue, classic or quorum, as a deterministic machine.
 //!
 //! Knows messages, their order, who receives them and what must be journaled. Every call takes
 //! the instant and leaves what is to be done outside in [`Effects`]. Must not know exchanges,
@@ -9,13 +9,17 @@
 
 mod consumers;
 mod delivery;
+mod discards;
 mod effects;
+mod holders;
 mod journal;
+mod ledger;
 mod level;
 mod messages;
 mod page;
 mod paging;
 mod publish;
+mod quorum;
 mod record;
 mod recovery;
 #[cfg(test)]
@@ -27,11 +31,13 @@ use std::sync::Arc;
 
 use message::History;
 use stdx::Timestamp;
-use topology::QueueRecord;
+use topology::{QueueId, QueueKind, QueueRecord};
 
 pub use consumers::{ActivityStatus, ConsumeRefusal, Consumer, ConsumerId, ConsumerView};
 pub use delivery::{Batch, Delivery, Got};
+pub(crate) use effects::TimedOut;
 pub use effects::{DeadLetter, DeathReason, Effects};
+pub use ledger::Attempts;
 pub use paging::PageOut;
 pub use recovery::{Damaged, Recovery};
 
@@ -39,6 +45,7 @@ use consumers::Consumers;
 use journal::{Journal, Mark};
 use level::Place;
 use messages::Messages;
+use quorum::{NOBODY, Quorum};
 use record::{DEAD, DEAD_LETTERED, FAILED, Header, KEY_ONLY, PERSISTENT, REDELIVERED, UNACKED};
 
 use crate::dead_letter::properties;
@@ -86,14 +93,23 @@ pub enum Settle {
     Ack,
     /// Back to its place (`basic.nack`, `basic.recover`).
     Requeue,
-    /// Back to its place, and the delivery counts as failed (`basic.reject`, a closed channel).
-    /// Differs from [`Settle::Requeue`] only if the message is dead-lettered later: then it
-    /// arrives as redelivered.
+    /// Back to its place, and the delivery counts as failed (`basic.reject`, a closed channel). In
+    /// a classic queue this differs from [`Settle::Requeue`] only if the message is dead-lettered
+    /// later: then it arrives as redelivered.
     RequeueFailed,
     /// Dead-lettered with reason `rejected`, or gone (`basic.nack`).
     Reject,
     /// As [`Settle::Reject`], and the dead letter arrives as redelivered (`basic.reject`).
     RejectFailed,
+}
+
+/// One settlement of deliveries.
+#[derive(Clone, Copy, Debug)]
+struct Settlement {
+    now: Timestamp,
+    how: Settle,
+    /// Who had them.
+    holder: ConsumerId,
 }
 
 /// What a queue holds, for listings and declare-ok.
@@ -103,7 +119,11 @@ pub struct Counts {
     pub ready: u64,
     /// Messages delivered and not settled.
     pub unacked: u64,
-    /// Bytes of bodies among the ready.
+    /// Messages that came back and wait before they are ready again.
+    pub delayed: u64,
+    /// Dead letters kept until they are safe elsewhere.
+    pub dead: u64,
+    /// Bytes of bodies among the ready; in a quorum queue with their properties.
     pub ready_bytes: u64,
     /// Bytes of bodies among the unacked.
     pub unacked_bytes: u64,
@@ -121,12 +141,14 @@ pub struct Counts {
     pub memory: usize,
 }
 
-/// A classic queue.
+/// A queue.
 #[derive(Debug)]
 pub struct Queue {
     record: Arc<QueueRecord>,
     messages: Messages,
     consumers: Consumers,
+    /// What only quorum queues have.
+    quorum: Option<Box<Quorum>>,
     /// Made with the first persistent message of a durable queue.
     journal: Option<Box<Journal>>,
     next_seq: u64,
@@ -157,10 +179,12 @@ pub struct Queue {
 impl Queue {
     /// An empty queue, declared at `now`.
     pub fn new(record: Arc<QueueRecord>, now: Timestamp) -> Self {
+        let is_quorum = record.kind == QueueKind::Quorum;
         Self {
             record,
-            messages: Messages::default(),
-            consumers: Consumers::default(),
+            messages: if is_quorum { Messages::of_quorum_queue() } else { Messages::default() },
+            consumers: if is_quorum { Consumers::with_succession() } else { Consumers::default() },
+            quorum: is_quorum.then(Box::default),
             journal: None,
             next_seq: 1,
             polled_below: 0,
@@ -193,7 +217,7 @@ impl Queue {
         self.load_head(fx);
         let (ticket, header) = self.messages.take_head()?;
         self.ready -= 1;
-        self.ready_bytes -= u64::from(header.body_len);
+        self.ready_bytes -= self.weight(&header);
         Some((ticket, header))
     }
 
@@ -202,6 +226,9 @@ impl Queue {
         if header.is(PERSISTENT) {
             self.count_persistent_out(header);
             self.unjournal(header);
+        }
+        if let Some(quorum) = &mut self.quorum {
+            quorum.ledger.forget(header.seq);
         }
         self.messages.kill(ticket, header, &mut fx.pool);
     }
@@ -215,9 +242,19 @@ impl Queue {
     }
 
     /// As [`Self::finish`], by way of the dead letter exchange if there is one.
-    fn bury(&mut self, ticket: Ticket, header: &Header, reason: DeathReason, fx: &mut Effects) {
+    fn bury(
+        &mut self,
+        ticket: Ticket,
+        header: &Header,
+        attempts: Attempts,
+        reason: DeathReason,
+        fx: &mut Effects,
+    ) {
         if self.record.settings.dead_letter_exchange.is_none() {
             return self.finish(ticket, header, fx);
+        }
+        if self.keeps_dead_letters() && reason != DeathReason::Maxlen {
+            return self.discard(ticket, header, attempts, reason);
         }
         // Taken or not, the record is still there: it is what the ticket names.
         self.messages.update_flags(ticket, UNACKED, 0);
@@ -228,8 +265,9 @@ impl Queue {
         fx.dead_letters.push(DeadLetter {
             image: found.message().to_image(),
             reason,
-            history: history_of(header),
+            history: history_of(header, attempts.failures),
             ticket: is_kept.then_some(ticket),
+            safe_in: None,
         });
         if !is_kept {
             return self.finish(ticket, header, fx);
@@ -247,7 +285,7 @@ impl Queue {
 
     fn count_unacked_out(&mut self, header: &Header) {
         self.unacked = self.unacked.saturating_sub(1);
-        self.unacked_bytes = self.unacked_bytes.saturating_sub(u64::from(header.body_len));
+        self.unacked_bytes = self.unacked_bytes.saturating_sub(self.weight(header));
     }
 
     /// The copies of dead letters are published: the journal may let the originals go.
@@ -257,7 +295,18 @@ impl Queue {
             let Some(found) = self.messages.taken(ticket) else { continue };
             let header = found.header;
             self.unjournal(&header);
+            if let Some(quorum) = &mut self.quorum {
+                quorum.ledger.forget(header.seq);
+                quorum.discards.end(ticket);
+            }
             self.messages.kill(ticket, &header, &mut fx.pool);
+        }
+    }
+
+    /// A dead letter that has to be safe everywhere is so in these queues only.
+    pub fn keep(&mut self, now: Timestamp, ticket: Ticket, safe_in: Vec<QueueId>) {
+        if let Some(quorum) = &mut self.quorum {
+            quorum.discards.keep(now, ticket, safe_in);
         }
     }
 
@@ -279,8 +328,8 @@ impl Queue {
             self.trim(now, fx);
             return None;
         };
-        // What expires this very instant is still delivered: a TTL of 0 means "now or never".
-        self.drop_expired(now, fx);
+        let horizon = self.expiry_horizon(now);
+        self.drop_expired(horizon, fx);
         self.load_head(fx);
         let messages_max = credit.min(BATCH_MESSAGES_MAX as u64) as usize;
         let mut bytes = 0;
@@ -288,7 +337,7 @@ impl Queue {
         self.messages.head()?;
         for found in self.messages.ready().take(messages_max) {
             let expires_at = found.header.expires_at;
-            if BATCH_BYTES_MAX <= bytes || (expires_at != 0 && expires_at < now.0) {
+            if BATCH_BYTES_MAX <= bytes || (expires_at != 0 && expires_at < horizon.0) {
                 break;
             }
             bytes += found.header.body_len as usize;
@@ -296,20 +345,22 @@ impl Queue {
         }
         self.planned = len;
         let (consumer, _) = self.consumers.next(self.is_single_active())?;
-        (0 < len).then(|| Batch { ready: self.messages.ready(), consumer, len, now })
+        let ledger = self.quorum.as_ref().map(|quorum| &quorum.ledger);
+        (0 < len).then(|| Batch { ready: self.messages.ready(), ledger, consumer, len, now })
     }
 
     /// The first `taken` messages of the batch planned last were handed over; `is_full` parks the
     /// consumer until [`Queue::resume`]. One that takes less than was planned is full.
-    pub fn commit_batch(&mut self, _now: Timestamp, taken: usize, is_full: bool, fx: &mut Effects) {
+    pub fn commit_batch(&mut self, now: Timestamp, taken: usize, is_full: bool, fx: &mut Effects) {
         let planned = std::mem::take(&mut self.planned);
         let taken = taken.min(planned);
         let is_single_active = self.is_single_active();
         let Some((consumer, _)) = self.consumers.next(is_single_active) else { return };
         let is_no_ack = consumer.is_no_ack;
+        let (id, deadline) = (consumer.id, Self::deadline_of(now, consumer.timeout_ms));
         let mut left = taken;
         while 0 < left {
-            match self.take_run(left, is_no_ack, fx) {
+            match self.take_run(left, is_no_ack, (id, deadline), fx) {
                 0 => break,
                 count => left -= count,
             }
@@ -318,12 +369,28 @@ impl Queue {
     }
 
     /// Hands over up to `max` messages that lie behind each other; returns how many.
-    fn take_run(&mut self, max: usize, is_no_ack: bool, fx: &mut Effects) -> usize {
-        let journal = &mut self.journal;
+    fn take_run(
+        &mut self,
+        max: usize,
+        is_no_ack: bool,
+        (holder, deadline): (ConsumerId, Timestamp),
+        fx: &mut Effects,
+    ) -> usize {
+        let is_quorum = self.is_quorum();
+        let (journal, ledger) = (&mut self.journal, self.quorum.as_mut().map(|it| &mut it.ledger));
+        let mut ledger = ledger.filter(|ledger| is_no_ack && !ledger.is_empty());
         let (mut bytes, mut persistent, mut persistent_bytes) = (0, 0, 0);
+        let (mut level, mut first, mut last) = (0, 0, 0);
         let flag = if is_no_ack { DEAD } else { UNACKED };
         let taken = self.messages.take_run(max, flag, &mut fx.pool, |header| {
-            bytes += u64::from(header.body_len);
+            bytes += quorum::weight(is_quorum, header);
+            if first == 0 {
+                (level, first) = (header.level, header.seq);
+            }
+            last = header.seq;
+            if let Some(ledger) = &mut ledger {
+                ledger.forget(header.seq);
+            }
             if is_no_ack && header.is(PERSISTENT) {
                 persistent += 1;
                 persistent_bytes += u64::from(header.body_len);
@@ -338,9 +405,10 @@ impl Queue {
         self.ready_bytes -= bytes;
         self.persistent = self.persistent.saturating_sub(persistent);
         self.persistent_bytes = self.persistent_bytes.saturating_sub(persistent_bytes);
-        if !is_no_ack {
+        if !is_no_ack && taken != 0 {
             self.unacked += taken as u64;
             self.unacked_bytes += bytes;
+            self.note_holder(level, (first, last), taken, holder, deadline);
         }
         taken
     }
@@ -348,7 +416,9 @@ impl Queue {
     fn hand_over(&mut self, ticket: Ticket, header: &Header) {
         self.messages.update_flags(ticket, UNACKED, 0);
         self.unacked += 1;
-        self.unacked_bytes += u64::from(header.body_len);
+        self.unacked_bytes += self.weight(header);
+        let never = Timestamp(u64::MAX);
+        self.note_holder(header.level, (header.seq, header.seq), 1, NOBODY, never);
     }
 
     /// Ready messages, and bytes of their bodies.
@@ -390,12 +460,14 @@ impl Queue {
         }
         let remaining = self.ready;
         let found = self.messages.taken(ticket)?;
-        Some(Got { delivery: Delivery::new(found), remaining })
+        let ledger = self.quorum.as_ref().map(|quorum| &quorum.ledger);
+        Some(Got { delivery: Delivery::new(found, ledger), remaining })
     }
 
     fn settle_got(&mut self, fx: &mut Effects) {
         if let Some(ticket) = self.got.take() {
-            self.settle_one(ticket, Settle::Ack, fx);
+            let (now, how) = (self.used_at, Settle::Ack);
+            self.settle_one(ticket, Settlement { now, how, holder: NOBODY }, fx);
         }
     }
 
@@ -411,24 +483,35 @@ impl Queue {
     ) {
         self.settle_got(fx);
         let mut count = 0;
+        let settlement = Settlement { now, how, holder: consumer.unwrap_or(NOBODY) };
         for &ticket in tickets {
-            count += u32::from(self.settle_one(ticket, how, fx));
+            count += u32::from(self.settle_one(ticket, settlement, fx));
         }
         if let Some(id) = consumer {
             self.consumers.credit(id, count);
+        }
+        if self.is_quorum() && self.unacked == 0 && count != 0 {
+            self.used_at = now;
         }
         if matches!(how, Settle::Requeue | Settle::RequeueFailed) {
             self.trim(now, fx);
         }
     }
 
-    fn settle_one(&mut self, ticket: Ticket, how: Settle, fx: &mut Effects) -> bool {
+    fn settle_one(&mut self, ticket: Ticket, settlement: Settlement, fx: &mut Effects) -> bool {
+        if !self.let_go(ticket, settlement.holder) {
+            return false;
+        }
         self.load_taken(ticket, fx);
         let Some(found) = self.messages.taken(ticket) else { return false };
-        let mut header = found.header;
+        let header = found.header;
         self.count_unacked_out(&header);
+        let how = settlement.how;
         match how {
             Settle::Ack => self.finish(ticket, &header, fx),
+            Settle::Requeue | Settle::RequeueFailed if self.is_quorum() => {
+                self.take_back(ticket, &header, settlement, fx);
+            }
             Settle::Requeue | Settle::RequeueFailed => {
                 let failed = if how == Settle::RequeueFailed { FAILED } else { 0 };
                 self.messages.update_flags(ticket, REDELIVERED | failed, UNACKED);
@@ -436,10 +519,9 @@ impl Queue {
                 self.ready += 1;
                 self.ready_bytes += u64::from(header.body_len);
             }
-            Settle::Reject => self.bury(ticket, &header, DeathReason::Rejected, fx),
-            Settle::RejectFailed => {
-                header.flags |= FAILED;
-                self.bury(ticket, &header, DeathReason::Rejected, fx);
+            Settle::Reject | Settle::RejectFailed => {
+                let attempts = self.attempts_of(&header).after(how == Settle::RejectFailed);
+                self.bury(ticket, &header, attempts, DeathReason::Rejected, fx);
             }
         }
         true
@@ -447,6 +529,7 @@ impl Queue {
 
     /// Whether [`Queue::add_consumer`] would refuse one.
     pub fn check_consumer(&self, is_exclusive: bool) -> Result<(), ConsumeRefusal> {
+        let is_exclusive = is_exclusive && !self.is_quorum();
         self.consumers.check(is_exclusive, self.is_single_active())
     }
 
@@ -454,10 +537,11 @@ impl Queue {
     pub fn add_consumer(
         &mut self,
         now: Timestamp,
-        consumer: Consumer,
+        mut consumer: Consumer,
         fx: &mut Effects,
     ) -> Result<(), ConsumeRefusal> {
         self.settle_got(fx);
+        consumer.is_exclusive &= !self.is_quorum();
         self.check_consumer(consumer.is_exclusive)?;
         self.used_at = now;
         self.consumers.add(consumer, self.is_single_active());
@@ -468,8 +552,12 @@ impl Queue {
     /// no such consumer.
     pub fn remove_consumer(&mut self, now: Timestamp, id: ConsumerId, fx: &mut Effects) -> bool {
         self.settle_got(fx);
-        if self.consumers.remove(id, self.is_single_active()).is_none() {
+        let left = self.consumers.unacked(id);
+        let Some(consumer) = self.consumers.remove(id, self.is_single_active()) else {
             return false;
+        };
+        if let Some(quorum) = &mut self.quorum {
+            quorum.holders.depart(id, consumer.mailbox, consumer.key, left);
         }
         if self.consumers.is_empty() {
             self.used_at = now;
@@ -494,10 +582,10 @@ impl Queue {
         self.consumer_views().any(|view| view.consumer.id == id && view.is_active())
     }
 
-    /// Drops all ready messages, without dead-lettering them; returns how many.
+    /// Drops all messages that nobody has, without dead-lettering them; returns how many.
     pub fn purge(&mut self, _now: Timestamp, fx: &mut Effects) -> u64 {
         self.settle_got(fx);
-        let mut purged = self.purge_pages(fx);
+        let mut purged = self.purge_aside(fx) + self.purge_pages(fx);
         while let Some((ticket, header)) = self.take_head(fx) {
             self.finish(ticket, &header, fx);
             purged += 1 + self.purge_pages(fx);
@@ -512,6 +600,8 @@ impl Queue {
         Counts {
             ready: self.ready,
             unacked: self.unacked,
+            delayed: self.quorum.as_ref().map_or(0, |quorum| quorum.delayed.len() as u64),
+            dead: self.quorum.as_ref().map_or(0, |quorum| quorum.discards.len() as u64),
             ready_bytes: self.ready_bytes,
             unacked_bytes: self.unacked_bytes,
             persistent: self.persistent,
@@ -523,9 +613,11 @@ impl Queue {
         }
     }
 
-    /// The queue was declared again: `x-expires` starts anew.
+    /// The queue was declared again: `x-expires` starts anew, but not that of a quorum queue.
     pub fn touch(&mut self, now: Timestamp) {
-        self.used_at = now;
+        if !self.is_quorum() {
+            self.used_at = now;
+        }
     }
 
     /// When [`Queue::handle_timeout`] has something to do, if nothing else happens. In the past
@@ -535,11 +627,14 @@ impl Queue {
             return Some(AT_ONCE);
         }
         let head_expires = self.messages.head_expires_at().filter(|&at| at != 0);
-        head_expires.map(Timestamp).into_iter().chain(self.expires_at()).min()
+        let head_expires = head_expires.map(Timestamp);
+        head_expires.into_iter().chain(self.expires_at()).chain(self.quorum_deadline()).min()
     }
 
     fn expires_at(&self) -> Option<Timestamp> {
-        let expires_ms = self.record.settings.expires_ms.filter(|_| self.consumers.is_empty());
+        // Who left unsettled messages behind still uses a quorum queue.
+        let is_used = !self.consumers.is_empty() || (self.is_quorum() && self.unacked != 0);
+        let expires_ms = self.record.settings.expires_ms.filter(|_| !is_used);
         expires_ms.map(|expires_ms| self.used_at.plus_ms(expires_ms))
     }
 
@@ -547,36 +642,48 @@ impl Queue {
     /// queue itself is.
     pub fn handle_timeout(&mut self, now: Timestamp, fx: &mut Effects) {
         self.settle_got(fx);
+        self.end_delays(now);
+        self.end_late(now, fx);
+        if let Some(quorum) = &mut self.quorum {
+            quorum.discards.retry(now);
+        }
         self.trim(now, fx);
+        self.drop_expired_below(now, fx);
         fx.is_expired |= self.expires_at().is_some_and(|at| at <= now);
     }
 
     /// Ends the turn: writes its journal entry into `fx`.
     pub fn take_journal(&mut self, fx: &mut Effects) {
         self.settle_got(fx);
+        self.send_discards(fx);
+        self.is_full(0);
+        let ledger = self.quorum.as_mut().map(|quorum| &mut quorum.ledger);
         let Some(journal) = &mut self.journal else { return };
         let is_marked = match (&journal.mark, self.consumers.is_empty()) {
             (Mark::Open, false) => true,
             (Mark::Closed(levels), true) => is_mark_of(levels, &self.messages, self.polled_below),
             _ => journal.live == 0,
         };
-        if is_marked && !journal.is_touched(self.next_seq) {
+        let has_news = ledger.as_ref().is_some_and(|ledger| ledger.is_changed());
+        if is_marked && !has_news && !journal.is_touched(self.next_seq) {
             return;
         }
         let mark = match self.consumers.is_empty() {
             true => closed_mark(&self.messages, self.polled_below),
             false => Mark::Open,
         };
-        journal.take(&mut self.messages, self.next_seq, mark, fx);
+        journal.take(&mut self.messages, ledger, self.next_seq, mark, fx);
     }
 
     /// Ends the last turn before a clean stop: journals where the consumers got to, so that the
     /// redelivered flags are exact afterwards.
     pub fn seal(&mut self, fx: &mut Effects) {
         self.settle_got(fx);
+        self.take_all_back(fx);
+        let ledger = self.quorum.as_mut().map(|quorum| &mut quorum.ledger);
         if let Some(journal) = &mut self.journal {
             let mark = closed_mark(&self.messages, 0);
-            journal.take(&mut self.messages, self.next_seq, mark, fx);
+            journal.take(&mut self.messages, ledger, self.next_seq, mark, fx);
         }
     }
 }
@@ -595,10 +702,10 @@ fn marked_levels(messages: &Messages, polled_below: u64) -> impl Iterator<Item =
     taken.map(move |(number, taken_below)| (number, taken_below.max(polled_below)))
 }
 
-fn history_of(header: &Header) -> History {
+fn history_of(header: &Header, failures: u32) -> History {
     History {
         is_dead_lettered: header.is(DEAD_LETTERED),
-        has_failed: header.is(FAILED),
+        failures,
         is_routed_by_key_only: header.is(KEY_ONLY),
     }
 }

@@ -12,6 +12,22 @@ const COPIES_MAX: usize = 1024;
 /// journal.
 const COPIES_BYTES_MAX: usize = 1024 * 1024;
 
+/// What became of a dead letter.
+#[derive(Debug, Default)]
+struct Outcome {
+    /// Queues that have it.
+    taken_by: Vec<QueueId>,
+    /// A queue that it is for did not take it.
+    is_refused: bool,
+}
+
+impl Outcome {
+    /// It is wherever it should be. As in RabbitMQ, nowhere is not enough.
+    fn is_safe(&self) -> bool {
+        !self.is_refused && !self.taken_by.is_empty()
+    }
+}
+
 impl Broker {
     /// Publishes what died so far in this turn. Publishing may kill others (a full queue drops
     /// its head), so the caller repeats it until nothing is left.
@@ -33,30 +49,50 @@ impl Broker {
     /// Publishes dead letters of one queue and has the originals forgotten.
     fn publish_part(&self, turn: &mut Turn, part: &[(QueueRef, DeadLetter)]) {
         let Some((source, _)) = part.first() else { return };
-        self.publish_dead_letters_of(turn, source, part);
-        let tickets: Vec<Ticket> = part.iter().filter_map(|(_, letter)| letter.ticket).collect();
-        if !tickets.is_empty() {
-            let mut queue = source.lock();
-            queue.forget(&tickets, &mut turn.fx);
-            self.conclude(turn, source, queue);
+        let mut outcomes = self.publish_dead_letters_of(turn, source, part);
+        outcomes.resize_with(part.len(), Outcome::default);
+        let mut done: Vec<Ticket> = Vec::new();
+        let mut kept = Vec::new();
+        for ((_, letter), outcome) in part.iter().zip(outcomes) {
+            let Some(ticket) = letter.ticket else { continue };
+            match &letter.safe_in {
+                Some(_) if !outcome.is_safe() => kept.push((ticket, outcome.taken_by)),
+                _ => done.push(ticket),
+            }
         }
+        if done.is_empty() && kept.is_empty() {
+            return;
+        }
+        let mut queue = source.lock();
+        queue.forget(&done, &mut turn.fx);
+        kept.into_iter().for_each(|(ticket, safe_in)| queue.keep(turn.now, ticket, safe_in));
+        self.conclude(turn, source, queue);
     }
 
-    /// Publishes the dead letters of one queue, in their order, to each target in one go.
+    /// Publishes the dead letters of one queue, in their order, to each target in one go. Those that
+    /// a target has already do not go there again. Says what became of each; of those left out,
+    /// nobody took any.
     fn publish_dead_letters_of(
         &self,
         turn: &mut Turn,
         source: &QueueRef,
         letters: &[(QueueRef, DeadLetter)],
-    ) {
+    ) -> Vec<Outcome> {
         let record = &source.record;
-        let Some(exchange) = &record.settings.dead_letter_exchange else { return };
+        let Some(exchange) = &record.settings.dead_letter_exchange else { return Vec::new() };
         let key = record.settings.dead_letter_routing_key.as_deref();
         let mut copies = Vec::with_capacity(letters.len());
+        let mut outcomes = Vec::with_capacity(letters.len());
         let mut targets: Vec<(QueueId, Vec<usize>)> = Vec::new();
         for (_, letter) in letters {
             let copy = Reincarnation::new(letter, &record.name, exchange, key, turn.now);
-            for target in self.targets_of(&record.vhost, exchange, &copy) {
+            let found = self.targets_of(&record.vhost, exchange, &copy);
+            let taken_by = letter.safe_in.clone().unwrap_or_default();
+            outcomes.push(Outcome { taken_by, is_refused: false });
+            for target in found {
+                if outcomes[copies.len()].taken_by.contains(&target) {
+                    continue;
+                }
                 match targets.iter_mut().find(|(id, _)| *id == target) {
                     Some((_, chosen)) => chosen.push(copies.len()),
                     None => targets.push((target, vec![copies.len()])),
@@ -66,14 +102,18 @@ impl Broker {
         }
         for (target, chosen) in targets {
             let Some(cell) = self.queue(target) else { continue };
-            let batch: Vec<_> = chosen
-                .into_iter()
-                .map(|index| &copies[index])
-                .filter(|copy| !self.cuts_cycle(copy, &cell.record.name))
-                .map(Reincarnation::incoming)
-                .collect();
-            self.publish(turn, &cell, &batch);
+            let is_cut = |index: &usize| self.cuts_cycle(&copies[*index], &cell.record.name);
+            let chosen: Vec<_> = chosen.into_iter().filter(|index| !is_cut(index)).collect();
+            let batch: Vec<_> = chosen.iter().map(|&index| copies[index].incoming()).collect();
+            let rejected = self.publish(turn, &cell, &batch).rejected;
+            for (place, index) in (0u32..).zip(chosen) {
+                match rejected.contains(&place) {
+                    true => outcomes[index].is_refused = true,
+                    false => outcomes[index].taken_by.push(target),
+                }
+            }
         }
+        outcomes
     }
 
     /// Whether a dead letter must not go to `queue`; the operator hears of it then.

@@ -23,6 +23,6 @@ pub use paths::{default_config_files, default_data_dir, default_node_name};
 pub use resolved::{
     Auth, CertLoginFrom, Config, ConfirmDurability, DefaultUser, DiskFreeLimit, Interceptors,
     Limits, ListenAddress, Listeners, Log, LogConsole, LogFile, LogLevel, MemoryCalculation,
-    MemoryHighWatermark, SanType, TcpListenOptions, TlsOptions, TlsVerify, TlsVersion,
+    MemoryHighWatermark, QueueType, SanType, TcpListenOptions, TlsOptions, TlsVerify, TlsVersion,
 };
 pub use value::information_unit;

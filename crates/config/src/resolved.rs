@@ -31,6 +31,11 @@ pub struct Config {
     pub cluster_name: Option<String>,
     /// `classic_queue.confirm`, our own key: what a confirm of a persistent message promises.
     pub classic_queue_confirm: ConfirmDurability,
+    /// `default_queue_type`: of queues in vhosts that are made without saying one.
+    pub default_queue_type: QueueType,
+    /// `quorum_queue.property_equivalence.relaxed_checks_on_redeclaration`: declaring a quorum queue
+    /// again as a classic one compares a few arguments only.
+    pub relax_quorum_redeclaration: bool,
     /// `deprecated_features.permit.*`: which of them work.
     pub deprecated: DeprecatedFeatures,
     /// `message_interceptors.*`: what is written into messages.
@@ -53,10 +58,24 @@ impl Default for Config {
             data_dir: None,
             cluster_name: None,
             classic_queue_confirm: ConfirmDurability::Fsync,
+            default_queue_type: QueueType::default(),
+            relax_quorum_redeclaration: false,
             deprecated: DeprecatedFeatures::default(),
             interceptors: Interceptors::default(),
         }
     }
+}
+
+/// A type of queues.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum QueueType {
+    /// `classic`
+    #[default]
+    Classic,
+    /// `quorum`
+    Quorum,
+    /// `stream`
+    Stream,
 }
 
 /// `listeners.tcp.*`, `listeners.ssl.*` and `tcp_listen_options.*`.
@@ -260,6 +279,8 @@ pub struct Limits {
     pub max_connections: Option<u64>,
     /// `max_message_size`, bytes of the body.
     pub max_message_size: u64,
+    /// `consumer_timeout`, milliseconds: for settling a delivery from a quorum queue.
+    pub consumer_timeout_ms: u64,
     /// `handshake_timeout`: from accept to `connection.open`.
     pub handshake_timeout: Option<Duration>,
     /// `ssl_handshake_timeout`: before `handshake_timeout` begins.
@@ -283,6 +304,7 @@ impl Default for Limits {
             consumer_max_per_channel: None,
             max_connections: None,
             max_message_size: 16 << 20,
+            consumer_timeout_ms: 30 * 60 * 1000,
             handshake_timeout: Some(Duration::from_secs(10)),
             tls_handshake_timeout: Duration::from_secs(5),
             cluster_queue_limit: None,

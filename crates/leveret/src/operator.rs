@@ -624,11 +624,12 @@ impl Operator for NodeOperator {
     }
 
     fn add_vhost(&self, vhost: &VhostInfo) -> Answer<()> {
+        let default = || self.broker.config().default_queue_type.name().to_owned();
         let vhost = AddVhost {
             name: vhost.name.clone(),
             description: Some(vhost.description.clone()).filter(|it| !it.is_empty()),
             tags: vhost.tags.clone(),
-            default_queue_type: vhost.default_queue_type.clone(),
+            default_queue_type: Some(vhost.default_queue_type.clone().unwrap_or_else(default)),
         };
         self.broker.topology().check_add_vhost(&vhost).map_err(refusal)?;
         self.done(Command::AddVhost(vhost))

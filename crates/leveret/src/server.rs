@@ -13,14 +13,14 @@ use auth::{AlternativeName, CertificateName, LoginFrom};
 use broker::{Broker, BrokerConfig, Interceptors};
 use config::{
     CertLoginFrom, Config, ConfirmDurability, DiskFreeLimit, ListenAddress, Loaded,
-    MemoryCalculation, MemoryHighWatermark, SanType, TlsVerify, TlsVersion,
+    MemoryCalculation, MemoryHighWatermark, QueueType, SanType, TlsVerify, TlsVersion,
 };
 use net::{Accepted, Listener, ListenerOptions, Peer, TlsOptions};
 use node::{DiskLimit, MemoryStrategy, MemoryWatermark, Node, NodeOptions, ResourceLimits};
 use tokio::net::UnixListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
-use topology::{AddUser, AddVhost, Command, Rules, SetPermissions};
+use topology::{AddUser, AddVhost, Command, QueueKind, Rules, SetPermissions};
 use tracing::{error, info, warn};
 
 use crate::listeners::Listeners;
@@ -138,6 +138,8 @@ fn node_options(config: &Config, node_name: &str, data_dir: &Path) -> NodeOption
     broker.handshake_timeout_ms =
         limits.handshake_timeout.map_or(u64::MAX, |it| it.as_millis() as u64);
     broker.max_message_size = limits.max_message_size;
+    broker.consumer_timeout_ms = limits.consumer_timeout_ms;
+    broker.default_queue_type = queue_kind(config.default_queue_type);
     broker.mechanisms.clone_from(&config.auth.mechanisms);
     broker.anonymous_login = config
         .auth
@@ -160,6 +162,7 @@ fn node_options(config: &Config, node_name: &str, data_dir: &Path) -> NodeOption
         broker,
         rules: Rules {
             deny_transient_nonexclusive: !config.deprecated.transient_nonexcl_queues,
+            relax_quorum_redeclaration: config.relax_quorum_redeclaration,
             cluster_queue_limit: limits.cluster_queue_limit,
             cluster_exchange_limit: limits.cluster_exchange_limit,
             vhost_max: limits.vhost_max,
@@ -185,7 +188,12 @@ fn first_boot(config: &Config) -> Vec<Command> {
     let description = Some("Default virtual host".to_owned());
     let name = user.vhost.clone();
     vec![
-        Command::AddVhost(AddVhost { name, description, ..AddVhost::default() }),
+        Command::AddVhost(AddVhost {
+            name,
+            description,
+            default_queue_type: Some(queue_kind(config.default_queue_type).name().to_owned()),
+            ..AddVhost::default()
+        }),
         Command::AddUser(AddUser {
             name: user.name.clone(),
             password_hash: hash,
@@ -200,6 +208,15 @@ fn first_boot(config: &Config) -> Vec<Command> {
             read: user.read.clone(),
         }),
     ]
+}
+
+/// The broker's name for a configured queue type.
+fn queue_kind(configured: QueueType) -> QueueKind {
+    match configured {
+        QueueType::Classic => QueueKind::Classic,
+        QueueType::Quorum => QueueKind::Quorum,
+        QueueType::Stream => QueueKind::Stream,
+    }
 }
 
 /// The node's unit for the configured watermark.

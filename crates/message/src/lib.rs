@@ -108,8 +108,9 @@ pub struct Incoming<'a> {
     pub message: MessageRef<'a>,
     /// `delivery_mode` is 2: survives a restart when the queue is durable.
     pub is_persistent: bool,
-    /// The `priority` property, 0 when absent. Queues clamp it to their own maximum.
-    pub priority: u8,
+    /// The `priority` property. Queues have their own idea of what an absent one means, and clamp it
+    /// to their own maximum.
+    pub priority: Option<u8>,
     /// The `expiration` property in milliseconds.
     pub ttl_ms: Option<u64>,
     /// What happened to it in other queues: the default for what a client publishes.
@@ -122,8 +123,8 @@ pub struct Incoming<'a> {
 pub struct History {
     /// Its `x-death` headers were written by the broker.
     pub is_dead_lettered: bool,
-    /// A consumer rejected or lost it before: consumers see it as redelivered.
-    pub has_failed: bool,
+    /// How often consumers rejected or lost it before; from one on, consumers see it as redelivered.
+    pub failures: u32,
     /// It was dead-lettered with a routing key of the queue's: its CC header no longer routes.
     pub is_routed_by_key_only: bool,
 }

@@ -44,7 +44,9 @@ pub use event::{Event, Outcome};
 pub use exchange::{EXCHANGE_TYPES, ExchangeRecord, ExchangeType};
 pub use ids::{ConnectionId, QueueId};
 pub use pattern::{InvalidPattern, Pattern};
-pub use queue::{Overflow, QueueKind, QueueRecord, QueueSettings};
+pub use queue::{
+    DelayedRetry, Overflow, QueueKind, QueueRecord, QueueSettings, QuorumSettings, RetryKind,
+};
 pub use refusal::{Refusal, RefusalKind};
 pub use state::{Rules, State};
 pub use stored::StoredError;

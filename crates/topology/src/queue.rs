@@ -1,10 +1,13 @@
 //! What the control plane keeps about a queue.
 
 pub(crate) mod arguments;
+mod settings;
 
 use std::sync::Arc;
 
-use field_table::{FieldTable, FieldValue};
+use field_table::FieldTable;
+
+pub use settings::{DelayedRetry, QueueSettings, QuorumSettings, RetryKind};
 
 use crate::{ConnectionId, QueueId};
 
@@ -129,59 +132,6 @@ impl Overflow {
             b"reject-publish" => Some(Self::RejectPublish),
             b"reject-publish-dlx" => Some(Self::RejectPublishDlx),
             _ => None,
-        }
-    }
-}
-
-/// What a queue's machine needs to know.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct QueueSettings {
-    /// Milliseconds a message lives at most.
-    pub message_ttl_ms: Option<u64>,
-    /// Milliseconds after which an unused queue is deleted; more than 0.
-    pub expires_ms: Option<u64>,
-    /// How many ready messages it holds at most.
-    pub max_length: Option<u64>,
-    /// How many bytes of ready bodies it holds at most.
-    pub max_length_bytes: Option<u64>,
-    /// What happens at these limits.
-    pub overflow: Overflow,
-    /// Where dead letters are published; `""` is the default exchange.
-    pub dead_letter_exchange: Option<Arc<str>>,
-    /// With which key; their own if there is none.
-    pub dead_letter_routing_key: Option<Arc<str>>,
-    /// The highest priority it keeps apart.
-    pub max_priority: Option<u8>,
-    /// Whether only one consumer at a time gets messages.
-    pub single_active_consumer: bool,
-}
-
-impl QueueSettings {
-    /// The effective settings of a queue with these arguments, which have passed their checks.
-    /// The one place where arguments (and whatever else rules a queue) become settings.
-    pub(crate) fn effective(arguments: &FieldTable) -> Self {
-        let number = |name: &str| {
-            let value = arguments.get(name).and_then(FieldValue::as_integer)?;
-            u64::try_from(value).ok()
-        };
-        let text = |name: &str| {
-            let value = arguments.get(name).and_then(FieldValue::as_long_str)?;
-            Some(Arc::from(String::from_utf8_lossy(value)))
-        };
-        let overflow = arguments.get("x-overflow").and_then(FieldValue::as_long_str);
-        Self {
-            message_ttl_ms: number("x-message-ttl"),
-            expires_ms: number("x-expires"),
-            max_length: number("x-max-length"),
-            max_length_bytes: number("x-max-length-bytes"),
-            overflow: overflow.and_then(Overflow::from_name).unwrap_or_default(),
-            dead_letter_exchange: text("x-dead-letter-exchange"),
-            dead_letter_routing_key: text("x-dead-letter-routing-key"),
-            max_priority: number("x-max-priority").and_then(|value| u8::try_from(value).ok()),
-            single_active_consumer: arguments
-                .get("x-single-active-consumer")
-                .and_then(FieldValue::as_bool)
-                .unwrap_or(false),
         }
     }
 }

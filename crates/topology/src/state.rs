@@ -20,6 +20,8 @@ pub struct Rules {
     pub deny_transient_nonexclusive: bool,
     /// Take `x-queue-master-locator`, which is without effect.
     pub permit_queue_master_locator: bool,
+    /// Declaring a quorum queue again as a classic one compares a few arguments only.
+    pub relax_quorum_redeclaration: bool,
     /// How many queues there may be in all vhosts together.
     pub cluster_queue_limit: Option<u64>,
     /// How many exchanges there may be in all vhosts together, predeclared ones included.

@@ -3,14 +3,16 @@
 use std::sync::atomic::Ordering;
 
 use amqp091_codec::{
-    BasicGet, BasicGetEmpty, BasicGetOk, BasicQos, BasicQosOk, BasicRecoverOk, ShortBytes,
+    BasicGet, BasicGetEmpty, BasicGetOk, BasicQos, BasicQosOk, BasicRecoverOk, ReplyCode,
+    ShortBytes,
 };
 use broker::{Got, Settle, Trace};
 use message::MessageRef;
-use topology::{Permission, ResourceKind};
+use topology::{Permission, QueueKind, QueueRecord, ResourceKind};
 
+use crate::attempts::with_attempts;
 use crate::connection::Connection;
-use crate::errors::{Fault, not_implemented};
+use crate::errors::{Failure, Fault, not_implemented};
 use crate::interceptors::marked_outgoing;
 use crate::shared::put_content;
 use crate::work::Work;
@@ -58,7 +60,9 @@ impl Connection {
             let topology = self.broker.topology();
             let (kind, permission) = (ResourceKind::Queue, Permission::Read);
             topology.check_access(&self.user, &self.vhost, kind, &name, permission)?;
-            topology.lookup_queue(&self.vhost, &name, self.id)?.id
+            let record = topology.lookup_queue(&self.vhost, &name, self.id)?;
+            check_get(record)?;
+            record.id
         };
         // A queue deleted this very moment is as good as empty.
         let Some(queue) = self.broker.queue(queue) else {
@@ -95,12 +99,14 @@ impl Connection {
                 message_count: u32::try_from(remaining).unwrap_or(u32::MAX),
             };
             inner.send(number, method);
-            if shared.marks_sent_time {
-                let properties = &marked_outgoing(&message, now);
-                let message = MessageRef { properties, ..message };
-                return put_content(&mut inner.out, frame_max, number, &message);
-            }
-            put_content(&mut inner.out, frame_max, number, &message);
+            with_attempts(&delivery, |message| {
+                if shared.marks_sent_time {
+                    let properties = &marked_outgoing(message, now);
+                    let message = MessageRef { properties, ..*message };
+                    return put_content(&mut inner.out, frame_max, number, &message);
+                }
+                put_content(&mut inner.out, frame_max, number, message);
+            });
         };
         let ((), reading) = self.broker.get(&mut work.turn, &queue, no_ack, reply);
         if let Some(trace) = trace {
@@ -146,4 +152,17 @@ impl Connection {
         }
         Ok(())
     }
+}
+
+/// Nobody gets anything past the single active consumer of a quorum queue.
+fn check_get(queue: &QueueRecord) -> Result<(), Failure> {
+    if queue.kind != QueueKind::Quorum || !queue.settings.single_active_consumer {
+        return Ok(());
+    }
+    let text = format!(
+        "cannot obtain access to locked queue '{}' in vhost '{}'. basic.get operations are not \
+         supported by <<\"quorum\">> queues with single active consumer",
+        queue.name, queue.vhost
+    );
+    Err(Failure::new(ReplyCode::ResourceLocked, text))
 }

@@ -6,7 +6,9 @@ use std::sync::atomic::Ordering;
 use amqp091_codec::{BasicCancel, BasicCancelOk, BasicConsume, BasicConsumeOk};
 use broker::{ConsumeRefusal, Consumer, ConsumerId, ConsumerKey, QueueRef, REPLY_TO};
 use field_table::FieldTable;
-use topology::{Command, Permission, QueueId, QueueRecord, Refusal, RefusalKind, ResourceKind};
+use topology::{
+    Command, Permission, QueueId, QueueKind, QueueRecord, Refusal, RefusalKind, ResourceKind,
+};
 
 use crate::connection::Connection;
 use crate::errors::{Failure, Fault, not_allowed, precondition_failed};
@@ -16,9 +18,12 @@ use crate::work::Work;
 
 use super::{Ids, ReplyConsumer};
 
-/// Arguments of consumers that only other types of queues know.
-const ARGUMENTS_OF_OTHER_TYPES: [&str; 4] =
-    ["x-consumer-timeout", "x-stream-offset", "x-stream-filter", "x-stream-match-unfiltered"];
+/// How long a consumer may take to settle a delivery.
+const X_CONSUMER_TIMEOUT: &str = "x-consumer-timeout";
+/// Arguments of consumers that only some types of queues know: not quorum queues, and not classic
+/// ones.
+const ARGUMENTS_OF_STREAMS: [&str; 3] =
+    ["x-stream-offset", "x-stream-filter", "x-stream-match-unfiltered"];
 
 impl Connection {
     pub(super) fn consume(
@@ -48,11 +53,13 @@ impl Connection {
             topology.lookup_queue(&self.vhost, &name, self.id)?.clone()
         };
         let arguments = consume.arguments.decode();
-        let priority = check_arguments(&record, &arguments)?;
+        let (priority, timeout_ms) = check_arguments(&record, &arguments)?;
+        let timeout_ms = timeout_ms.unwrap_or_else(|| self.timeout_of(&record));
         let Some(queue) = self.broker.queue(record.id) else {
             return Err(no_queue(&record).into());
         };
-        self.subscribe(work, number, consume, &queue, arguments, priority)
+        let terms = Terms { arguments, priority, timeout_ms };
+        self.subscribe(work, number, consume, &queue, terms)
     }
 
     /// Adds a consumer to its queue. The answer goes out before the first delivery, which may
@@ -63,8 +70,7 @@ impl Connection {
         number: u16,
         consume: &BasicConsume<'_>,
         queue: &QueueRef,
-        arguments: FieldTable,
-        priority: i64,
+        terms: Terms,
     ) -> Result<(), Fault> {
         let tag = self.consumer_tag(consume.consumer_tag);
         let id = ConsumerId(self.broker.next_id());
@@ -90,9 +96,10 @@ impl Connection {
             tag: tag.clone(),
             is_no_ack: consume.no_ack,
             prefetch: self.channel(number).prefetch.into(),
-            priority,
+            priority: terms.priority,
             is_exclusive: consume.exclusive,
-            arguments,
+            timeout_ms: terms.timeout_ms,
+            arguments: terms.arguments,
         };
         match self.broker.consume(&mut work.turn, queue, consumer) {
             Ok(lsn) => {
@@ -112,6 +119,12 @@ impl Connection {
         }
         self.note_consumer(number, tag, slot);
         Ok(())
+    }
+
+    /// How long consumers of a queue may take, in milliseconds, if they do not say it themselves.
+    fn timeout_of(&self, queue: &QueueRecord) -> u64 {
+        let of_queue = queue.settings.quorum.as_ref().and_then(|it| it.consumer_timeout_ms);
+        of_queue.unwrap_or(self.broker.config().consumer_timeout_ms)
     }
 
     /// Subscribes to direct replies, which need no queue.
@@ -260,6 +273,38 @@ impl Connection {
         }
     }
 
+    /// A consumer did not settle what it got, and the queue took it back. The consumer stays: it goes
+    /// on once it has settled all the same. Clients that cannot be told lose their channel.
+    pub(crate) fn handle_delivery_timed_out(
+        &mut self,
+        work: &mut Work<'_>,
+        key: ConsumerKey,
+        consumer: ConsumerId,
+    ) {
+        let tag = {
+            let inner = self.shared.lock();
+            let side = inner.channels.get(key.channel);
+            let slot = side.and_then(|side| side.slots.get(key.slot as usize));
+            // The slot may belong to another consumer by now.
+            let Some(slot) = slot.filter(|it| it.consumer == Some(consumer)) else { return };
+            slot.is_live.then(|| slot.tag.clone())
+        };
+        match tag.filter(|_| self.capabilities.consumer_cancel_notify) {
+            Some(tag) => {
+                self.shared.send(key.channel, BasicCancel { consumer_tag: &tag, nowait: true });
+            }
+            None => {
+                // Not the real value: RabbitMQ does not know it here either.
+                let text = format!(
+                    "delivery acknowledgement on channel {} timed out. Timeout value used: -1 ms. \
+                     This timeout value can be configured, see consumers doc guide to learn more",
+                    key.channel
+                );
+                self.fail(work, key.channel, precondition_failed(text).into());
+            }
+        }
+    }
+
     fn cancel_by_server(&mut self, work: &mut Work<'_>, number: u16, tag: &str) {
         if self.channels.get(number).is_none() || !self.end_consumer(work, number, tag) {
             return;
@@ -302,19 +347,29 @@ impl super::Channel {
     }
 }
 
-/// The arguments of a consumer of a classic queue; returns its priority.
-fn check_arguments(queue: &QueueRecord, arguments: &FieldTable) -> Result<i64, Failure> {
-    let priority = match arguments.get("x-priority") {
-        None => 0,
-        Some(value) => value.as_integer().ok_or_else(|| {
-            precondition_failed(format!(
-                "invalid arg 'x-priority' for {}: \"expected integer, got {}\"",
-                named(queue),
-                value.type_name()
-            ))
-        })?,
+/// What a consumer is subscribed on.
+struct Terms {
+    arguments: FieldTable,
+    priority: i64,
+    timeout_ms: u64,
+}
+
+/// The arguments of a consumer; returns its priority, and its timeout in milliseconds if it says one.
+fn check_arguments(
+    queue: &QueueRecord,
+    arguments: &FieldTable,
+) -> Result<(i64, Option<u64>), Failure> {
+    let priority = integer(queue, arguments, "x-priority")?.unwrap_or(0);
+    let is_quorum = queue.kind == QueueKind::Quorum;
+    let timeout = if is_quorum { integer(queue, arguments, X_CONSUMER_TIMEOUT)? } else { None };
+    let timeout_ms = timeout.map(|timeout| {
+        u64::try_from(timeout).map_err(|_| {
+            invalid(queue, X_CONSUMER_TIMEOUT, &format!("{{value_negative,{timeout}}}"))
+        })
+    });
+    let is_foreign = |name: &str| {
+        ARGUMENTS_OF_STREAMS.contains(&name) || (!is_quorum && name == X_CONSUMER_TIMEOUT)
     };
-    let is_foreign = |name: &str| ARGUMENTS_OF_OTHER_TYPES.contains(&name);
     for (name, _) in arguments.iter() {
         if let Some(name) = name.as_str().filter(|name| is_foreign(name)) {
             return Err(precondition_failed(format!(
@@ -324,7 +379,24 @@ fn check_arguments(queue: &QueueRecord, arguments: &FieldTable) -> Result<i64, F
             )));
         }
     }
-    Ok(priority)
+    Ok((priority, timeout_ms.transpose()?))
+}
+
+fn integer(
+    queue: &QueueRecord,
+    arguments: &FieldTable,
+    name: &str,
+) -> Result<Option<i64>, Failure> {
+    let Some(value) = arguments.get(name) else { return Ok(None) };
+    let wrong_type = || {
+        let reason = format!("\"expected integer, got {}\"", value.type_name());
+        invalid(queue, name, &reason)
+    };
+    value.as_integer().map(Some).ok_or_else(wrong_type)
+}
+
+fn invalid(queue: &QueueRecord, name: &str, reason: &str) -> Failure {
+    precondition_failed(format!("invalid arg '{name}' for {}: {reason}", named(queue)))
 }
 
 fn no_queue(queue: &QueueRecord) -> Refusal {

@@ -462,7 +462,7 @@ fn facts(properties: Properties<'_>) -> Result<Facts, Failure> {
     };
     Ok(Facts {
         is_persistent: properties.delivery_mode() == Some(2),
-        priority: properties.priority().unwrap_or(0),
+        priority: properties.priority(),
         ttl_ms,
     })
 }

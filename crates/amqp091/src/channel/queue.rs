@@ -8,12 +8,12 @@ use amqp091_codec::{
 };
 use broker::REPLY_TO;
 use topology::{
-    BindingSpec, Command, DeclareQueue, DestinationKind, Permission, QueueRecord, RefusalKind,
-    ResourceKind, State, clean_name,
+    BindingSpec, Command, DeclareQueue, DestinationKind, Permission, QueueKind, QueueRecord,
+    RefusalKind, ResourceKind, State, clean_name,
 };
 
 use crate::connection::Connection;
-use crate::errors::{Failure, Fault};
+use crate::errors::{Failure, Fault, not_implemented};
 use crate::pending::Then;
 use crate::work::Work;
 
@@ -237,12 +237,28 @@ impl Connection {
             }
             return Ok(());
         };
+        check_conditions(&queue.record, delete)?;
         let ready = self.broker.check_delete(&queue, delete.if_unused, delete.if_empty)?;
         let command = Command::DeleteQueues(vec![queue.record.id]);
         let then = Then::QueueDeleted { message_count: u32_of(ready), nowait };
         self.propose(work, number, id, command, then);
         Ok(())
     }
+}
+
+/// A quorum queue is deleted without conditions.
+fn check_conditions(queue: &QueueRecord, delete: &QueueDelete<'_>) -> Result<(), Failure> {
+    let flag = match (delete.if_unused, delete.if_empty) {
+        _ if queue.kind != QueueKind::Quorum => return Ok(()),
+        (true, _) => "if-unused",
+        (false, true) => "if-empty",
+        (false, false) => return Ok(()),
+    };
+    Err(not_implemented(format!(
+        "cannot delete queue '{}' in vhost '{}'. queue.delete operations with {flag} flag set are \
+         not supported by quorum queues",
+        queue.name, queue.vhost
+    )))
 }
 
 /// A count as the protocol has it.

@@ -24,14 +24,20 @@ fn letter(headers: FieldTable, expiration: Option<&str>, reason: DeathReason) ->
         body: b"body",
         image: None,
     };
-    DeadLetter { image: message.to_image(), reason, history: History::default(), ticket: None }
+    DeadLetter {
+        image: message.to_image(),
+        reason,
+        history: History::default(),
+        ticket: None,
+        safe_in: None,
+    }
 }
 
 /// The next death of what became of an earlier one.
 fn again(copy: &Reincarnation, reason: DeathReason) -> DeadLetter {
     let incoming = copy.incoming();
     let image = incoming.message.to_image();
-    DeadLetter { image, reason, history: incoming.history, ticket: None }
+    DeadLetter { image, reason, history: incoming.history, ticket: None, safe_in: None }
 }
 
 fn keys(keys: &[&str]) -> FieldValue {

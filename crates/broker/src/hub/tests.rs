@@ -129,6 +129,7 @@ fn consumer(id: u64) -> Consumer {
         prefetch: 0,
         priority: 0,
         is_exclusive: false,
+        timeout_ms: 1_800_000,
         arguments: FieldTable::new(),
     }
 }
@@ -143,7 +144,7 @@ fn incoming(body: &[u8]) -> message::Incoming<'_> {
             image: None,
         },
         is_persistent: true,
-        priority: 0,
+        priority: None,
         ttl_ms: None,
         history: message::History::default(),
     }

@@ -7,6 +7,7 @@
 //! found by looking at all of them. A [`Lookup`] joins them when there are more.
 
 mod lookup;
+mod succession;
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -43,8 +44,10 @@ pub struct Consumer {
     pub prefetch: u32,
     /// `x-priority`: higher ones first while they can take messages.
     pub priority: i64,
-    /// Nobody else may consume.
+    /// Nobody else may consume. Quorum queues take no notice.
     pub is_exclusive: bool,
+    /// How long it may take to settle a delivery, in milliseconds. Only quorum queues mind.
+    pub timeout_ms: u64,
     /// Arguments of `basic.consume`, for listings.
     pub arguments: FieldTable,
 }
@@ -127,6 +130,8 @@ struct Slot {
     previous: Option<At>,
     next: Option<At>,
     is_parked: bool,
+    /// It took too long, and gets nothing until it has settled what was taken from it.
+    is_late: bool,
     is_in_ring: bool,
 }
 
@@ -134,7 +139,7 @@ impl Slot {
     /// How many messages it can take now.
     fn credit(&self) -> u64 {
         match self.consumer.prefetch {
-            _ if self.is_parked => 0,
+            _ if self.is_parked || self.is_late => 0,
             0 => u64::MAX,
             _ if self.consumer.is_no_ack => u64::MAX,
             prefetch => u64::from(prefetch.saturating_sub(self.unacked)),
@@ -155,6 +160,10 @@ pub(super) struct Consumers {
     last: Option<At>,
     /// The single active consumer, in a queue that has one.
     active: Option<At>,
+    /// The active one gets nothing more: one of a higher priority waits until it has settled all.
+    is_quiescing: bool,
+    /// Who is active changes while the active one is there: see [`succession`].
+    has_succession: bool,
 }
 
 impl Consumers {
@@ -212,8 +221,8 @@ impl Consumers {
             lookup.add(at, &consumer);
         }
         let (unacked, previous, next) = (0, None, None);
-        let (is_parked, is_in_ring) = (false, false);
-        let slot = Slot { consumer, unacked, previous, next, is_parked, is_in_ring };
+        let (is_parked, is_late, is_in_ring) = (false, false, false);
+        let slot = Slot { consumer, unacked, previous, next, is_parked, is_late, is_in_ring };
         self.slots.push(Some(slot));
         self.len += 1;
         if self.lookup.is_none() {
@@ -223,6 +232,7 @@ impl Consumers {
             self.active = Some(at);
         }
         self.enter_ring(at);
+        self.review(is_single_active);
     }
 
     pub(super) fn remove(&mut self, id: ConsumerId, is_single_active: bool) -> Option<Consumer> {
@@ -231,16 +241,17 @@ impl Consumers {
         let consumer = self.slots[at.index()].take()?.consumer;
         self.len -= 1;
         if self.is_empty() {
-            *self = Self::default();
+            *self = Self { has_succession: self.has_succession, ..Self::default() };
             return Some(consumer);
         }
         if let Some(lookup) = &mut self.lookup {
             lookup.remove(at, &consumer);
         }
         let was_active = self.active.take_if(|active| *active == at).is_some();
-        if was_active && is_single_active {
+        if was_active && is_single_active && !self.has_succession {
             self.active = self.first_choice();
         }
+        self.review(is_single_active);
         // Rarely if there are many: then it moves as many as left since it was done last.
         if self.slots.len() <= LOOKUP_FROM || 2 * self.len() < self.slots.len() {
             self.close_gaps();
@@ -352,6 +363,9 @@ impl Consumers {
     /// Who receives next, and how many messages at most: one when others of its priority are
     /// ready too, for they take turns.
     pub(super) fn next(&self, is_single_active: bool) -> Option<(&Consumer, u64)> {
+        if self.is_quiescing {
+            return None;
+        }
         let slot = self.slot(if is_single_active { self.active? } else { self.first? });
         let takes_turns = !is_single_active
             && slot.next.is_some_and(|second| {
@@ -393,12 +407,16 @@ impl Consumers {
         let slot = self.slot_mut(at);
         slot.unacked = slot.unacked.saturating_sub(count);
         self.enter_ring(at);
+        if self.is_quiescing {
+            self.review(true);
+        }
     }
 
     /// Messages that could be handed over right now, or some number from `enough` on.
     pub(super) fn total_credit(&self, is_single_active: bool, enough: u64) -> u64 {
         if is_single_active {
-            return self.active.map_or(0, |at| self.slot(at).credit());
+            let active = self.active.filter(|_| !self.is_quiescing);
+            return active.map_or(0, |at| self.slot(at).credit());
         }
         let mut total = 0u64;
         let mut ring = self.ring();

@@ -5,6 +5,7 @@ use stdx::Timestamp;
 
 use super::Ticket;
 use super::consumers::{Consumer, ConsumerId};
+use super::ledger::{Attempts, Ledger};
 use super::level::Found;
 use super::messages::ReadyWalk;
 use super::record::{FAILED, REDELIVERED};
@@ -15,6 +16,7 @@ use crate::mailbox::{ConsumerKey, MailboxRef};
 #[derive(Debug)]
 pub struct Batch<'a> {
     pub(super) ready: ReadyWalk<'a>,
+    pub(super) ledger: Option<&'a Ledger>,
     pub(super) consumer: &'a Consumer,
     pub(super) len: usize,
     pub(super) now: Timestamp,
@@ -30,7 +32,8 @@ impl<'a> Batch<'a> {
     /// The deliveries, in order.
     #[inline]
     pub fn iter(&self) -> impl Iterator<Item = Delivery<'a>> + use<'a> {
-        self.ready.clone().take(self.len).map(Delivery::new)
+        let ledger = self.ledger;
+        self.ready.clone().take(self.len).map(move |found| Delivery::new(found, ledger))
     }
 
     /// The instant they are handed over.
@@ -71,17 +74,22 @@ pub struct Delivery<'a> {
     pub message: MessageRef<'a>,
     /// It was, or may have been, delivered before.
     pub is_redelivered: bool,
+    /// How often it was tried before, if it comes from a quorum queue and was.
+    pub attempts: Option<Attempts>,
     /// Names it when it is settled.
     pub ticket: Ticket,
 }
 
 impl<'a> Delivery<'a> {
     #[inline]
-    pub(super) fn new(found: Found<'a>) -> Self {
+    pub(super) fn new(found: Found<'a>, ledger: Option<&Ledger>) -> Self {
         let header = &found.header;
+        let is_redelivered = header.is(REDELIVERED | FAILED);
+        let attempts = ledger.filter(|_| is_redelivered).map(|ledger| ledger.attempts_of(header));
         Self {
             message: found.message(),
-            is_redelivered: header.is(REDELIVERED | FAILED),
+            is_redelivered,
+            attempts,
             ticket: Ticket::new(header.seq, header.level, found.place),
         }
     }

@@ -4,8 +4,12 @@ use std::sync::Arc;
 
 use message::{History, Image};
 
+use topology::QueueId;
+
 use super::Ticket;
+use super::consumers::ConsumerId;
 use super::level::CHUNK_MAX;
+use crate::mailbox::{ConsumerKey, MailboxRef};
 use crate::{PageDamage, PageRef, Pages};
 
 /// Buffers kept for reuse per [`Effects`]: 2 MB.
@@ -38,6 +42,8 @@ pub struct Effects {
     pub rejected: Vec<u32>,
     /// Messages to publish to the dead letter exchange, in the order of their deaths.
     pub dead_letters: Vec<DeadLetter>,
+    /// Who did not settle deliveries in time. They were taken back.
+    pub(crate) timed_out: Vec<TimedOut>,
     /// The last consumer of an auto-delete queue left: delete the queue.
     pub is_unused: bool,
     /// The queue was not used for its `x-expires`: delete it.
@@ -73,6 +79,7 @@ impl Effects {
         *has_mark = false;
         self.rejected.clear();
         self.dead_letters.clear();
+        self.timed_out.clear();
         self.is_unused = false;
         self.is_expired = false;
         self.dropped = 0;
@@ -98,6 +105,8 @@ pub enum DeathReason {
     Expired,
     /// The queue was full.
     Maxlen,
+    /// Its deliveries failed too often.
+    DeliveryLimit,
 }
 
 impl DeathReason {
@@ -107,6 +116,7 @@ impl DeathReason {
             Self::Rejected => "rejected",
             Self::Expired => "expired",
             Self::Maxlen => "maxlen",
+            Self::DeliveryLimit => "delivery_limit",
         }
     }
 }
@@ -124,6 +134,22 @@ pub struct DeadLetter {
     /// [`super::Queue::forget`] once the copy is published (or found to have nowhere to go), so
     /// that a crash in between loses nothing.
     pub ticket: Option<Ticket>,
+    /// The queue keeps the message until all queues that it is for have it: these do. Where some do
+    /// not, it goes to [`super::Queue::keep`] instead of `forget`.
+    pub safe_in: Option<Vec<QueueId>>,
+}
+
+/// Somebody who took too long to settle deliveries.
+pub(crate) struct TimedOut {
+    pub(crate) consumer: ConsumerId,
+    pub(crate) mailbox: MailboxRef,
+    pub(crate) key: ConsumerKey,
+}
+
+impl std::fmt::Debug for TimedOut {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TimedOut").field("consumer", &self.consumer).finish()
+    }
 }
 
 /// What chunks leave behind when they go.

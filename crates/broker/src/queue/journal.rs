@@ -12,6 +12,8 @@
 //!   4 closed   varint count, then per level: u8 level, varint taken_below
 //!   5 page     messages of a level lie on a page from now on: see `Section`
 //!   6 dropped  u8 level, varint first_seq: that page is gone with all that was on it
+//!   7 ledger   varint count, then per message: varint(seq - the one before), u8 level,
+//!              varint acquired, varint failures, varint order, u8 fate [, varint instant]
 //! ```
 //!
 //! The entry with a page replaces what earlier ones say of the seqs from the page's first to its
@@ -24,6 +26,7 @@
 use std::collections::VecDeque;
 
 use super::effects::Effects;
+use super::ledger::Ledger;
 use super::level::{Level, Place, after};
 use super::messages::Messages;
 use super::page::{Page, Section};
@@ -37,6 +40,7 @@ pub(super) const OPEN: u8 = 3;
 pub(super) const CLOSED: u8 = 4;
 pub(super) const PAGE: u8 = 5;
 pub(super) const DROPPED: u8 = 6;
+pub(super) const LEDGER: u8 = 7;
 
 /// With nothing left to keep, the log is cleared once this much was written to it: not on every
 /// drain, for a queue that swings between none and one message would clear all the time.
@@ -282,6 +286,7 @@ impl Journal {
     pub(super) fn take(
         &mut self,
         messages: &mut Messages,
+        ledger: Option<&mut Ledger>,
         next_seq: u64,
         mark: Mark,
         fx: &mut Effects,
@@ -304,9 +309,15 @@ impl Journal {
                 self.next_index += 1;
             }
             self.clear();
+            if let Some(ledger) = ledger {
+                ledger.clear_journal();
+            }
             return;
         }
         self.compact(index, live, fx);
+        if let Some(ledger) = ledger {
+            ledger.write(LEDGER, self.compacted_to, index, &mut fx.journal);
+        }
         let is_mark_lost = self.mark != Mark::Blank && self.mark_index < self.compacted_to;
         if 0 < self.live && (self.mark != mark || is_mark_lost) {
             write_mark(&mark, &mut fx.journal);

@@ -168,9 +168,16 @@ pub(super) struct Level {
     /// What an earlier life of the broker put on pages below this seq may have been delivered: those
     /// messages get the flags beside it when they are loaded.
     recovered: (u64, u8),
+    /// Flag of records after the cursor that are not ready: 0 in a classic queue.
+    pub(super) moved: u8,
 }
 
 impl Level {
+    /// An empty one; see [`Self::moved`].
+    pub(super) fn with_moved(moved: u8) -> Self {
+        Self { moved, ..Self::default() }
+    }
+
     pub(super) fn ready(&self) -> u64 {
         self.tail_ready + self.returned.len() as u64
     }
@@ -280,11 +287,11 @@ impl Level {
         self.record_at(place)
     }
 
-    /// The first record at or after `place` that is not dead.
+    /// The first record at or after `place` that is neither dead nor somewhere else.
     pub(super) fn live_from(&self, mut place: Place) -> Option<Found<'_>> {
         loop {
             let found = self.record_from(place)?;
-            if !found.header.is(DEAD) {
+            if !found.header.is(DEAD | self.moved) {
                 return Some(found);
             }
             place = after(found.place, &found.header);
@@ -363,12 +370,13 @@ impl Level {
         }
         let Some(first) = self.live_from(self.cursor) else { return 0 };
         let mut place = first.place;
+        let skipped = DEAD | self.moved;
         let Some(chunk) = self.chunk_mut(place.chunk) else { return 0 };
         let (mut taken, mut last_seq, mut freed) = (0, 0, 0);
         while taken < max
             && let Some(header) = Header::read(&chunk.bytes, place.offset as usize)
         {
-            if header.is(DEAD) {
+            if header.is(skipped) {
                 place = after(place, &header);
                 continue;
             }
@@ -398,6 +406,12 @@ impl Level {
     /// Makes a taken message ready again, at its old place in the order.
     pub(super) fn put_back(&mut self, place: Place, seq: u64) {
         self.returned.insert(seq, place);
+    }
+
+    /// Takes a ready record out of the order, before the cursor gets there.
+    pub(super) fn move_away(&mut self, place: Place) {
+        self.update_flags(place, self.moved, 0);
+        self.tail_ready -= 1;
     }
 
     /// The place of the first record.

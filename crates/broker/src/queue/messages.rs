@@ -1,6 +1,6 @@
 //! All messages of a queue: one [`Level`] per priority in use.
 
-use std::collections::btree_map;
+use std::collections::{VecDeque, btree_map, vec_deque};
 
 use message::MessageRef;
 
@@ -9,7 +9,7 @@ use super::effects::{Effects, Freed};
 use super::journal::SeqRange;
 use super::level::{Chunk, Found, Level, Place, after};
 use super::page::{Page, Stock};
-use super::record::{DEAD, Header, UNACKED};
+use super::record::{DEAD, Header, REDELIVERED, UNACKED};
 
 #[derive(Debug, Default)]
 #[cfg_attr(test, derive(Clone))]
@@ -20,9 +20,19 @@ pub(super) struct Messages {
     others: Vec<Level>,
     /// No message is ready above this level.
     top: u8,
+    /// Those that came back to a quorum queue, ready before all others whatever their priority.
+    front: VecDeque<Ticket>,
+    /// Flag of records that are somewhere else although their place in the order is not passed.
+    moved: u8,
 }
 
 impl Messages {
+    /// The messages of a quorum queue. One that came back is flagged as redelivered and lies in front;
+    /// after a restart that can be before its place in the order is reached.
+    pub(super) fn of_quorum_queue() -> Self {
+        Self { base: Level::with_moved(REDELIVERED), moved: REDELIVERED, ..Self::default() }
+    }
+
     pub(super) fn level(&self, level: u8) -> Option<&Level> {
         match level {
             0 => Some(&self.base),
@@ -53,7 +63,8 @@ impl Messages {
         }
         let index = level as usize - 1;
         if self.others.len() <= index {
-            self.others.resize_with(index + 1, Level::default);
+            let moved = self.moved;
+            self.others.resize_with(index + 1, || Level::with_moved(moved));
         }
         &mut self.others[index]
     }
@@ -71,16 +82,41 @@ impl Messages {
 
     /// The message that is next: the oldest of the highest priority.
     pub(super) fn head(&mut self) -> Option<Found<'_>> {
+        if let Some(&ticket) = self.front.front() {
+            return self.away(ticket);
+        }
         self.settle_top();
         self.level(self.top)?.head()
     }
 
     /// Takes the head out of the ready ones.
     pub(super) fn take_head(&mut self) -> Option<(Ticket, Header)> {
+        if let Some(ticket) = self.front.pop_front() {
+            return self.away(ticket).map(|found| (ticket, found.header));
+        }
         self.settle_top();
-        let level = self.top;
+        self.take_head_of(self.top)
+    }
+
+    /// Takes the head of one level.
+    pub(super) fn take_head_of(&mut self, level: u8) -> Option<(Ticket, Header)> {
         let (place, header) = self.level_mut(level)?.take_head()?;
         Some((Ticket::new(header.seq, level, place), header))
+    }
+
+    /// A level whose head expired at `now` or before.
+    pub(super) fn expired_level(&self, now: stdx::Timestamp) -> Option<u8> {
+        let is_expired = |found: Found<'_>| {
+            let expires_at = found.header.expires_at;
+            expires_at != 0 && expires_at <= now.0
+        };
+        self.levels().find(|(_, level)| level.head().is_some_and(is_expired)).map(|(at, _)| at)
+    }
+
+    /// When the first of the heads of all levels expires.
+    pub(super) fn heads_expire_at(&self) -> Option<u64> {
+        let heads = self.levels().filter_map(|(_, level)| level.head());
+        heads.map(|found| found.header.expires_at).filter(|&at| at != 0).min()
     }
 
     /// Takes up to `max` messages out of the ready ones that lie behind each other, marks them
@@ -91,8 +127,17 @@ impl Messages {
         max: usize,
         flag: u8,
         pool: &mut Freed,
-        each: impl FnMut(&Header),
+        mut each: impl FnMut(&Header),
     ) -> usize {
+        if !self.front.is_empty() {
+            let Some((ticket, header)) = self.take_head() else { return 0 };
+            each(&header);
+            match flag {
+                DEAD => self.kill(ticket, &header, pool),
+                flag => self.update_flags(ticket, flag, 0),
+            }
+            return 1;
+        }
         self.settle_top();
         let top = self.top;
         self.level_mut(top).map_or(0, |level| level.take_run(max, flag, pool, each))
@@ -106,7 +151,8 @@ impl Messages {
 
     /// Walks the ready messages in the order of delivery.
     pub(super) fn ready(&self) -> ReadyWalk<'_> {
-        ReadyWalk::new(self, self.top)
+        let front = (!self.front.is_empty()).then(|| self.front.iter());
+        ReadyWalk { front, ..ReadyWalk::new(self, self.top) }
     }
 
     /// The taken message that `ticket` names, unless it was settled already.
@@ -114,6 +160,13 @@ impl Messages {
         let found = self.level(ticket.level())?.record_at(ticket.place())?;
         let header = &found.header;
         let is_the_one = header.seq == ticket.seq() && header.is(UNACKED) && !header.is(DEAD);
+        is_the_one.then_some(found)
+    }
+
+    /// The message that `ticket` names, taken or not, unless it ended.
+    pub(super) fn away(&self, ticket: Ticket) -> Option<Found<'_>> {
+        let found = self.level(ticket.level())?.record_at(ticket.place())?;
+        let is_the_one = found.header.seq == ticket.seq() && !found.header.is(DEAD);
         is_the_one.then_some(found)
     }
 
@@ -126,6 +179,23 @@ impl Messages {
     pub(super) fn put_back(&mut self, ticket: Ticket) {
         self.top = self.top.max(ticket.level());
         self.level_or_new(ticket.level()).put_back(ticket.place(), ticket.seq());
+    }
+
+    /// Makes a taken message ready again, behind those in front and before all others.
+    pub(super) fn put_in_front(&mut self, ticket: Ticket) {
+        self.front.push_back(ticket);
+    }
+
+    /// Takes a message that is ready out of the order, before it is reached.
+    pub(super) fn move_away(&mut self, level: u8, seq: u64) -> Option<(Ticket, Header)> {
+        let level = self.level_mut(level)?;
+        let found = level.first_from(seq, None).filter(|found| found.header.seq == seq)?;
+        let (place, header) = (found.place, found.header);
+        if header.is(DEAD | REDELIVERED) {
+            return None;
+        }
+        level.move_away(place);
+        Some((Ticket::new(seq, header.level, place), header))
     }
 
     pub(super) fn kill(&mut self, ticket: Ticket, header: &Header, pool: &mut Freed) {
@@ -196,6 +266,8 @@ pub(super) struct ReadyWalk<'a> {
     messages: &'a Messages,
     level: &'a Level,
     number: u8,
+    /// Those in front, while the walk has not left them.
+    front: Option<vec_deque::Iter<'a, Ticket>>,
     returned: btree_map::Values<'a, u64, Place>,
     /// The chunk that the tail was found in last, and where it goes on.
     chunk: Option<&'a Chunk>,
@@ -208,12 +280,16 @@ impl<'a> ReadyWalk<'a> {
         let level = messages.level(top).unwrap_or(&messages.base);
         let (cursor, tail_left) = level.tail();
         let returned = level.returned().values();
-        Self { messages, level, number: top, returned, chunk: None, cursor, tail_left }
+        let front = None;
+        Self { messages, level, number: top, front, returned, chunk: None, cursor, tail_left }
     }
 
     /// The next message, when it does not follow the one before in the same chunk.
     #[cold]
     fn find_next(&mut self) -> Option<Found<'a>> {
+        if let Some(&ticket) = self.front.as_mut().and_then(Iterator::next) {
+            return self.messages.away(ticket);
+        }
         loop {
             if let Some(&place) = self.returned.next() {
                 return self.level.record_at(place);
@@ -243,7 +319,7 @@ impl<'a> Iterator for ReadyWalk<'a> {
             return self.find_next();
         };
         let found = match chunk.record(self.cursor) {
-            Some(found) if !found.header.is(DEAD) => found,
+            Some(found) if !found.header.is(DEAD | self.level.moved) => found,
             _ => return self.find_next(),
         };
         self.tail_left -= 1;

@@ -34,9 +34,9 @@ impl PageOut {
 }
 
 impl Queue {
-    /// Bytes of messages that are in memory.
+    /// Bytes of messages that are in memory and could leave it. Those of quorum queues stay.
     pub fn resident(&self) -> usize {
-        self.messages.resident()
+        if self.is_quorum() { 0 } else { self.messages.resident() }
     }
 
     /// Lets about `bytes` of messages leave memory: those that lie on pages already at once, others
@@ -50,7 +50,7 @@ impl Queue {
         fx: &mut Effects,
         out: &mut Vec<PageOut>,
     ) -> usize {
-        if fx.pages.is_none() {
+        if fx.pages.is_none() || self.is_quorum() {
             return 0;
         }
         self.settle_got(fx);

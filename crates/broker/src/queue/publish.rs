@@ -2,12 +2,14 @@
 
 use message::{History, Incoming};
 use stdx::Timestamp;
-use topology::{Overflow, QueueRecord};
+use topology::{Overflow, QueueKind, QueueRecord};
 
 use super::Queue;
 use super::effects::{DeadLetter, DeathReason, Effects};
 use super::journal::Journal;
+use super::ledger::{Attempts, Fate};
 use super::level::is_shared;
+use super::quorum::{PRIORITY_DEFAULT, PRIORITY_MAX};
 use super::record::{DEAD_LETTERED, FAILED, HEADER_LEN, Header, KEY_ONLY, PERSISTENT};
 
 /// Messages that expire or are too many, dropped in a turn at most: each may become a dead letter,
@@ -22,20 +24,29 @@ struct Limits {
     max_length: u64,
     max_bytes: u64,
     overflow: Overflow,
+    default_priority: u8,
     max_priority: u8,
     is_durable: bool,
+    is_quorum: bool,
 }
 
 impl Limits {
     fn of(record: &QueueRecord) -> Self {
         let settings = &record.settings;
+        let is_quorum = record.kind == QueueKind::Quorum;
+        let (default_priority, max_priority) = match is_quorum {
+            true => (PRIORITY_DEFAULT, PRIORITY_MAX),
+            false => (0, settings.max_priority.unwrap_or(0)),
+        };
         Self {
             ttl_ms: settings.message_ttl_ms,
             max_length: settings.max_length.unwrap_or(u64::MAX),
             max_bytes: settings.max_length_bytes.unwrap_or(u64::MAX),
             overflow: settings.overflow,
-            max_priority: settings.max_priority.unwrap_or(0),
+            default_priority,
+            max_priority,
             is_durable: record.durable,
+            is_quorum,
         }
     }
 }
@@ -56,7 +67,11 @@ impl Queue {
             let enough = self.ready + batch.len() as u64;
             let slack = self.consumers.total_credit(self.is_single_active(), enough);
             for (index, incoming) in batch.iter().enumerate() {
-                if self.would_overflow(&limits, slack, incoming.message.body.len() as u64) {
+                let is_refused = match limits.is_quorum {
+                    true => self.is_full(slack),
+                    false => self.would_overflow(&limits, slack, incoming.message.body.len()),
+                };
+                if is_refused {
                     fx.rejected.push(index as u32);
                     self.refuse(&limits, incoming, fx);
                 } else {
@@ -87,13 +102,15 @@ impl Queue {
             (Some(queue), Some(message)) => Some(queue.min(message)),
             (queue, message) => queue.or(message),
         };
-        let is_persistent = limits.is_durable && incoming.is_persistent;
+        // A quorum queue delivers what it got in the same millisecond even if its TTL is 0.
+        let ttl_ms = ttl_ms.map(|ttl_ms| ttl_ms.max(u64::from(limits.is_quorum)));
+        let is_persistent = limits.is_durable && (incoming.is_persistent || limits.is_quorum);
         let body_len = message.body.len();
         let header = Header {
             seq: self.next_seq,
             expires_at: ttl_ms.map_or(0, |ttl_ms| now.plus_ms(ttl_ms).0.max(1)),
             flags: flags_of(incoming.history) | if is_persistent { PERSISTENT } else { 0 },
-            level: incoming.priority.min(limits.max_priority),
+            level: incoming.priority.unwrap_or(limits.default_priority).min(limits.max_priority),
             exchange_len: short_len(message.exchange),
             routing_key_len: short_len(message.routing_key),
             properties_len: message.properties.len() as u32,
@@ -109,14 +126,20 @@ impl Queue {
         self.messages.push(header, message, expected, &mut fx.pool);
         self.next_seq += 1;
         self.ready += 1;
-        self.ready_bytes += body_len as u64;
+        self.ready_bytes += self.weight(&header);
+        if let Some(quorum) = &mut self.quorum
+            && incoming.history.failures != 0
+        {
+            let attempts = Attempts { acquired: 0, failures: incoming.history.failures };
+            quorum.ledger.set(&header, attempts, Fate::InPlace);
+        }
     }
 
     /// Whether a message more would be too much, when consumers take `slack` messages at once.
-    fn would_overflow(&self, limits: &Limits, slack: u64, body_len: u64) -> bool {
+    fn would_overflow(&self, limits: &Limits, slack: u64, body_len: usize) -> bool {
         let left_bytes = if self.ready <= slack { 0 } else { self.ready_bytes };
         limits.max_length < self.ready.saturating_sub(slack) + 1
-            || limits.max_bytes < left_bytes + body_len
+            || limits.max_bytes < left_bytes + body_len as u64
     }
 
     fn refuse(&self, limits: &Limits, incoming: &Incoming<'_>, fx: &mut Effects) {
@@ -127,6 +150,7 @@ impl Queue {
                 reason: DeathReason::Maxlen,
                 history: incoming.history,
                 ticket: None,
+                safe_in: None,
             });
         }
     }
@@ -136,9 +160,11 @@ impl Queue {
     pub(super) fn trim(&mut self, now: Timestamp, fx: &mut Effects) {
         self.is_behind = false;
         let limits = Limits::of(&self.record);
+        let (aside, aside_bytes) = self.aside();
         while limits.overflow == Overflow::DropHead
             && 0 < self.ready
-            && (limits.max_length < self.ready || limits.max_bytes < self.ready_bytes)
+            && (limits.max_length < self.ready + aside
+                || limits.max_bytes < self.ready_bytes + aside_bytes)
         {
             if !self.drop_head(DeathReason::Maxlen, fx) {
                 return;
@@ -167,6 +193,26 @@ impl Queue {
         }
     }
 
+    /// Drops what expired at `now` at the heads of all priorities, which RabbitMQ does in quorum queues:
+    /// as much as this turn may.
+    pub(super) fn drop_expired_below(&mut self, now: Timestamp, fx: &mut Effects) {
+        if !self.is_quorum() || self.is_behind {
+            return;
+        }
+        while let Some(level) = self.messages.expired_level(now) {
+            if DROPS_PER_TURN_MAX <= fx.dropped {
+                self.is_behind = true;
+                return;
+            }
+            let Some((ticket, header)) = self.messages.take_head_of(level) else { return };
+            self.ready -= 1;
+            self.ready_bytes -= self.weight(&header);
+            fx.dropped += 1;
+            let attempts = self.attempts_of(&header);
+            self.bury(ticket, &header, attempts, DeathReason::Expired, fx);
+        }
+    }
+
     /// False when it may not in this turn: then it is noted that the queue is behind.
     fn drop_head(&mut self, reason: DeathReason, fx: &mut Effects) -> bool {
         if DROPS_PER_TURN_MAX <= fx.dropped {
@@ -175,7 +221,8 @@ impl Queue {
         }
         if let Some((ticket, header)) = self.take_head(fx) {
             fx.dropped += 1;
-            self.bury(ticket, &header, reason, fx);
+            let attempts = self.attempts_of(&header);
+            self.bury(ticket, &header, attempts, reason, fx);
         }
         true
     }
@@ -193,6 +240,6 @@ fn record_len(incoming: &Incoming<'_>) -> usize {
 fn flags_of(history: History) -> u8 {
     let flag = |is_set: bool, flag: u8| if is_set { flag } else { 0 };
     flag(history.is_dead_lettered, DEAD_LETTERED)
-        | flag(history.has_failed, FAILED)
+        | flag(history.failures != 0, FAILED)
         | flag(history.is_routed_by_key_only, KEY_ONLY)
 }

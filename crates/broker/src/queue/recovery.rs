@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use message::MessageRef;
 use stdx::Timestamp;
-use topology::QueueRecord;
+use topology::{QueueKind, QueueRecord};
 
 use super::effects::{Effects, Freed};
 use super::journal::{self, EntryUse, Journal, Mark, SeqRange};
+use super::ledger::{self, Ledger, Note};
 use super::level::{CHUNK_MAX, Place, after};
 use super::messages::Messages;
 use super::page::{Page, Section};
@@ -16,7 +17,7 @@ use super::record::{
     DEAD, DEAD_LETTERED, FAILED, HEADER_LEN, Header, KEY_ONLY, PERSISTENT, REDELIVERED, SHARED,
     UNACKED,
 };
-use super::{Queue, varint};
+use super::{Queue, quorum, varint};
 
 /// Entries that may be missing between two. More means that the numbers are not right.
 const GAP_MAX: u64 = 1 << 24;
@@ -67,11 +68,15 @@ pub struct Recovery {
     hint: (u8, u64, Place),
     live: u64,
     body_bytes: u64,
+    /// What they count for limits.
+    weight: u64,
     base_index: u64,
     entries: VecDeque<EntryUse>,
     mark: Mark,
     mark_index: u64,
     next_seq: u64,
+    ledger: Ledger,
+    is_quorum: bool,
 }
 
 /// A record's header and its four parts.
@@ -108,6 +113,7 @@ struct Parsed<'a> {
     settled: Vec<(u8, SeqRange)>,
     pages: Vec<PageChange>,
     mark: Option<Mark>,
+    ledger: Vec<(u64, Note)>,
 }
 
 enum PageChange {
@@ -118,10 +124,11 @@ enum PageChange {
 
 impl Recovery {
     pub(super) fn new(record: Arc<QueueRecord>, now: Timestamp) -> Self {
+        let is_quorum = record.kind == QueueKind::Quorum;
         Self {
             record,
             now,
-            messages: Messages::default(),
+            messages: if is_quorum { Messages::of_quorum_queue() } else { Messages::default() },
             pool: Freed::default(),
             late: BTreeMap::new(),
             pages: BTreeMap::new(),
@@ -129,11 +136,14 @@ impl Recovery {
             hint: (0, 0, Place::default()),
             live: 0,
             body_bytes: 0,
+            weight: 0,
             base_index: 0,
             entries: VecDeque::new(),
             mark: Mark::Blank,
             mark_index: 0,
             next_seq: 1,
+            ledger: Ledger::default(),
+            is_quorum,
         }
     }
 
@@ -158,6 +168,8 @@ impl Recovery {
                 }
             }
         }
+        let ledger_end = self.ledger.restore(&parsed.ledger, index);
+        self.next_seq = self.next_seq.max(ledger_end);
         if let Some(mark) = parsed.mark {
             if let Mark::Closed(levels) = &mark {
                 // Transient messages had seqs, too: new ones must not look as if taken.
@@ -187,7 +199,9 @@ impl Recovery {
     fn stage(&mut self, index: u64, mut header: Header, parts: &[u8], entry_len: usize) {
         let level = header.level;
         header.entry = index as u32;
-        let was_taken = if header.is(REDELIVERED | UNACKED) { REDELIVERED } else { 0 };
+        // In a quorum queue, the ledger has what came back.
+        let taken = if self.is_quorum { FAILED } else { REDELIVERED };
+        let was_taken = if header.is(REDELIVERED | UNACKED) { taken } else { 0 };
         header.flags &= DEAD_LETTERED | FAILED | KEY_ONLY;
         header.flags |= PERSISTENT | was_taken;
         self.next_seq = self.next_seq.max(header.seq + 1);
@@ -203,6 +217,7 @@ impl Recovery {
         }
         self.live += 1;
         self.body_bytes += u64::from(header.body_len);
+        self.weight += quorum::weight(self.is_quorum, &header);
         self.entries.back_mut().expect("opened before").live += 1;
     }
 
@@ -237,6 +252,7 @@ impl Recovery {
     }
 
     fn settle(&mut self, level: u8, range: SeqRange) {
+        self.ledger.forget_range(level, range.first, range.end);
         self.settle_level(level, range);
         while let Some((&key, _)) = self.late.range((level, range.first)..(level, range.end)).next()
         {
@@ -294,6 +310,7 @@ impl Recovery {
         self.leave_entry(header);
         self.live -= 1;
         self.body_bytes -= u64::from(header.body_len);
+        self.weight -= quorum::weight(self.is_quorum, header);
     }
 
     /// The queue, all its messages ready, in their old order. Pages are read only where something was
@@ -310,20 +327,27 @@ impl Recovery {
         if !self.late.is_empty() || !self.pages.is_empty() {
             self.merge(fx);
         }
-        self.flag_taken(if is_clean { REDELIVERED } else { REDELIVERED | FAILED });
+        self.flag_taken(match (self.is_quorum, is_clean) {
+            (true, true) => 0,
+            (true, false) => FAILED,
+            (false, true) => REDELIVERED,
+            (false, false) => REDELIVERED | FAILED,
+        });
         let entries = std::mem::take(&mut self.entries);
         let mut journal = Journal::restored(self.base_index, entries, self.next_seq);
         (journal.mark, journal.mark_index) = (self.mark, self.mark_index);
         queue.journal = Some(Box::new(journal));
-        (queue.ready, queue.ready_bytes) = (self.live, self.body_bytes);
+        (queue.ready, queue.ready_bytes) = (self.live, self.weight);
         (queue.persistent, queue.persistent_bytes) = (self.live, self.body_bytes);
         queue.messages = self.messages;
+        queue.restore_ledger(self.now, self.ledger);
         queue
     }
 
     /// Copies all messages that are here, the late ones and those on pages in their places.
     fn merge(&mut self, fx: &mut Effects) {
-        let found = std::mem::take(&mut self.messages);
+        let empty = if self.is_quorum { Messages::of_quorum_queue() } else { Messages::default() };
+        let found = std::mem::replace(&mut self.messages, empty);
         let mut late = std::mem::take(&mut self.late).into_values().peekable();
         let mut pages = std::mem::take(&mut self.pages).into_iter().peekable();
         let mut put_before = |recovery: &mut Self, limit: (u8, u64)| {
@@ -371,6 +395,7 @@ impl Recovery {
         let stock = self.messages.push_page(level, first_seq, page, &settled, fx);
         self.live += u64::from(stock.persistent);
         self.body_bytes += stock.persistent_bytes;
+        self.weight += stock.persistent_bytes;
         let at = entry.wrapping_sub(self.base_index as u32) as usize;
         if let Some(entry) = self.entries.get_mut(at) {
             entry.live += stock.persistent;
@@ -415,6 +440,7 @@ fn parse(index: u64, mut bytes: &[u8]) -> Result<Parsed<'_>, Damaged> {
                 let first_seq = varint::read(&mut bytes).ok_or(Damaged::Truncated)?;
                 parsed.pages.push(PageChange::Dropped(level, first_seq));
             }
+            journal::LEDGER => parsed.ledger = ledger::parse(&mut bytes, SEQ_END)?,
             tag => return Err(Damaged::UnknownSection(tag)),
         }
     }

@@ -4,4 +4,5 @@ mod consumers;
 mod harness;
 mod model;
 mod paging;
+mod quorum;
 mod transcripts;

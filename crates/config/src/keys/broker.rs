@@ -2,7 +2,7 @@
 
 use super::Key;
 use crate::{
-    ConfirmDurability,
+    ConfirmDurability, QueueType,
     value::{boolean, one_of},
 };
 
@@ -20,6 +20,31 @@ pub(super) const KEYS: &[Key] = &[
         about: "name of the cluster, shown to clients",
         set: |typed, entry| {
             typed.config.cluster_name = Some(entry.value.to_owned());
+            Ok(())
+        },
+    },
+    Key {
+        name: "default_queue_type",
+        about: "type of queues in vhosts that are made without one: classic, quorum or stream",
+        set: |typed, entry| {
+            // Names of RabbitMQ's modules, which it takes as well.
+            let choices = [
+                ("classic", QueueType::Classic),
+                ("quorum", QueueType::Quorum),
+                ("stream", QueueType::Stream),
+                ("rabbit_classic_queue", QueueType::Classic),
+                ("rabbit_quorum_queue", QueueType::Quorum),
+                ("rabbit_stream_queue", QueueType::Stream),
+            ];
+            typed.config.default_queue_type = one_of(entry.value, &choices)?;
+            Ok(())
+        },
+    },
+    Key {
+        name: "quorum_queue.property_equivalence.relaxed_checks_on_redeclaration",
+        about: "declaring a quorum queue again as a classic one compares a few arguments only",
+        set: |typed, entry| {
+            typed.config.relax_quorum_redeclaration = boolean(entry.value)?;
             Ok(())
         },
     },

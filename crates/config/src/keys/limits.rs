@@ -81,6 +81,18 @@ pub(super) const KEYS: &[Key] = &[
         },
     },
     Key {
+        name: "consumer_timeout",
+        about: "milliseconds a consumer of a quorum queue has to settle a delivery",
+        set: |typed, entry| {
+            let timeout_ms: u64 = integer(entry.value)?;
+            if timeout_ms == 0 {
+                return Err("0 is not more than 0 milliseconds".to_owned());
+            }
+            typed.config.limits.consumer_timeout_ms = timeout_ms;
+            Ok(())
+        },
+    },
+    Key {
         name: "handshake_timeout",
         about: "milliseconds a client has to open its connection, or `infinity`",
         set: |typed, entry| {

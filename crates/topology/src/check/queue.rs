@@ -92,7 +92,15 @@ impl State {
         let default = vhost.default_queue_type();
         let arguments = arguments::with_queue_type(declare.arguments.clone(), default, properties);
         if let Some(queue) = vhost.queue(&declare.name) {
-            check_equivalent(named, queue, properties, declare, &arguments)?;
+            let is_relaxed = rules.is_some_and(|rules| rules.relax_quorum_redeclaration)
+                && queue.kind == QueueKind::Quorum
+                && arguments::requested_kind(&arguments, default) == QueueKind::Classic;
+            if is_relaxed {
+                let compared = arguments::RELAXED.into_iter();
+                equivalence::check_arguments(named, &queue.arguments, &arguments, compared)?;
+            } else {
+                check_equivalent(named, queue, properties, declare, &arguments)?;
+            }
             return Ok(Checked::Existing(Arc::clone(queue)));
         }
         check_dead_letter_exchange_type(declare)?;

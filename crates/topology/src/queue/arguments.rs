@@ -112,6 +112,18 @@ pub(crate) fn requested_kind(
     }
 }
 
+/// What is compared when a quorum queue is declared again as a classic one and the operator lets
+/// that pass, in RabbitMQ's order.
+pub(crate) const RELAXED: [&str; 7] = [
+    X_DEAD_LETTER_EXCHANGE,
+    "x-dead-letter-routing-key",
+    "x-expires",
+    "x-max-length",
+    "x-max-length-bytes",
+    "x-single-active-consumer",
+    "x-message-ttl",
+];
+
 /// Refuses arguments that a queue of type `kind` cannot have.
 pub(crate) fn check(
     queue: Named<'_>,
@@ -163,6 +175,9 @@ pub(crate) fn check_of_kind(
             "invalid property '{property}' for {queue}"
         )));
     }
+    if kind == QueueKind::Quorum {
+        return Ok(());
+    }
     let number = |name: &str| arguments.get(name).and_then(FieldValue::as_integer);
     if number("x-stream-max-segment-size-bytes").is_some_and(|size| SEGMENT_SIZE_MAX < size) {
         return Err(Refusal::precondition_failed(
@@ -172,7 +187,7 @@ pub(crate) fn check_of_kind(
     if number("x-stream-filter-size-bytes").is_some_and(|size| !(16..=255).contains(&size)) {
         return Err(Refusal::precondition_failed("Invalid value for x-stream-filter-size-bytes"));
     }
-    // The types that are still to come: everything about the declaration was right.
+    // The type that is still to come: everything about the declaration was right.
     Err(invalid(queue, X_QUEUE_TYPE, &unsupported_type(kind.name())))
 }
 

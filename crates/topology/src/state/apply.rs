@@ -285,7 +285,7 @@ impl State {
             Checked::New { kind, properties, arguments } => (kind, properties, arguments),
         };
         let id = QueueId(self.applied_index);
-        let settings = QueueSettings::effective(&arguments);
+        let settings = QueueSettings::effective(kind, &arguments);
         let arguments = self.share(arguments);
         let vhost = self.vhost_mut(&command.vhost)?;
         let queue = Arc::new(QueueRecord {

@@ -63,7 +63,7 @@ impl State {
     fn restore_queue(&mut self, vhost: &str, stored: StoredQueue) -> Result<(), StoredError> {
         let kind = QueueKind::from_name(&stored.kind)
             .ok_or_else(|| inconsistent(format!("no queue type {}", stored.kind)))?;
-        let settings = QueueSettings::effective(&stored.arguments);
+        let settings = QueueSettings::effective(kind, &stored.arguments);
         let arguments = self.share(stored.arguments);
         let vhost =
             self.vhosts.get_mut(vhost).ok_or_else(|| inconsistent("a queue without vhost"))?;

@@ -45,7 +45,7 @@ fn publish(broker: &Broker, queue: &QueueRef, numbers: std::ops::Range<u32>) {
         let incoming = Incoming {
             message,
             is_persistent: true,
-            priority: 0,
+            priority: None,
             ttl_ms: None,
             history: Default::default(),
         };

@@ -14,7 +14,7 @@ fn declare(has_dlx: bool, max_length: Option<u64>) -> Harness {
 
 fn outgoing(body: usize, ttl_ms: Option<u64>) -> Outgoing {
     let body = body.to_string().into_bytes();
-    Outgoing { body, priority: 0, ttl_ms, is_persistent: true }
+    Outgoing { body, priority: None, ttl_ms, is_persistent: true, failures: 0 }
 }
 
 /// Publishes `count` messages that live 10 ms and one that stays.
@@ -37,7 +37,7 @@ fn is_due(harness: &Harness) -> bool {
 
 fn got(body: usize) -> Seen {
     let body = body.to_string().into_bytes();
-    Seen::Got { body, is_redelivered: false, remaining: 0 }
+    Seen::Got { body, is_redelivered: false, attempts: None, remaining: 0 }
 }
 
 #[test]
@@ -53,7 +53,8 @@ fn expired_messages_are_dead_lettered_a_turn_at_a_time_and_never_delivered() {
     assert!(is_due(&harness));
     harness.consume(consumer(1)).expect("nobody is exclusive");
     let body = count.to_string().into_bytes();
-    let last = Seen::Delivered { to: 1, body, is_redelivered: false, is_no_ack: false };
+    let last =
+        Seen::Delivered { to: 1, body, is_redelivered: false, attempts: None, is_no_ack: false };
     assert_eq!(deaths(&mut harness), (MAX / 2, vec![last]));
     assert_eq!(harness.queue.poll_timeout(), None);
     assert_eq!(harness.limbo.len(), count);

@@ -10,7 +10,13 @@ fn what_was_acknowledged_last_stays_gone_when_a_crash_keeps_the_log() {
     let mut harness = Harness::new(record(QueueSettings::default(), true, false));
     while !harness.log.iter().any(|step| matches!(step, LogStep::Clear)) {
         let body = b"m".to_vec();
-        harness.publish(&[Outgoing { body, priority: 0, ttl_ms: None, is_persistent: true }]);
+        harness.publish(&[Outgoing {
+            body,
+            priority: None,
+            ttl_ms: None,
+            is_persistent: true,
+            failures: 0,
+        }]);
         harness.get(false);
         harness.settle(vec![0], Settle::Ack);
     }

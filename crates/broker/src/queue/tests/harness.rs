@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use field_table::FieldTable;
-use message::{Incoming, MessageRef};
+use message::{History, Incoming, MessageRef};
 use stdx::Timestamp;
 use topology::{QueueId, QueueKind, QueueRecord, QueueSettings};
 
 use crate::mailbox::{ConsumerKey, Event, Intake, Mailbox, MailboxRef};
 use crate::queue::{
-    Batch, ConsumeRefusal, Consumer, ConsumerId, DeadLetter, Delivery, Effects, PageOut, Queue,
-    Settle, Ticket,
+    Attempts, Batch, ConsumeRefusal, Consumer, ConsumerId, DeadLetter, Delivery, Effects, PageOut,
+    Queue, Settle, Ticket,
 };
 use crate::testing::MemoryPages;
 use crate::{Lsn, PageRef, Pages, QueueRef};
@@ -45,23 +45,43 @@ pub(super) enum LogStep {
 /// What came out of a queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Seen {
-    Delivered { to: u64, body: Vec<u8>, is_redelivered: bool, is_no_ack: bool },
-    Got { body: Vec<u8>, is_redelivered: bool, remaining: u64 },
+    Delivered {
+        to: u64,
+        body: Vec<u8>,
+        is_redelivered: bool,
+        attempts: Option<Attempts>,
+        is_no_ack: bool,
+    },
+    Got {
+        body: Vec<u8>,
+        is_redelivered: bool,
+        attempts: Option<Attempts>,
+        remaining: u64,
+    },
     GotNothing,
     Rejected(u32),
-    Dead { body: Vec<u8>, reason: &'static str, has_failed: bool },
+    Dead {
+        body: Vec<u8>,
+        reason: &'static str,
+        failures: u32,
+    },
+    TimedOut(u64),
     Unused,
     Expired,
-    Damaged { lost: u64 },
+    Damaged {
+        lost: u64,
+    },
 }
 
 /// One message for the test to publish.
 #[derive(Clone, Debug)]
 pub(super) struct Outgoing {
     pub(super) body: Vec<u8>,
-    pub(super) priority: u8,
+    pub(super) priority: Option<u8>,
     pub(super) ttl_ms: Option<u64>,
     pub(super) is_persistent: bool,
+    /// How often it failed in other queues.
+    pub(super) failures: u32,
 }
 
 pub(super) struct Harness {
@@ -80,6 +100,8 @@ pub(super) struct Harness {
     pub(super) read: usize,
     /// Being written.
     pub(super) leaving: Vec<PageOut>,
+    /// Dead letters that have to be safe everywhere, as far as nothing was said about them.
+    pub(super) on_their_way: Vec<(Vec<u8>, Ticket)>,
     record: Arc<QueueRecord>,
     fx: Effects,
 }
@@ -89,11 +111,15 @@ pub(super) fn record(
     durable: bool,
     auto_delete: bool,
 ) -> Arc<QueueRecord> {
+    let kind = match settings.quorum {
+        Some(_) => QueueKind::Quorum,
+        None => QueueKind::Classic,
+    };
     Arc::new(QueueRecord {
         id: QueueId(1),
         vhost: "/".into(),
         name: "q".into(),
-        kind: QueueKind::Classic,
+        kind,
         durable,
         auto_delete,
         owner: None,
@@ -118,6 +144,7 @@ impl Harness {
             unacked: Vec::new(),
             room: BTreeMap::new(),
             limbo: Vec::new(),
+            on_their_way: Vec::new(),
             record,
         }
     }
@@ -136,7 +163,7 @@ impl Harness {
                 is_persistent: it.is_persistent,
                 priority: it.priority,
                 ttl_ms: it.ttl_ms,
-                history: Default::default(),
+                history: History { failures: it.failures, ..History::default() },
             })
             .collect();
         self.queue.publish(self.now, &incoming, &mut self.fx);
@@ -177,8 +204,9 @@ impl Harness {
                 if !is_no_ack {
                     self.unacked.push((0, body.clone(), got.delivery.ticket));
                 }
-                let is_redelivered = got.delivery.is_redelivered;
-                Seen::Got { body, is_redelivered, remaining: got.remaining }
+                let (is_redelivered, attempts) =
+                    (got.delivery.is_redelivered, got.delivery.attempts);
+                Seen::Got { body, is_redelivered, attempts, remaining: got.remaining }
             }
         };
         self.seen.push(seen);
@@ -219,7 +247,7 @@ impl Harness {
         messages.levels_mut().for_each(|(_, level)| level.load_all(&mut fx));
         let show =
             |delivery: Delivery<'_>| (delivery.message.body.to_vec(), delivery.is_redelivered);
-        messages.ready().map(|found| show(Delivery::new(found))).collect()
+        messages.ready().map(|found| show(Delivery::new(found, None))).collect()
     }
 
     /// Every page is the queue's, on its way, or given up; none twice.
@@ -262,6 +290,17 @@ impl Harness {
         self.paged_out();
     }
 
+    /// A dead letter that has to be safe everywhere is, or is not.
+    pub(super) fn answer(&mut self, body: &[u8], is_safe: bool) {
+        let at = self.on_their_way.iter().position(|(it, _)| it == body).expect("it was sent");
+        let (_, ticket) = self.on_their_way.remove(at);
+        match is_safe {
+            true => self.queue.forget(&[ticket], &mut self.fx),
+            false => self.queue.keep(self.now, ticket, Vec::new()),
+        }
+        self.end_turn();
+    }
+
     fn end_turn(&mut self) {
         while let Some(batch) = self.queue.next_batch(self.now, &mut self.fx) {
             let id = batch.consumer_id().0;
@@ -275,7 +314,9 @@ impl Harness {
                     self.unacked.push((id, body.clone(), delivery.ticket));
                 }
                 let (is_redelivered, is_no_ack) = (delivery.is_redelivered, batch.is_no_ack());
-                self.seen.push(Seen::Delivered { to: id, body, is_redelivered, is_no_ack });
+                let attempts = delivery.attempts;
+                let seen = Seen::Delivered { to: id, body, is_redelivered, attempts, is_no_ack };
+                self.seen.push(seen);
             }
             self.queue.commit_batch(self.now, taken, is_full, &mut self.fx);
         }
@@ -295,11 +336,15 @@ impl Harness {
         self.log.extend(fx.take_released().map(LogStep::Release));
         self.seen.extend(fx.damaged.iter().map(|&(_, lost)| Seen::Damaged { lost }));
         self.seen.extend(fx.rejected.iter().map(|&index| Seen::Rejected(index)));
-        for DeadLetter { image, reason, history, ticket } in &fx.dead_letters {
+        self.seen.extend(fx.timed_out.iter().map(|it| Seen::TimedOut(it.consumer.0)));
+        for DeadLetter { image, reason, history, ticket, safe_in } in &fx.dead_letters {
             let body = image.as_ref().body.to_vec();
-            let (reason, has_failed) = (reason.as_str(), history.has_failed);
-            self.seen.push(Seen::Dead { body, reason, has_failed });
-            self.limbo.extend(*ticket);
+            let (reason, failures) = (reason.as_str(), history.failures);
+            self.seen.push(Seen::Dead { body: body.clone(), reason, failures });
+            match (safe_in, ticket) {
+                (Some(_), Some(ticket)) => self.on_their_way.push((body, *ticket)),
+                _ => self.limbo.extend(*ticket),
+            }
         }
         self.seen.extend(fx.is_unused.then_some(Seen::Unused));
         self.seen.extend(fx.is_expired.then_some(Seen::Expired));
@@ -339,6 +384,7 @@ impl Harness {
         self.leaving.clear();
         self.unacked.clear();
         self.limbo.clear();
+        self.on_their_way.clear();
         self.room.clear();
         self.end_turn();
     }
@@ -372,6 +418,7 @@ pub(super) fn consumer(id: u64) -> Consumer {
         prefetch: 0,
         priority: 0,
         is_exclusive: false,
+        timeout_ms: 1_800_000,
         arguments: FieldTable::default(),
     }
 }

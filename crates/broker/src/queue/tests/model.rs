@@ -287,9 +287,10 @@ impl Run {
             self.model.messages.insert((255 - level, self.model.published), message);
             outgoing.push(Outgoing {
                 body: body.into_bytes(),
-                priority: it.priority,
+                priority: Some(it.priority),
                 ttl_ms: it.ttl_ms,
                 is_persistent: it.is_persistent,
+                failures: 0,
             });
         }
         self.harness.publish(&outgoing);

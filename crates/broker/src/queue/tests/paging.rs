@@ -11,7 +11,7 @@ fn declare() -> Harness {
 
 fn outgoing(number: usize, ttl_ms: Option<u64>) -> Outgoing {
     let body = format!("{number:04}{}", "x".repeat(50)).into_bytes();
-    Outgoing { body, priority: 0, ttl_ms, is_persistent: true }
+    Outgoing { body, priority: None, ttl_ms, is_persistent: true, failures: 0 }
 }
 
 /// Publishes messages of about 100 bytes, ten of which fill a chunk.

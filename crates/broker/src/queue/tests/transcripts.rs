@@ -1,16 +1,17 @@
 //! Commands in, what the queue did out.
 
 use expect_test::{Expect, expect};
-use topology::{Overflow, QueueSettings};
+use topology::{DelayedRetry, Overflow, QueueSettings, QuorumSettings, RetryKind};
 
 use super::harness::{Harness, Outgoing, Seen, consumer, record};
-use crate::queue::Settle;
+use crate::queue::{Attempts, Settle};
 
 /// Runs a script, one command per line, and compares what happened.
 ///
-/// A delivery reads `c1 <- a`, a `*` behind a body means redelivered. A queue whose messages leave
-/// memory after each command does the same as one whose messages stay.
-fn check(script: &str, expected: Expect) {
+/// A delivery reads `c1 <- a`, a `*` behind a body means redelivered, and `*2/1` that it was tried
+/// twice and failed once. A queue whose messages leave memory after each command does the same as
+/// one whose messages stay.
+pub(super) fn check(script: &str, expected: Expect) {
     let seen = play(script, |_| ());
     let paged = play(script, Harness::page_all_out);
     assert_eq!(paged, seen, "with and without pages");
@@ -52,12 +53,39 @@ fn declare(line: &str) -> Harness {
             "dlx" => settings.dead_letter_exchange = Some("dlx".into()),
             "priorities" => settings.max_priority = value.parse().ok(),
             "single-active" => settings.single_active_consumer = true,
+            "quorum" => {
+                settings.quorum = Some(Box::new(QuorumSettings {
+                    delivery_limit: Some(20),
+                    ..Default::default()
+                }));
+            }
+            "limit" | "retry" | "at-least-once" => {
+                set_quorum(settings.quorum.as_mut().expect("quorum comes first"), key, value);
+            }
             "transient" => is_durable = false,
             "auto-delete" => auto_delete = true,
             _ => panic!("unknown property {word}"),
         }
     }
     Harness::new(record(settings, is_durable, auto_delete))
+}
+
+fn set_quorum(settings: &mut QuorumSettings, key: &str, value: &str) {
+    match key {
+        "limit" => settings.delivery_limit = value.parse().ok(),
+        "at-least-once" => settings.dead_letters_at_least_once = true,
+        _ => {
+            let words: Vec<&str> = value.split(':').collect();
+            let kind = match words[0] {
+                "all" => RetryKind::All,
+                "failed" => RetryKind::Failed,
+                _ => RetryKind::Returned,
+            };
+            let ms = |word: &str| word.parse().expect("milliseconds");
+            let (min_ms, max_ms) = (ms(words[1]), ms(words[2]));
+            settings.delayed_retry = Some(DelayedRetry { kind, min_ms, max_ms });
+        }
+    }
 }
 
 fn run(harness: &mut Harness, command: &str, rest: &[&str]) -> Option<String> {
@@ -73,6 +101,7 @@ fn run(harness: &mut Harness, command: &str, rest: &[&str]) -> Option<String> {
                 let (key, value) = word.split_once('=').unwrap_or((word, ""));
                 match key {
                     "prefetch" => who.prefetch = value.parse().expect("a number"),
+                    "timeout" => who.timeout_ms = value.parse().expect("milliseconds"),
                     "priority" => who.priority = value.parse().expect("a number"),
                     "no-ack" => who.is_no_ack = true,
                     "exclusive" => who.is_exclusive = true,
@@ -95,7 +124,14 @@ fn run(harness: &mut Harness, command: &str, rest: &[&str]) -> Option<String> {
         "counts" => {
             let counts = harness.queue.counts();
             let (ready, unacked, consumers) = (counts.ready, counts.unacked, counts.consumers);
-            return Some(format!("ready {ready}, unacked {unacked}, consumers {consumers}"));
+            let mut text = format!("ready {ready}, unacked {unacked}, consumers {consumers}");
+            if counts.delayed + counts.dead != 0 {
+                text += &format!(", delayed {}, dead {}", counts.delayed, counts.dead);
+            }
+            return Some(text);
+        }
+        "safe" | "unsafe" => {
+            rest.iter().for_each(|body| harness.answer(body.as_bytes(), command == "safe"));
         }
         "consumers" => {
             let views = harness.queue.consumer_views();
@@ -119,19 +155,26 @@ fn settle(harness: &mut Harness, command: &str, rest: &[&str]) {
         _ => panic!("unknown command {command}"),
     };
     let unacked = harness.unacked.iter().enumerate();
-    let bodies = |body: &[u8]| rest.iter().any(|word| word.as_bytes() == body);
-    let at = unacked.filter(|(_, (_, body, _))| bodies(body)).map(|(at, _)| at).collect();
+    // `a`, or `c1:a` when several have it.
+    let is_named = |to: u64, body: &[u8]| {
+        let body = String::from_utf8_lossy(body);
+        rest.iter().any(|word| **word == body || *word == format!("c{to}:{body}"))
+    };
+    let at = unacked.filter(|(_, (to, body, _))| is_named(*to, body)).map(|(at, _)| at).collect();
     harness.settle(at, how);
 }
 
-/// `body`, with `/p3` for a priority, `/t50` for a TTL, `/x` for not persistent.
+/// `body`, with `/p3` for a priority, `/t50` for a TTL, `/f2` for failures elsewhere, `/x` for not
+/// persistent.
 fn outgoing(word: &str) -> Outgoing {
     let mut parts = word.split('/');
     let body = parts.next().expect("a body").as_bytes().to_vec();
-    let mut message = Outgoing { body, priority: 0, ttl_ms: None, is_persistent: true };
+    let mut message =
+        Outgoing { body, priority: None, ttl_ms: None, is_persistent: true, failures: 0 };
     for part in parts {
         match part.split_at(1) {
-            ("p", priority) => message.priority = priority.parse().expect("a number"),
+            ("p", priority) => message.priority = priority.parse().ok(),
+            ("f", failures) => message.failures = failures.parse().expect("a number"),
             ("t", ttl) => message.ttl_ms = ttl.parse().ok(),
             _ => message.is_persistent = false,
         }
@@ -144,18 +187,23 @@ fn show(seen: Seen) -> String {
         let star = if is_redelivered { "*" } else { "" };
         format!("{}{star}", String::from_utf8_lossy(&body))
     };
+    let show_tried = |attempts: Option<Attempts>| {
+        attempts.map_or(String::new(), |it| format!("{}/{}", it.acquired, it.failures))
+    };
     match seen {
-        Seen::Delivered { to, body, is_redelivered, .. } => {
-            format!("c{to} <- {}", show_body(body, is_redelivered))
+        Seen::Delivered { to, body, is_redelivered, attempts, .. } => {
+            format!("c{to} <- {}{}", show_body(body, is_redelivered), show_tried(attempts))
         }
-        Seen::Got { body, is_redelivered, remaining } => {
-            format!("got {}, {remaining} left", show_body(body, is_redelivered))
+        Seen::Got { body, is_redelivered, attempts, remaining } => {
+            let body = show_body(body, is_redelivered);
+            format!("got {body}{}, {remaining} left", show_tried(attempts))
         }
         Seen::GotNothing => "got nothing".to_owned(),
         Seen::Rejected(index) => format!("rejected #{index}"),
-        Seen::Dead { body, reason, has_failed } => {
-            format!("dead {} {reason}", show_body(body, has_failed))
+        Seen::Dead { body, reason, failures } => {
+            format!("dead {} {reason}", show_body(body, failures != 0))
         }
+        Seen::TimedOut(consumer) => format!("c{consumer} took too long"),
         Seen::Unused => "unused".to_owned(),
         Seen::Expired => "queue expired".to_owned(),
         Seen::Damaged { lost } => format!("{lost} lost on a damaged page"),

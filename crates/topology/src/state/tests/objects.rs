@@ -114,14 +114,16 @@ fn exclusive_queues_are_locked() {
 }
 
 #[test]
-fn types_that_are_to_come_are_refused_last() {
+fn quorum_queues_are_durable_and_streams_are_refused_last() {
     check(
-        "declare-queue z durable x-queue-type=quorum
-         declare-queue z durable x-queue-type=stream
+        "declare-queue z durable x-queue-type=stream
          declare-queue z x-queue-type=quorum
-         declare-queue z durable auto-delete x-queue-type=stream
+         declare-queue z durable auto-delete x-queue-type=quorum
          declare-queue z owner:1 x-queue-type=stream
          authorize declare-queue '' durable x-queue-type=quorum
+         declare-queue z durable x-queue-type=quorum
+         declare-queue z durable
+         declare-queue z durable x-queue-type=quorum x-max-length=5
          authorize declare-queue '' durable
          authorize declare-queue amq.z
          authorize declare-queue q x-dead-letter-exchange=dlx
@@ -129,20 +131,24 @@ fn types_that_are_to_come_are_refused_last() {
          delete-vhost v
          add-vhost v quorum
          declare-queue z durable
-         declare-queue z",
+         declare-queue y",
         expect![[r#"
-            declare-queue z durable x-queue-type=quorum
-              PreconditionFailed: invalid arg 'x-queue-type' for queue 'z' in vhost 'v': "unsupported queue type 'quorum'"
             declare-queue z durable x-queue-type=stream
               PreconditionFailed: invalid arg 'x-queue-type' for queue 'z' in vhost 'v': "unsupported queue type 'stream'"
             declare-queue z x-queue-type=quorum
               PreconditionFailed: invalid property 'non-durable' for queue 'z' in vhost 'v'
-            declare-queue z durable auto-delete x-queue-type=stream
+            declare-queue z durable auto-delete x-queue-type=quorum
               PreconditionFailed: invalid property 'auto-delete' for queue 'z' in vhost 'v'
             declare-queue z owner:1 x-queue-type=stream
               PreconditionFailed: invalid property 'exclusive-owner' for queue 'z' in vhost 'v'
             authorize declare-queue '' durable x-queue-type=quorum
               PreconditionFailed: Cannot declare a server-named queue for type rabbit_quorum_queue
+            declare-queue z durable x-queue-type=quorum
+              queue z created: true | QueueCreated z
+            declare-queue z durable
+              PreconditionFailed: inequivalent arg 'x-queue-type' for queue 'z' in vhost 'v': received 'classic' but current is 'quorum'
+            declare-queue z durable x-queue-type=quorum x-max-length=5
+              PreconditionFailed: inequivalent arg 'x-max-length' for queue 'z' in vhost 'v': received the value '5' of type 'signedint' but current is none
             authorize declare-queue '' durable
               asked for:
             authorize declare-queue amq.z
@@ -152,13 +158,13 @@ fn types_that_are_to_come_are_refused_last() {
             declare-queue ''
               NotFound: no queue '' in vhost 'v'
             delete-vhost v
-              done | VhostDeleted v
+              done | QueueDeleted z | VhostDeleted v
             add-vhost v quorum
               vhost created: true | VhostCreated v
             declare-queue z durable
-              PreconditionFailed: invalid arg 'x-queue-type' for queue 'z' in vhost 'v': "unsupported queue type 'quorum'"
-            declare-queue z
               queue z created: true | QueueCreated z
+            declare-queue y
+              queue y created: true | QueueCreated y
         "#]],
     );
 }

@@ -242,6 +242,16 @@ fn a_node_may_forbid_more_than_the_cluster() {
         },
         expect!["PreconditionFailed: cannot create vhost 'w': vhost limit of 1 is reached"],
     );
+    let mut relaxed = Transcript::new();
+    relaxed.run("declare-queue q durable x-queue-type=quorum x-max-length=5 x-delivery-limit=3");
+    let mut again = queue("q", false);
+    again.arguments.set("x-max-length", 5i64);
+    let refusal = relaxed.state.check_declare_queue(&again).expect_err("it is another type");
+    assert!(refusal.text.starts_with("inequivalent arg 'durable'"), "{}", refusal.text);
+    relaxed.state.rules.relax_quorum_redeclaration = true;
+    assert!(relaxed.state.check_declare_queue(&again).is_ok(), "few things are compared");
+    again.arguments.set("x-max-length", 6i64);
+    assert!(relaxed.state.check_declare_queue(&again).is_err(), "its length is one of them");
     let mut locator = queue("q", true);
     locator.arguments.set("x-queue-master-locator", "min-masters");
     rules_refuse(

@@ -1,0 +1,393 @@
+//! What quorum queues do that classic ones do not: they count attempts, put what comes back in
+//! front, let it wait, take it from who takes too long, and keep dead letters until they are safe.
+
+use std::collections::BTreeMap;
+
+use stdx::Timestamp;
+use topology::{Overflow, QuorumSettings, RetryKind};
+
+use super::consumers::ConsumerId;
+use super::discards::Discards;
+use super::effects::{DeathReason, Effects, TimedOut};
+use super::holders::Holders;
+use super::ledger::{Attempts, Fate, Ledger};
+use super::level::after;
+use super::record::{DEAD, FAILED, Header, REDELIVERED, UNACKED};
+use super::{Queue, Settle, Settlement, Ticket};
+
+/// Priorities that a quorum queue keeps apart: 0 to this.
+pub(super) const PRIORITY_MAX: u8 = 31;
+/// The priority of a message that has none.
+pub(super) const PRIORITY_DEFAULT: u8 = 4;
+
+/// A full queue takes messages again once this share of its limit is left, in percent.
+const ROOM_PERCENT: u64 = 80;
+
+/// `basic.get` instead of a consumer.
+pub(super) const NOBODY: ConsumerId = ConsumerId(0);
+/// Never.
+const NEVER: Timestamp = Timestamp(u64::MAX);
+
+/// What only a quorum queue keeps.
+#[derive(Debug, Default)]
+pub(super) struct Quorum {
+    pub(super) ledger: Ledger,
+    pub(super) holders: Holders,
+    /// Messages that came back and wait: by when and seq.
+    pub(super) delayed: BTreeMap<(Timestamp, u64), Ticket>,
+    pub(super) delayed_bytes: u64,
+    pub(super) discards: Discards,
+    /// Publishes are refused: the limit was passed, and not enough has left since.
+    is_full: bool,
+}
+
+impl Queue {
+    pub(super) fn is_quorum(&self) -> bool {
+        self.quorum.is_some()
+    }
+
+    /// The bytes that a message counts for limits: in a quorum queue with its properties.
+    pub(super) fn weight(&self, header: &Header) -> u64 {
+        weight(self.is_quorum(), header)
+    }
+
+    fn quorum_settings(&self) -> Option<&QuorumSettings> {
+        self.record.settings.quorum.as_deref()
+    }
+
+    /// How often the message was tried. A classic queue knows only whether it ever failed.
+    pub(super) fn attempts_of(&self, header: &Header) -> Attempts {
+        match &self.quorum {
+            Some(quorum) => quorum.ledger.attempts_of(header),
+            None => Attempts { acquired: 0, failures: u32::from(header.is(FAILED)) },
+        }
+    }
+
+    /// Whether dead letters stay until they are safe elsewhere.
+    pub(super) fn keeps_dead_letters(&self) -> bool {
+        self.quorum_settings().is_some_and(|settings| settings.dead_letters_at_least_once)
+    }
+
+    /// Drops messages that wait and dead letters; returns how many.
+    pub(super) fn purge_aside(&mut self, fx: &mut Effects) -> u64 {
+        let Some(quorum) = &mut self.quorum else { return 0 };
+        quorum.delayed_bytes = 0;
+        let delayed: Vec<Ticket> = std::mem::take(&mut quorum.delayed).into_values().collect();
+        let dead = quorum.discards.drain();
+        let purged = delayed.len() + dead.len();
+        for ticket in delayed {
+            let Some(header) = self.messages.away(ticket).map(|found| found.header) else {
+                continue;
+            };
+            self.finish(ticket, &header, fx);
+        }
+        self.forget(&dead, fx);
+        purged as u64
+    }
+
+    /// The instant before which what expires is not delivered any more at `now`. In a classic queue
+    /// what expires this very instant still is: a TTL of 0 means "now or never".
+    pub(super) fn expiry_horizon(&self, now: Timestamp) -> Timestamp {
+        if self.is_quorum() { now.plus_ms(1) } else { now }
+    }
+
+    /// Notes who got the messages `first..=last` of a level, `count` of them, until `deadline`.
+    pub(super) fn note_holder(
+        &mut self,
+        level: u8,
+        (first, last): (u64, u64),
+        count: usize,
+        holder: ConsumerId,
+        deadline: Timestamp,
+    ) {
+        let Some(quorum) = &mut self.quorum else { return };
+        if count == 1 && quorum.ledger.hand_out(first, holder, deadline) {
+            return quorum.holders.expect(deadline);
+        }
+        quorum.holders.note(level, (first, last), count as u32, holder, deadline);
+    }
+
+    /// `holder` settles a delivery. False if it is not there to be settled by it any more: it took
+    /// too long, and the message was taken away.
+    pub(super) fn let_go(&mut self, ticket: Ticket, holder: ConsumerId) -> bool {
+        let is_single_active = self.is_single_active();
+        let Some(quorum) = &mut self.quorum else { return true };
+        let (seq, level) = (ticket.seq(), ticket.level());
+        let has_it = match quorum.ledger.get(seq).map(|note| note.fate) {
+            Some(Fate::Out { holder: known, .. }) if known == holder => {
+                quorum.holders.release_known(holder);
+                true
+            }
+            None | Some(Fate::InPlace) => quorum.holders.release(level, seq, holder),
+            Some(_) => false,
+        };
+        if !has_it && quorum.holders.excuse(holder, seq) {
+            self.consumers.set_late(holder, false, is_single_active);
+        }
+        has_it
+    }
+
+    /// A message comes back to a quorum queue: it becomes ready, waits, or dies.
+    pub(super) fn take_back(
+        &mut self,
+        ticket: Ticket,
+        header: &Header,
+        settlement: Settlement,
+        fx: &mut Effects,
+    ) {
+        let has_failed = settlement.how == Settle::RequeueFailed;
+        let limit = self.quorum_settings().and_then(|settings| settings.delivery_limit);
+        let retry = self.quorum_settings().and_then(|settings| settings.delayed_retry);
+        let weight = self.weight(header);
+        let Some(quorum) = &mut self.quorum else { return };
+        let attempts = quorum.ledger.attempts_of(header).after(has_failed);
+        if has_failed && limit.is_some_and(|limit| limit < attempts.failures) {
+            return self.bury(ticket, header, attempts, DeathReason::DeliveryLimit, fx);
+        }
+        self.messages.update_flags(ticket, REDELIVERED, UNACKED);
+        let must_wait = retry.filter(|retry| match retry.kind {
+            RetryKind::All => true,
+            RetryKind::Failed => has_failed,
+            RetryKind::Returned => !has_failed,
+        });
+        let Some(retry) = must_wait else {
+            quorum.ledger.set(header, attempts, Fate::Returned);
+            self.messages.put_in_front(ticket);
+            self.ready += 1;
+            self.ready_bytes += weight;
+            return;
+        };
+        let delay_ms = retry.min_ms.saturating_mul(attempts.failures.max(1).into());
+        let until = settlement.now.plus_ms(delay_ms.min(retry.max_ms));
+        quorum.ledger.set(header, attempts, Fate::Delayed(until));
+        quorum.delayed.insert((until, ticket.seq()), ticket);
+        quorum.delayed_bytes += weight;
+    }
+
+    /// Makes messages ready that have waited long enough.
+    pub(super) fn end_delays(&mut self, now: Timestamp) {
+        let Some(quorum) = &mut self.quorum else { return };
+        while let Some(entry) = quorum.delayed.first_entry()
+            && entry.key().0 <= now
+        {
+            let ticket = entry.remove();
+            quorum.ledger.end_delay(ticket.seq());
+            let Some(found) = self.messages.away(ticket) else { continue };
+            let weight = weight(true, &found.header);
+            self.messages.put_in_front(ticket);
+            quorum.delayed_bytes -= weight;
+            self.ready += 1;
+            self.ready_bytes += weight;
+        }
+    }
+
+    /// Takes messages from consumers that did not settle them in time.
+    pub(super) fn end_late(&mut self, now: Timestamp, fx: &mut Effects) {
+        let is_due = |quorum: &Quorum| quorum.holders.next_deadline().is_some_and(|at| at <= now);
+        if !self.quorum.as_deref().is_some_and(is_due) {
+            return;
+        }
+        let is_single_active = self.is_single_active();
+        for (holder, ticket) in self.held_past(now) {
+            self.announce_late(holder, fx);
+            let settlement = Settlement { now, how: Settle::Requeue, holder };
+            if !self.settle_one(ticket, settlement, fx) {
+                continue;
+            }
+            self.consumers.credit(holder, 1);
+            if self.consumers.get(holder).is_some()
+                && let Some(quorum) = &mut self.quorum
+            {
+                quorum.holders.note_late(holder, ticket.seq());
+                self.consumers.set_late(holder, true, is_single_active);
+            }
+        }
+        if let Some(quorum) = &mut self.quorum {
+            let deadlines = quorum.ledger.iter().filter_map(|(_, note)| match note.fate {
+                Fate::Out { deadline, .. } => Some(deadline),
+                _ => None,
+            });
+            let earliest = deadlines.min().unwrap_or(NEVER);
+            quorum.holders.find_deadline(earliest);
+        }
+    }
+
+    /// Messages whose deadline is not after `now`, and who has them.
+    fn held_past(&self, now: Timestamp) -> Vec<(ConsumerId, Ticket)> {
+        let Some(quorum) = &self.quorum else { return Vec::new() };
+        let mut held = Vec::new();
+        for (number, run) in quorum.holders.late_runs(now) {
+            let Some(level) = self.messages.level(number) else { continue };
+            let mut next = level.first_from(run.first, None);
+            while let Some(found) = next.filter(|found| found.header.seq <= run.last) {
+                let header = &found.header;
+                // One that came back since is not part of the run any more.
+                if header.is(UNACKED) && !header.is(DEAD | REDELIVERED) {
+                    held.push((run.holder, Ticket::new(header.seq, number, found.place)));
+                }
+                next = level.record_from(after(found.place, header));
+            }
+        }
+        for (&seq, note) in quorum.ledger.iter() {
+            if let Fate::Out { holder, deadline } = note.fate
+                && deadline <= now
+                && let Some(level) = self.messages.level(note.level)
+                && let Some(found) = level.first_from(seq, None)
+            {
+                held.push((holder, Ticket::new(seq, note.level, found.place)));
+            }
+        }
+        held
+    }
+
+    /// Has whoever took too long told, once.
+    fn announce_late(&self, holder: ConsumerId, fx: &mut Effects) {
+        if fx.timed_out.iter().any(|it| it.consumer == holder) {
+            return;
+        }
+        let consumer = self.consumers.get(holder).map(|it| (it.mailbox.clone(), it.key));
+        let departed = || {
+            let departed = self.quorum.as_ref()?.holders.departed(holder)?;
+            Some((departed.mailbox.clone(), departed.key))
+        };
+        if let Some((mailbox, key)) = consumer.or_else(departed) {
+            fx.timed_out.push(TimedOut { consumer: holder, mailbox, key });
+        }
+    }
+
+    /// Puts the messages of a recovered queue where the ledger says. What somebody had again comes
+    /// back as failed, as in RabbitMQ, which sees that its consumers are gone.
+    pub(super) fn restore_ledger(&mut self, now: Timestamp, ledger: Ledger) {
+        let Some(quorum) = &mut self.quorum else { return };
+        quorum.ledger = ledger;
+        let notes = quorum.ledger.iter().filter(|(_, note)| note.fate != Fate::InPlace);
+        let mut moved: Vec<_> = notes.map(|(&seq, &note)| (note.order, seq, note)).collect();
+        moved.sort_unstable_by_key(|(order, ..)| *order);
+        // Nobody has it any more: it comes behind those that had come back before.
+        moved.sort_by_key(|(.., note)| matches!(note.fate, Fate::Out { .. }));
+        for (_, seq, note) in moved {
+            let Some((ticket, header)) = self.messages.move_away(note.level, seq) else {
+                // Its record was damaged.
+                quorum.ledger.forget(seq);
+                continue;
+            };
+            let weight = weight(true, &header);
+            if matches!(note.fate, Fate::Returned | Fate::Out { .. }) {
+                self.messages.put_in_front(ticket);
+            } else {
+                self.ready -= 1;
+                self.ready_bytes -= weight;
+            }
+            match note.fate {
+                Fate::InPlace | Fate::Returned => {}
+                Fate::Out { .. } => {
+                    quorum.ledger.set(&header, note.attempts.after(true), Fate::Returned);
+                }
+                Fate::Delayed(until) => {
+                    quorum.delayed.insert((until, seq), ticket);
+                    quorum.delayed_bytes += weight;
+                }
+                Fate::Discarded(reason) => {
+                    self.messages.update_flags(ticket, UNACKED, 0);
+                    quorum.discards.push_later(now, ticket, reason, weight);
+                    self.persistent -= 1;
+                    self.persistent_bytes -= u64::from(header.body_len);
+                }
+            }
+        }
+    }
+
+    /// Everything that is out comes back, as if its consumers had gone.
+    pub(super) fn take_all_back(&mut self, fx: &mut Effects) {
+        let (now, how) = (self.used_at, Settle::RequeueFailed);
+        for (holder, ticket) in self.held_past(NEVER) {
+            self.settle_one(ticket, Settlement { now, how, holder }, fx);
+        }
+    }
+
+    /// What counts for the limits besides what is ready: messages that wait, and dead letters that
+    /// are not safe yet.
+    pub(super) fn aside(&self) -> (u64, u64) {
+        let of = |quorum: &Quorum| {
+            let count = quorum.delayed.len() as u64 + quorum.discards.len() as u64;
+            (count, quorum.delayed_bytes + quorum.discards.bytes())
+        };
+        self.quorum.as_deref().map_or((0, 0), of)
+    }
+
+    /// Whether a queue that refuses publishes takes one now, when consumers take `slack` messages at
+    /// once. It refuses them once the limit is passed, until there is some room again.
+    pub(super) fn is_full(&mut self, slack: u64) -> bool {
+        let settings = &self.record.settings;
+        let (max_length, max_bytes) = (settings.max_length, settings.max_length_bytes);
+        if settings.overflow != Overflow::RejectPublish || (max_length, max_bytes) == (None, None) {
+            return false;
+        }
+        let (count, bytes) = self.aside();
+        let length = self.ready.saturating_sub(slack) + count;
+        let bytes = bytes + if self.ready <= slack { 0 } else { self.ready_bytes };
+        let exceeds = |percent: u64| {
+            let share = |max: u64| (u128::from(max) * u128::from(percent) / 100) as u64;
+            max_length.is_some_and(|max| share(max) < length)
+                || max_bytes.is_some_and(|max| share(max) < bytes)
+        };
+        let (is_over, has_room) = (exceeds(100), !exceeds(ROOM_PERCENT));
+        let Some(quorum) = &mut self.quorum else { return false };
+        quorum.is_full = is_over || (quorum.is_full && !has_room);
+        quorum.is_full
+    }
+
+    /// The earliest deadline that only a quorum queue has.
+    pub(super) fn quorum_deadline(&self) -> Option<Timestamp> {
+        let quorum = self.quorum.as_ref()?;
+        let delayed = quorum.delayed.first_key_value().map(|((until, _), _)| *until);
+        let held = quorum.holders.next_deadline();
+        let expiring = self.messages.heads_expire_at().map(Timestamp);
+        let retried = quorum.discards.retry_at();
+        delayed.into_iter().chain(held).chain(retried).chain(expiring).min()
+    }
+
+    /// The instant that a delivery to a consumer ends.
+    pub(super) fn deadline_of(now: Timestamp, timeout_ms: u64) -> Timestamp {
+        Timestamp(now.0.saturating_add(timeout_ms))
+    }
+
+    /// Keeps a dead letter until it is safe elsewhere.
+    pub(super) fn discard(
+        &mut self,
+        ticket: Ticket,
+        header: &Header,
+        attempts: Attempts,
+        reason: DeathReason,
+    ) {
+        let weight = self.weight(header);
+        let Some(quorum) = &mut self.quorum else { return };
+        quorum.ledger.set(header, attempts, Fate::Discarded(reason));
+        quorum.discards.push(ticket, reason, weight);
+        self.messages.update_flags(ticket, UNACKED | REDELIVERED, 0);
+        self.persistent -= 1;
+        self.persistent_bytes -= u64::from(header.body_len);
+    }
+
+    /// Hands dead letters that wait for it to the hub, as far as few enough are under way.
+    pub(super) fn send_discards(&mut self, fx: &mut Effects) {
+        loop {
+            let Some(quorum) = &mut self.quorum else { return };
+            let Some(next) = quorum.discards.send() else { return };
+            if let Some(found) = self.messages.taken(next.ticket) {
+                let attempts = quorum.ledger.attempts_of(&found.header);
+                fx.dead_letters.push(super::DeadLetter {
+                    image: found.message().to_image(),
+                    reason: next.reason,
+                    history: super::history_of(&found.header, attempts.failures),
+                    ticket: Some(next.ticket),
+                    safe_in: Some(next.safe_in),
+                });
+            }
+        }
+    }
+}
+
+pub(super) fn weight(is_quorum: bool, header: &Header) -> u64 {
+    u64::from(header.body_len) + if is_quorum { u64::from(header.properties_len) } else { 0 }
+}
