@@ -13,5 +13,6 @@ mod limits;
 mod proxied;
 mod publishing;
 mod queues;
+mod quorum;
 mod settling;
 mod tls;
