@@ -40,6 +40,8 @@ pub struct QueueInfo {
     pub messages_ready: u64,
     /// Delivered, not yet settled.
     pub messages_unacknowledged: u64,
+    /// Neither: those of quorum queues that wait for a retry or for being safe elsewhere.
+    pub messages_aside: u64,
     /// Of the ready ones, in memory.
     pub messages_ready_ram: u64,
     /// Of the unacknowledged ones, in memory.
@@ -83,6 +85,11 @@ fn share(value: f64) -> Term {
     if value == 0.0 { Term::Int(0) } else { Term::Float(value) }
 }
 
+/// What RabbitMQ knows of classic queues alone.
+fn of_classic(queue: &QueueInfo, value: impl Into<Term>) -> Term {
+    if queue.queue_type == "classic" { value.into() } else { Term::nothing() }
+}
+
 pub(crate) const QUEUE_COLUMNS: &[Column<QueueInfo>] = &[
     ("name", |q| Term::text(&q.name)),
     ("durable", |q| q.durable.into()),
@@ -93,27 +100,27 @@ pub(crate) const QUEUE_COLUMNS: &[Column<QueueInfo>] = &[
     ("effective_policy_definition", |q| Term::map(q.effective_policy_definition.clone())),
     ("pid", |q| Term::optional_pid(q.pid.as_ref())),
     ("owner_pid", |q| Term::optional_pid(q.owner_pid.as_ref())),
-    ("exclusive", |q| q.exclusive.into()),
+    ("exclusive", |q| of_classic(q, q.exclusive)),
     ("exclusive_consumer_pid", |q| Term::optional_pid(q.exclusive_consumer_pid.as_ref())),
     ("exclusive_consumer_tag", |q| Term::optional_text(q.exclusive_consumer_tag.as_ref())),
     ("messages_ready", |q| q.messages_ready.into()),
     ("messages_unacknowledged", |q| q.messages_unacknowledged.into()),
-    ("messages", |q| (q.messages_ready + q.messages_unacknowledged).into()),
-    ("messages_ready_ram", |q| q.messages_ready_ram.into()),
-    ("messages_unacknowledged_ram", |q| q.messages_unacknowledged_ram.into()),
+    ("messages", |q| (q.messages_ready + q.messages_unacknowledged + q.messages_aside).into()),
+    ("messages_ready_ram", |q| of_classic(q, q.messages_ready_ram)),
+    ("messages_unacknowledged_ram", |q| of_classic(q, q.messages_unacknowledged_ram)),
     ("messages_ram", |q| (q.messages_ready_ram + q.messages_unacknowledged_ram).into()),
-    ("messages_persistent", |q| q.messages_persistent.into()),
-    ("message_bytes", |q| (q.message_bytes_ready + q.message_bytes_unacknowledged).into()),
-    ("message_bytes_ready", |q| q.message_bytes_ready.into()),
-    ("message_bytes_unacknowledged", |q| q.message_bytes_unacknowledged.into()),
+    ("messages_persistent", |q| of_classic(q, q.messages_persistent)),
+    ("message_bytes", |q| of_classic(q, q.message_bytes_ready + q.message_bytes_unacknowledged)),
+    ("message_bytes_ready", |q| of_classic(q, q.message_bytes_ready)),
+    ("message_bytes_unacknowledged", |q| of_classic(q, q.message_bytes_unacknowledged)),
     ("message_bytes_ram", |q| q.message_bytes_ram.into()),
-    ("message_bytes_persistent", |q| q.message_bytes_persistent.into()),
+    ("message_bytes_persistent", |q| of_classic(q, q.message_bytes_persistent)),
     ("head_message_timestamp", |q| q.head_message_timestamp.map_or_else(Term::nothing, Term::from)),
-    ("disk_reads", |q| q.disk_reads.into()),
-    ("disk_writes", |q| q.disk_writes.into()),
+    ("disk_reads", |q| of_classic(q, q.disk_reads)),
+    ("disk_writes", |q| of_classic(q, q.disk_writes)),
     ("consumers", |q| q.consumers.into()),
-    ("consumer_utilisation", |q| share(q.consumer_capacity)),
-    ("consumer_capacity", |q| share(q.consumer_capacity)),
+    ("consumer_utilisation", |q| of_classic(q, share(q.consumer_capacity))),
+    ("consumer_capacity", |q| of_classic(q, share(q.consumer_capacity))),
     ("memory", |q| q.memory.into()),
     ("state", |q| Term::atom(&q.state)),
     ("type", |q| Term::atom(&q.queue_type)),

@@ -10,6 +10,7 @@ use ctl::operator::{
     QueueInfo, TopicPermissionInfo,
 };
 use field_table::FieldTable;
+use topology::QueueKind;
 
 /// The vhost's queues, sorted by name.
 fn queues_of(broker: &Broker, vhost: &str) -> Vec<QueueRef> {
@@ -27,6 +28,9 @@ pub(super) fn queues(broker: &Broker, vhost: &str, emit: Emit<'_, QueueInfo>) {
     for cell in queues_of(broker, vhost) {
         let counts = broker.counts(&cell);
         let record = &cell.record;
+        let node = &broker.config().identity.node;
+        let is_classic = record.kind == QueueKind::Classic;
+        let in_ram = |count: u64| if is_classic { count } else { 0 };
         let mut exclusive_consumer = None;
         broker.for_each_consumer(&cell, |view| {
             if view.consumer.is_exclusive {
@@ -45,21 +49,23 @@ pub(super) fn queues(broker: &Broker, vhost: &str, emit: Emit<'_, QueueInfo>) {
             exclusive_consumer_tag: exclusive_consumer.map(|(_, tag)| tag),
             messages_ready: counts.ready,
             messages_unacknowledged: counts.unacked,
-            messages_ready_ram: counts.ready,
-            messages_unacknowledged_ram: counts.unacked,
+            messages_aside: counts.delayed + counts.dead,
+            messages_ready_ram: in_ram(counts.ready),
+            messages_unacknowledged_ram: in_ram(counts.unacked),
             messages_persistent: counts.persistent,
             message_bytes_ready: counts.ready_bytes,
             message_bytes_unacknowledged: counts.unacked_bytes,
-            message_bytes_ram: counts.ready_bytes + counts.unacked_bytes,
+            message_bytes_ram: in_ram(counts.ready_bytes + counts.unacked_bytes),
             message_bytes_persistent: counts.persistent_bytes,
-            head_message_timestamp: counts.head_message_timestamp,
+            head_message_timestamp: counts.head_message_timestamp.filter(|_| is_classic),
             consumers: counts.consumers as u64,
             consumer_capacity: f64::from(u8::from(counts.has_ready_consumer)),
             memory: counts.memory as u64,
             state: "running".to_owned(),
             queue_type: record.kind.name().to_owned(),
-            leader: broker.config().identity.node.clone(),
-            members: vec![broker.config().identity.node.clone()],
+            leader: node.clone(),
+            members: vec![node.clone()],
+            online: if is_classic { Vec::new() } else { vec![node.clone()] },
             ..QueueInfo::default()
         });
     }
