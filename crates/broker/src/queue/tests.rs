@@ -5,4 +5,5 @@ mod harness;
 mod model;
 mod paging;
 mod quorum;
+mod quorum_model;
 mod transcripts;

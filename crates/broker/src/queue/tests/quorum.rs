@@ -1,8 +1,11 @@
 //! What quorum queues do, as RabbitMQ 4.3 was seen to do it.
 
 use expect_test::expect;
+use topology::QueueSettings;
 
+use super::harness::{Harness, LogStep, Outgoing, Seen, record};
 use super::transcripts::check;
+use crate::queue::{Attempts, Settle};
 
 #[test]
 fn what_comes_back_is_in_front_of_everything() {
@@ -432,4 +435,35 @@ fn unsettled_messages_keep_an_unused_queue() {
             got a, 0 left
             queue expired"#]],
     );
+}
+
+#[test]
+fn attempts_outlive_the_entries_that_told_of_them() {
+    let settings = QueueSettings { quorum: Some(Box::default()), ..QueueSettings::default() };
+    let mut harness = Harness::new(record(settings, true, false));
+    let message = |body: &[u8]| Outgoing {
+        body: body.to_vec(),
+        priority: None,
+        ttl_ms: None,
+        is_persistent: true,
+        failures: 0,
+    };
+    harness.publish(&[message(b"old")]);
+    for _ in 0..3 {
+        harness.get(false);
+        harness.settle(vec![0], Settle::RequeueFailed);
+    }
+    let told_in = harness.log.len() as u64;
+    harness.get(false);
+    for _ in 0..200 {
+        harness.publish(&[message(&[b'x'; 100])]);
+        harness.get(true);
+    }
+    let is_past = |step: &LogStep| matches!(step, LogStep::Compact(to) if told_in < *to);
+    assert!(harness.log.iter().any(is_past), "the journal let go of them");
+    harness.recover(harness.log.len(), false);
+    harness.seen.clear();
+    harness.get(true);
+    let Some(Seen::Got { attempts, .. }) = harness.seen.first() else { panic!("it is there") };
+    assert_eq!(*attempts, Some(Attempts { acquired: 4, failures: 4 }));
 }
