@@ -1,6 +1,8 @@
 //! RabbitMQ's log lines about connections and channels, which log parsers look for.
 
 use amqp091_codec::MethodId;
+use field_table::FieldValue;
+use topology::QueueRecord;
 use tracing::{debug, error, info, warn};
 
 use crate::connection::{Connection, Stage};
@@ -181,6 +183,25 @@ impl Connection {
                 info!("closing AMQP connection ({name}, duration: '{duration}')");
             }
         }
+    }
+}
+
+/// Warns of arguments of a new quorum queue that do not do what they say.
+pub(crate) fn log_fallbacks(queue: &QueueRecord) {
+    let Some(settings) = &queue.settings.quorum else { return };
+    let text = |name| queue.arguments.get(name).and_then(FieldValue::as_str);
+    let (name, vhost) = (&queue.name, &queue.vhost);
+    if text("x-overflow") == Some("reject-publish-dlx") {
+        warn!(
+            "Invalid overflow strategy <<\"reject-publish-dlx\">> for quorum queue: queue '{name}' in vhost '{vhost}'"
+        );
+    }
+    if text("x-dead-letter-strategy") == Some("at-least-once")
+        && !settings.dead_letters_at_least_once
+    {
+        warn!(
+            "queue '{name}' in vhost '{vhost}' dead-letters at most once: at-least-once needs x-dead-letter-exchange and x-overflow = reject-publish"
+        );
     }
 }
 

@@ -9,6 +9,7 @@ use topology::{Command, ConnectionId, Outcome, QueueId, Refusal};
 
 use crate::connection::Connection;
 use crate::errors::{Failure, Fault};
+use crate::log::log_fallbacks;
 use crate::work::Work;
 
 /// A proposed command. Input waits until it is durable and applied, or refused.
@@ -138,6 +139,9 @@ impl Connection {
             Then::QueueUnbound => self.reply(channel, QueueUnbindOk {}),
             Then::QueueDeclared { nowait } => {
                 if let Outcome::QueueDeclared { queue, created } = outcome {
+                    if created {
+                        log_fallbacks(&queue);
+                    }
                     if created && queue.owner == Some(self.id) {
                         self.own(queue.id);
                     }
