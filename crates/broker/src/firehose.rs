@@ -208,7 +208,8 @@ impl Broker {
                 body: &body,
                 image: None,
             };
-            let (is_persistent, priority, ttl_ms, history) = (false, None, None, History::default());
+            let (is_persistent, priority, ttl_ms, history) =
+                (false, None, None, History::default());
             let incoming = Incoming { message, is_persistent, priority, ttl_ms, history };
             for queue in queues.into_iter().filter_map(|id| self.queue(id)) {
                 self.publish(turn, &queue, &[incoming]);
