@@ -36,6 +36,9 @@ pub struct Config {
     /// `quorum_queue.property_equivalence.relaxed_checks_on_redeclaration`: declaring a quorum queue
     /// again as a classic one compares a few arguments only.
     pub relax_quorum_redeclaration: bool,
+    /// `message_memory_limit`, our own key: bytes of messages that stay in memory, of all
+    /// classic queues together.
+    pub message_memory_limit: u64,
     /// `deprecated_features.permit.*`: which of them work.
     pub deprecated: DeprecatedFeatures,
     /// `message_interceptors.*`: what is written into messages.
@@ -60,6 +63,7 @@ impl Default for Config {
             classic_queue_confirm: ConfirmDurability::Fsync,
             default_queue_type: QueueType::default(),
             relax_quorum_redeclaration: false,
+            message_memory_limit: 16 << 20,
             deprecated: DeprecatedFeatures::default(),
             interceptors: Interceptors::default(),
         }

@@ -140,6 +140,7 @@ fn node_options(config: &Config, node_name: &str, data_dir: &Path) -> NodeOption
     broker.max_message_size = limits.max_message_size;
     broker.consumer_timeout_ms = limits.consumer_timeout_ms;
     broker.default_queue_type = queue_kind(config.default_queue_type);
+    broker.resident_max = config.message_memory_limit;
     broker.mechanisms.clone_from(&config.auth.mechanisms);
     broker.anonymous_login = config
         .auth

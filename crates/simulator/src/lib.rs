@@ -5,7 +5,8 @@
 //! the seed: the same seed gives the same history, line by line. What clients were promised is
 //! kept in a [`Ledger`] and held against what the broker has after each restart.
 //!
-//! Knows everything; nothing may know it.
+//! Knows everything; nothing but tests may know it: the durability tests hold the real process to the
+//! same ledger.
 #![forbid(unsafe_code)]
 
 mod actor;

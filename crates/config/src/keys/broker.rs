@@ -3,7 +3,7 @@
 use super::Key;
 use crate::{
     ConfirmDurability, QueueType,
-    value::{boolean, one_of},
+    value::{boolean, information_unit, one_of},
 };
 
 pub(super) const KEYS: &[Key] = &[
@@ -55,6 +55,15 @@ pub(super) const KEYS: &[Key] = &[
         set: |typed, entry| {
             let choices = [("fsync", ConfirmDurability::Fsync), ("os", ConfirmDurability::Os)];
             typed.config.classic_queue_confirm = one_of(entry.value, &choices)?;
+            Ok(())
+        },
+    },
+    Key {
+        name: "message_memory_limit",
+        about: "bytes of messages, in all classic queues together, that stay in memory; what is beyond goes \
+                to disk, the oldest first (ours)",
+        set: |typed, entry| {
+            typed.config.message_memory_limit = information_unit(entry.value)?;
             Ok(())
         },
     },

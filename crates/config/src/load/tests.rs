@@ -247,6 +247,7 @@ fn logs_and_the_rest() {
     check(
         "log.console = false\nlog.console.level = debug\nlog.file = rabbit.log\n\
          data_dir = /d\ncluster_name = c\nclassic_queue.confirm = os\n\
+         message_memory_limit = 1MiB\n\
          deprecated_features.permit.global_qos = false",
         expect![[r#"
             is_enabled: false,
@@ -258,6 +259,7 @@ fn logs_and_the_rest() {
             cluster_name: Some(
             "c",
             classic_queue_confirm: Os,
+            message_memory_limit: 1048576,
             global_qos: false,"#]],
     );
     check(
@@ -337,7 +339,8 @@ fn files_include_files() {
 #[test]
 fn rabbitmq_has_every_key_that_is_not_said_to_be_ours() {
     for key in keys::all() {
-        let is_ours = ["data_dir", "classic_queue.confirm"].contains(&key.name);
+        let ours = ["data_dir", "classic_queue.confirm", "message_memory_limit"];
+        let is_ours = ours.contains(&key.name);
         let words: Vec<String> = key.name.split('.').map(str::to_owned).collect();
         let is_known = KNOWN_KEYS.lines().any(|known| keys::matches(known, &words).is_some());
         assert_ne!(is_known, is_ours, "{}", key.name);

@@ -10,8 +10,8 @@ use lapin::options::{
 };
 use lapin::types::FieldTable;
 use lapin::{ExchangeKind, Result};
+use simulator::Chance;
 
-use crate::chance::Chance;
 use crate::round::Round;
 
 /// What is known of one declared thing.

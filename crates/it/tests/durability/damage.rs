@@ -4,8 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use it::{Login, RawClient, Server};
-
-use crate::chance::Chance;
+use simulator::Chance;
 
 /// Damaged starts per run.
 const CASES: u32 = 12;

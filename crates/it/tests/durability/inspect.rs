@@ -7,10 +7,9 @@ use futures_lite::StreamExt;
 use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicGetOptions, QueueDeclareOptions};
 use lapin::types::FieldTable;
 use lapin::{Channel, Connection, Result};
+use simulator::QueueName::{Dead, Expiring};
+use simulator::{Chance, Id, QueueName};
 
-use crate::chance::Chance;
-use crate::ledger::Id;
-use crate::ledger::QueueName::{self, Dead, Expiring};
 use crate::load::Settling;
 use crate::round::Round;
 

@@ -9,12 +9,9 @@ use lapin::options::{
 use lapin::publisher_confirm::Confirmation;
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, Result};
+use simulator::QueueName::{Dead, Expiring, Polled, Priority, Quiet, Rejects, Transactional, Work};
+use simulator::{Chance, Id, Ledger, QueueName, Sent};
 
-use crate::chance::Chance;
-use crate::ledger::QueueName::{
-    Dead, Expiring, Polled, Priority, Quiet, Rejects, Transactional, Work,
-};
-use crate::ledger::{Id, Ledger, QueueName, Sent};
 use crate::round::Round;
 
 /// Publishers of one round, numbered.

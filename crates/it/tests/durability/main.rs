@@ -5,30 +5,32 @@
 //! happens between processes stays a matter of their speed, so a seed makes a failure likely
 //! again, not certain.
 
-mod chance;
 mod check;
 mod control;
 mod damage;
 mod full;
 mod inspect;
-mod ledger;
 mod load;
 mod round;
 mod stop;
 
+use std::fs;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use it::Server;
+use simulator::Chance;
+use simulator::QueueName::{Priority, Rejects, Work};
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 
-use chance::Chance;
-use ledger::QueueName::{Priority, Rejects, Work};
 use round::{KillAt, Round, Shared};
 
 /// Kills per run unless `LEVERET_ROUNDS` says otherwise.
 const ROUNDS: u32 = 50;
+
+const CONF: &str = "log.console.level = info\n";
 
 /// Rounds after which settled messages are forgotten.
 const ROUNDS_REMEMBERED: u32 = 5;
@@ -56,14 +58,19 @@ fn nothing_is_lost_or_comes_back_when_the_broker_is_killed() {
     let mut chance = Chance::new(seed);
     let runtime = Runtime::new().expect("a runtime");
     let shared = Arc::new(Shared::default());
-    let mut server = Server::start("log.console.level = info\n");
+    let mut server = Server::start(CONF);
+    let configured = fs::read_to_string(conf_path(&server)).expect("readable");
+    let mut rounds_with_pages = 0;
     for number in 1..=rounds() {
         if 1 < number {
             while chance.one_in(4) {
                 server.start_and_kill_after(Duration::from_micros(chance.below(80_000)));
             }
+            let limit = memory_limit(&mut chance);
+            fs::write(conf_path(&server), format!("{configured}{limit}")).expect("writable");
             server.restart();
         }
+        let started_at = SystemTime::now();
         let round = Round::new(number, server.address(), &shared);
         let at = match chance.below(10) {
             0 | 1 => KillAt::Inspection(chance.below(300)),
@@ -82,6 +89,7 @@ fn nothing_is_lost_or_comes_back_when_the_broker_is_killed() {
             clients.join().expect("clients do not panic");
         });
         server.kill();
+        rounds_with_pages += u32::from(are_pages_written_since(&server, started_at));
         let mut ledger = round.ledger();
         ledger.end_all_reading();
         let violations = std::mem::take(&mut ledger.violations);
@@ -97,6 +105,27 @@ fn nothing_is_lost_or_comes_back_when_the_broker_is_killed() {
     }
     let ledger = shared.ledger.lock().expect("no client panicked");
     println!("{} rounds, {} events, {} confirmed", rounds(), ledger.events, ledger.confirmed);
+    println!("pages were written in {rounds_with_pages} of them");
+    assert!(rounds() <= 4 * rounds_with_pages, "in {rounds_with_pages} of {} rounds", rounds());
+}
+
+fn conf_path(server: &Server) -> PathBuf {
+    server.dir().join("rabbitmq.conf")
+}
+
+/// A line that lets backlogs go to pages, mostly so early that all rounds have some there.
+fn memory_limit(chance: &mut Chance) -> String {
+    match chance.below(4) {
+        0 => String::new(),
+        1 => "message_memory_limit = 0\n".to_owned(),
+        _ => format!("message_memory_limit = {}\n", chance.below(100_000)),
+    }
+}
+
+fn are_pages_written_since(server: &Server, moment: SystemTime) -> bool {
+    let entries = fs::read_dir(server.dir().join("data/pages")).expect("a directory of pages");
+    let mut files = entries.map(|entry| entry.expect("an entry").metadata().expect("a file"));
+    files.any(|file| moment < file.modified().expect("this system keeps times"))
 }
 
 /// `kill -9` while clients hold on to the server.

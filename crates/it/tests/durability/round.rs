@@ -5,10 +5,10 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use lapin::{Connection, ConnectionProperties};
+use simulator::Ledger;
 use tokio::sync::watch;
 
 use crate::control::ControlLedger;
-use crate::ledger::Ledger;
 
 /// What clients know, and how they are told to end.
 #[derive(Default)]
