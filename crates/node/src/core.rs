@@ -22,6 +22,7 @@ use crate::journal::{WalJournal, queue_of};
 use crate::pager::Pager;
 use crate::pages::{StoredPages, to_store};
 use crate::passwords::InternalUsers;
+use crate::progress::{self, ENTRIES_PER_STEP, Progress};
 use crate::start::NodeError;
 
 /// The control plane's group in the log: beyond all groups of queues.
@@ -72,8 +73,14 @@ impl Core {
         let data_dir = DataDir::open(options.disk.clone(), &options.data_dir)?;
         let is_clean = data_dir.take_clean_mark()?;
         let log_dir = data_dir.log_dir();
-        let log =
-            Arc::new(EngineLog::open(options.disk.clone(), &log_dir, EngineOptions::default())?);
+        let mut progress = Progress::new();
+        let log = EngineLog::open_and_tell(
+            options.disk.clone(),
+            &log_dir,
+            EngineOptions::default(),
+            &mut |done, total| progress.show(progress::Step::Log { done, total }),
+        )?;
+        let log = Arc::new(log);
         let durability = if options.is_synced { Durability::Fsync } else { Durability::Os };
         let pages = PageStore::open(options.disk, &data_dir.pages_dir(), durability)?;
         let pages = Arc::new(pages);
@@ -101,7 +108,7 @@ impl Core {
             plane.propose_now(options.first_boot, now).map_err(failed)?;
         }
         plane.propose_now(vec![Command::DeleteTransient], now).map_err(failed)?;
-        recover_queues(&broker, &journal, &pages, is_clean, now)?;
+        recover_queues(&broker, &journal, &pages, is_clean, now, &mut progress)?;
         let pager = Arc::new(Pager::new(broker.clone(), pages.clone()));
         Ok(Self { broker, data_dir, wal, pages, pager, plane, work, proposals })
     }
@@ -160,10 +167,18 @@ fn recover_queues(
     pages: &PageStore,
     is_clean: bool,
     now: Timestamp,
+    progress: &mut Progress,
 ) -> Result<(), storage::Error> {
     let mut lost = Vec::new();
+    let mut entries = 0;
     let recovered = broker.recover_queues(now, is_clean, |visit| {
-        lost = journal.replay(visit)?;
+        lost = journal.replay(&mut |queue, index, entry| {
+            entries += 1;
+            if entries % ENTRIES_PER_STEP == 0 {
+                progress.show(progress::Step::Queues(entries));
+            }
+            visit(queue, index, entry);
+        })?;
         Ok::<_, storage::Error>(())
     })?;
     for Lost { group, first, end, reason } in lost {

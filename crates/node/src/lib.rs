@@ -13,6 +13,7 @@ mod journal;
 mod pager;
 mod pages;
 mod passwords;
+mod progress;
 mod quorum;
 mod start;
 

@@ -87,16 +87,34 @@ impl EngineLog {
     /// # Errors
     /// [`Error::Open`]: another process has the directory, or it cannot be read or written.
     pub fn open(disk: Arc<dyn Disk>, dir: &Path, options: EngineOptions) -> Result<Self, Error> {
-        let failed = |reason: String| Error::Open { dir: dir.display().to_string(), reason };
-        Self::try_open(disk, dir, options).map_err(|error| failed(error.to_string()))
+        Self::open_and_tell(disk, dir, options, &mut |_, _| {})
     }
 
-    fn try_open(disk: Arc<dyn Disk>, dir: &Path, options: EngineOptions) -> io::Result<Self> {
+    /// As [`EngineLog::open`]; `progress` is told how many bytes of how many were read.
+    ///
+    /// # Errors
+    /// As [`EngineLog::open`].
+    pub fn open_and_tell(
+        disk: Arc<dyn Disk>,
+        dir: &Path,
+        options: EngineOptions,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<Self, Error> {
+        let failed = |reason: String| Error::Open { dir: dir.display().to_string(), reason };
+        Self::try_open(disk, dir, options, progress).map_err(|error| failed(error.to_string()))
+    }
+
+    fn try_open(
+        disk: Arc<dyn Disk>,
+        dir: &Path,
+        options: EngineOptions,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> io::Result<Self> {
         disk.create_dir(dir)?;
         let lock = disk.lock_dir(dir)?;
         let listing = files::list(&*disk, dir)?;
         listing.check()?;
-        let mut found = Recovery::read(&*disk, dir, listing, true, &mut |_, _| {})?;
+        let mut found = Recovery::read(&*disk, dir, listing, true, progress)?;
         for Damage { file, offset, len, what } in &found.damage {
             tracing::warn!(file = %file.display(), offset, len, "damage in the log: {what}");
         }
