@@ -63,6 +63,9 @@ impl Progress {
             }
             Step::ControlPlane => "reading vhosts, users, exchanges and queues".to_owned(),
             Step::Queues(entries) => format!("reading the queues: {entries} entries"),
+            Step::Pages { done, total } => {
+                format!("reading pages: {} %", done * 100 / total.max(1))
+            }
         };
         drop(write!(io::stderr(), "\r\x1b[K{text}"));
     }

@@ -1,20 +1,23 @@
 //! Looks at a data directory that no server runs on: verifies what can be verified, changes nothing.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use broker::{Broker, BrokerConfig, Journal, Lsn, MailboxRef};
+use broker::{Broker, BrokerConfig, DamagedPage, Journal, Lsn, MailboxRef, PageDamage};
 use consensus::{Committed, Group};
-use storage::{Damage, Durability, EngineLog, EngineOptions, RealDisk, ShadowDisk, Wal};
+use storage::{Damage, Durability, EngineLog, EngineOptions, PageStore, RealDisk, ShadowDisk, Wal};
 use topology::{Command, QueueRecord, Rules, State};
 
 use crate::control::Proposals;
 use crate::core::{CONTROL_GROUP, NODE_ID};
 use crate::data_dir::{DataDir, DataDirError, FORMAT_VERSION};
 use crate::journal::{WalJournal, queue_of};
+use crate::pages::{StoredPages, to_store};
 use crate::passwords::InternalUsers;
+use crate::progress::ENTRIES_PER_STEP;
 
 /// Why a data directory could not be checked. Says nothing of what is in it.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +44,13 @@ pub enum Step {
     ControlPlane,
     /// Reading the queues' journals; entries so far.
     Queues(u64),
+    /// Reading the queues' pages.
+    Pages {
+        /// Bytes read.
+        done: u64,
+        /// Bytes there are.
+        total: u64,
+    },
 }
 
 /// What a check found.
@@ -64,6 +74,10 @@ pub struct Report {
     pub messages: u64,
     /// Bytes of the messages' bodies.
     pub message_bytes: u64,
+    /// Pages that messages lie on.
+    pub pages: u64,
+    /// Bytes in them.
+    pub page_bytes: u64,
     /// Journals of queues that do not exist any more: harmless, the next start drops them.
     pub orphans: u64,
     /// Ends of files that the next start cuts off: after a crash, writes that were never synced.
@@ -89,6 +103,7 @@ impl fmt::Display for Report {
         writeln!(f, "vhosts, users:   {}, {}", self.vhosts, self.users)?;
         writeln!(f, "queues:          {}", self.queues)?;
         writeln!(f, "messages:        {}, {} bytes", self.messages, self.message_bytes)?;
+        writeln!(f, "pages:           {}, {} bytes", self.pages, self.page_bytes)?;
         writeln!(f, "orphans:         {}", self.orphans)?;
         for tail in &self.unsynced {
             writeln!(f, "unsynced end:    {tail}")?;
@@ -105,8 +120,8 @@ impl fmt::Display for Report {
 
 /// Checks the data directory at `path`. Keeps servers out meanwhile.
 ///
-/// Reads each block of the log, then does what a start does over a shadow of the disk: needs memory
-/// as the server would, and for one file of the log.
+/// Reads each block of the log, does what a start does over a shadow of the disk, then reads each
+/// page: needs memory as the server would, and for one file of the log.
 ///
 /// # Errors
 /// When nothing can be said about the directory.
@@ -117,8 +132,11 @@ pub fn check(path: &Path, progress: &mut dyn FnMut(Step)) -> Result<Report, Chec
     let log_dir = data_dir.log_dir();
     look_at_files(&log_dir, &mut report, progress)?;
     let shadow = Arc::new(ShadowDisk::new(Arc::new(RealDisk)));
-    match EngineLog::open(shadow, &log_dir, EngineOptions::default()) {
-        Ok(log) => recover(Arc::new(log), &mut report, progress),
+    let opened = EngineLog::open(shadow, &log_dir, EngineOptions::default()).and_then(|log| {
+        Ok((log, PageStore::open_to_read(Arc::new(RealDisk), &data_dir.pages_dir())?))
+    });
+    match opened {
+        Ok((log, pages)) => recover(Arc::new(log), Arc::new(pages), &mut report, progress),
         Err(error) => report.damage.push(format!("no server can start on it: {error}")),
     }
     Ok(report)
@@ -146,7 +164,16 @@ fn place(damage: &Damage) -> String {
 }
 
 /// Recovers as a start does, and notes what is there and what is missing.
-fn recover(log: Arc<EngineLog>, report: &mut Report, progress: &mut dyn FnMut(Step)) {
+fn recover(
+    log: Arc<EngineLog>,
+    pages: Arc<PageStore>,
+    report: &mut Report,
+    progress: &mut dyn FnMut(Step),
+) {
+    let wal = match Wal::open(log.clone(), Durability::Os) {
+        Ok(wal) => Arc::new(wal),
+        Err(error) => return report.damage.push(format!("no server can start on it: {error}")),
+    };
     let (control, _) = std::sync::mpsc::channel();
     let broker = Broker::new(
         BrokerConfig::default(),
@@ -156,17 +183,20 @@ fn recover(log: Arc<EngineLog>, report: &mut Report, progress: &mut dyn FnMut(St
         Arc::new(InternalUsers),
         0,
     );
+    let broker =
+        broker.with_pages(Arc::new(StoredPages { store: pages.clone(), wal: wal.clone() }));
     progress(Step::ControlPlane);
-    if let Err(error) = recover_control_plane(log.clone(), &broker, report) {
+    if let Err(error) = recover_control_plane(log, &broker, report) {
         report.damage.push(format!("control plane: {error}"));
         return;
     }
     report.vhosts = broker.topology().vhosts().count() as u64;
     report.users = broker.topology().users().count() as u64;
     report.queues = broker.topology().queue_count();
-    if let Err(error) = recover_queues(log, &broker, report, progress) {
+    if let Err(error) = recover_queues(wal, &broker, report, progress) {
         report.damage.push(error.to_string());
     }
+    verify_pages(&pages, &broker, report, progress);
     for cell in broker.queues() {
         report.message_bytes += broker.counts(&cell).ready_bytes;
     }
@@ -200,14 +230,11 @@ fn recover_control_plane(
 }
 
 fn recover_queues(
-    log: Arc<EngineLog>,
+    wal: Arc<Wal>,
     broker: &Broker,
     report: &mut Report,
     progress: &mut dyn FnMut(Step),
 ) -> Result<(), storage::Error> {
-    /// Entries between two calls of `progress`.
-    const ENTRIES_PER_STEP: u64 = 4096;
-    let wal = Arc::new(Wal::open(log, Durability::Os)?);
     let journal = WalJournal::new(NODE_ID, wal);
     let mut entries = 0;
     // What was read before an error still counts.
@@ -239,6 +266,42 @@ fn recover_queues(
         report.damage.push(format!("{queue}, entries {first} to {end}: {reason}"));
     }
     Ok(())
+}
+
+/// Reads each page that a queue has messages on.
+fn verify_pages(
+    store: &PageStore,
+    broker: &Broker,
+    report: &mut Report,
+    progress: &mut dyn FnMut(Step),
+) {
+    let mut pages = BTreeMap::new();
+    for cell in broker.queues() {
+        pages.extend(broker.pages_of(&cell).into_iter().map(|page| (to_store(page), cell.clone())));
+    }
+    let total = pages.keys().map(|page| u64::from(page.len)).sum();
+    (report.pages, report.page_bytes) = (pages.len() as u64, total);
+    let mut done = 0;
+    let mut places = BTreeSet::new();
+    for (page, cell) in pages {
+        progress(Step::Pages { done, total });
+        if let Err(storage::PageDamage { file, offset, len, reason }) = store.verify(page) {
+            let what = format!("a page of {}: {reason}", called(&cell.record));
+            let file = file.display().to_string();
+            report.damage.push(format!("{file} at {offset}, {len} bytes: {what}"));
+            places.insert((file, offset));
+        }
+        done += u64::from(page.len);
+    }
+    // Of some pages the recovery had to know what is left: it may be that nothing is.
+    for DamagedPage { queue, damage: PageDamage { file, offset, reason }, .. } in
+        broker.take_damaged_pages()
+    {
+        if !places.contains(&(file.clone(), offset)) {
+            let what = format!("a page of {}: {reason}", called(&queue.record));
+            report.damage.push(format!("{file} at {offset}: {what}"));
+        }
+    }
 }
 
 fn called(queue: &QueueRecord) -> String {

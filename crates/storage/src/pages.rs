@@ -30,6 +30,13 @@ pub const FREE_KEPT_MAX: u64 = 256 << 20;
 const GATHERED_MAX: usize = 256 << 10;
 /// Bytes put together into one write.
 const GATHER_BYTES: usize = 1 << 20;
+/// Bytes of a page read at once to verify it.
+const VERIFY_BYTES: usize = 1 << 20;
+
+/// [`PageDamage::reason`]
+const BEHIND_THE_END: &str = "it lies behind the end of the files";
+/// [`PageDamage::reason`]
+const CHECKSUM_DIFFERS: &str = "the checksum differs";
 
 /// Where a page lies and how to tell that it is whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -86,11 +93,27 @@ impl PageStore {
             reason: error.to_string(),
         };
         let files = Files::open(disk, dir).map_err(failed)?;
-        let blocks = files.end().map_err(failed)?.div_ceil(BLOCK_BYTES);
-        let rooms = Rooms::recovering(u32::try_from(blocks).unwrap_or(u32::MAX));
-        let store = Self { files, rooms: Mutex::new(rooms), durability };
+        let store = Self::over(files, durability).map_err(failed)?;
         store.sync()?;
         Ok(store)
+    }
+
+    /// Opens the store in `dir` to read it: makes and changes nothing. Pages cannot be written.
+    ///
+    /// # Errors
+    /// [`Error::Open`] when the directory is there and cannot be read, or a file in it.
+    pub fn open_to_read(disk: Arc<dyn Disk>, dir: &Path) -> Result<Self, Error> {
+        let files = Files::open_to_read(disk, dir);
+        files.and_then(|files| Self::over(files, Durability::Os)).map_err(|error| Error::Open {
+            dir: dir.display().to_string(),
+            reason: error.to_string(),
+        })
+    }
+
+    fn over(files: Files, durability: Durability) -> std::io::Result<Self> {
+        let blocks = files.end()?.div_ceil(BLOCK_BYTES);
+        let rooms = Rooms::recovering(u32::try_from(blocks).unwrap_or(u32::MAX));
+        Ok(Self { files, rooms: Mutex::new(rooms), durability })
     }
 
     /// Names a page that is in use: once for each owner, and only before
@@ -169,7 +192,7 @@ impl PageStore {
     /// [`PageDamage`] when it cannot be read or is not what was written.
     pub fn read(&self, page: PageRef, out: &mut Vec<u8>) -> Result<(), PageDamage> {
         if !self.rooms.lock().contains(page) {
-            return Err(self.damage(page, "it lies behind the end of the files".to_owned()));
+            return Err(self.damage(page, BEHIND_THE_END.to_owned()));
         }
         let before = out.len();
         out.resize(before + page.len as usize, 0);
@@ -179,7 +202,34 @@ impl PageStore {
         }
         match crc32fast::hash(&out[before..]) == page.check {
             true => Ok(()),
-            false => Err(self.damage(page, "the checksum differs".to_owned())),
+            false => Err(self.damage(page, CHECKSUM_DIFFERS.to_owned())),
+        }
+    }
+
+    /// Reads a page, a part at a time, and says whether it is what was written.
+    ///
+    /// # Errors
+    /// As [`PageStore::read`].
+    pub fn verify(&self, page: PageRef) -> Result<(), PageDamage> {
+        if !self.rooms.lock().contains(page) {
+            return Err(self.damage(page, BEHIND_THE_END.to_owned()));
+        }
+        let mut hasher = crc32fast::Hasher::new();
+        let mut part = vec![0; VERIFY_BYTES.min(page.len as usize)];
+        let end = page.start() + u64::from(page.len);
+        let mut at = page.start();
+        while at < end {
+            let len = part.len().min(usize::try_from(end - at).unwrap_or(usize::MAX));
+            let part = &mut part[..len];
+            if let Err(error) = self.files.read(at, part) {
+                return Err(self.damage(page, error.to_string()));
+            }
+            hasher.update(part);
+            at += len as u64;
+        }
+        match hasher.finalize() == page.check {
+            true => Ok(()),
+            false => Err(self.damage(page, CHECKSUM_DIFFERS.to_owned())),
         }
     }
 

@@ -67,6 +67,11 @@ impl Broker {
         Ok(recovered)
     }
 
+    /// The pages that messages of a queue lie on.
+    pub fn pages_of(&self, queue: &QueueRef) -> Vec<PageRef> {
+        queue.lock().pages().collect()
+    }
+
     /// Journals where each queue's consumers got to, so that redelivered flags are exact after a
     /// clean stop.
     pub fn seal(&self, now: Timestamp) -> Lsn {

@@ -8,7 +8,12 @@ use it::{Login, RawClient, Server};
 
 /// A broker with twenty messages in one queue and none in another.
 fn filled() -> Server {
-    let server = Server::start("");
+    filled_with("")
+}
+
+/// The same, with these lines of configuration.
+fn filled_with(conf: &str) -> Server {
+    let server = Server::start(conf);
     let mut client =
         RawClient::connect_open(&server.address(), &Login::default()).expect("it accepts");
     client.call(1, "channel.open").expect("a channel");
@@ -40,12 +45,14 @@ fn last_file(server: &Server) -> PathBuf {
     files.pop().expect("a log file")
 }
 
-/// Flips a bit in the middle of the body with that number.
+/// Flips a bit in the middle of the body with that number, wherever in the file it lies.
 fn damage_body(file: &Path, number: usize) {
     let mut bytes = fs::read(file).expect("readable");
     let body = format!("{number:0>50}");
-    let at = bytes.windows(body.len()).position(|it| it == body.as_bytes()).expect("it is here");
-    bytes[at + 25] ^= 1;
+    let is_body = |&at: &usize| bytes[at..].starts_with(body.as_bytes());
+    let places: Vec<usize> = (0..bytes.len()).filter(is_body).collect();
+    assert!(!places.is_empty(), "it is not there");
+    places.into_iter().for_each(|at| bytes[at + 25] ^= 1);
     fs::write(file, bytes).expect("writable");
 }
 
@@ -82,6 +89,7 @@ fn sound_data_is_counted_and_left_alone_after_a_clean_stop_and_after_a_crash() {
             if is_clean { "last stop:       clean\n" } else { "last stop:       not clean" },
             "queues:          2\n",
             "messages:        20, 1000 bytes\n",
+            "pages:           0, 0 bytes\n",
             "orphans:         0\n",
         ] {
             assert!(text.contains(line), "{line}\n{text}");
@@ -106,6 +114,92 @@ fn damage_is_reported_with_file_and_offset() {
     assert!(text.contains(&place), "{text}");
     assert!(text.contains("does not match its checksum"), "{text}");
     assert_eq!(contents(&server.dir().join("data")), before);
+    // The server starts on it, and warns of the same place.
+    let (_, offset) = text.split_once(&place).expect("as found");
+    let (offset, _) = offset.split_once(',').expect("a length follows");
+    server.restart();
+    let log = server.log();
+    let mut warnings = log.lines().filter(|line| line.contains("[warning]"));
+    let (file, offset) = (file.display().to_string(), format!("offset={offset}"));
+    assert!(warnings.any(|line| line.contains(&file) && line.contains(&offset)), "{log}");
+}
+
+/// With nothing allowed in memory, publishers wait until it is on pages.
+const ALL_ON_PAGES: &str = "message_memory_limit = 0\n";
+
+fn page_file(server: &Server) -> PathBuf {
+    server.dir().join("data/pages/00000000.pages")
+}
+
+/// The number behind `pages:`.
+fn pages_said(text: &str) -> usize {
+    let line = text.lines().find_map(|line| line.strip_prefix("pages:")).expect("a line of pages");
+    let (number, _) = line.split_once(',').expect("bytes follow");
+    number.trim().parse().expect("a number")
+}
+
+#[test]
+fn pages_are_read_and_counted_after_a_clean_stop_and_after_a_crash() {
+    for is_clean in [true, false] {
+        let mut server = filled_with(ALL_ON_PAGES);
+        if is_clean {
+            server.stop();
+        } else {
+            server.kill();
+        }
+        let before = contents(&server.dir().join("data"));
+        let output = check(&server);
+        let text = said(&output);
+        assert_eq!(output.status.code(), Some(0), "{text}");
+        assert!(text.contains("messages:        20, 1000 bytes\n"), "{text}");
+        assert!(0 < pages_said(&text), "{text}");
+        assert_eq!(contents(&server.dir().join("data")), before);
+    }
+}
+
+#[test]
+fn a_damaged_page_is_reported_with_file_and_offset_and_costs_what_is_damaged() {
+    let mut server = filled_with(ALL_ON_PAGES);
+    server.stop();
+    let file = page_file(&server);
+    damage_body(&file, 3);
+    let before = contents(&server.dir().join("data"));
+    let output = check(&server);
+    let text = said(&output);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    let damage = text.lines().find(|line| line.starts_with("DAMAGE: ")).expect("damage");
+    assert!(damage.contains(&format!("{} at ", file.display())), "{text}");
+    let what = "a page of queue 'full' in vhost '/': the checksum differs";
+    assert!(damage.ends_with(what), "{text}");
+    assert!(text.ends_with("\ndamaged in 1 places\n"), "{text}");
+    assert_eq!(contents(&server.dir().join("data")), before);
+
+    server.restart();
+    let mut client =
+        RawClient::connect_open(&server.address(), &Login::default()).expect("it accepts");
+    client.call(1, "channel.open").expect("a channel");
+    let mut found: Vec<usize> = Vec::new();
+    loop {
+        let got = client.call(1, "basic.get queue=full no-ack").expect("an answer");
+        if got.starts_with("basic.get-empty") {
+            break;
+        }
+        found.push(got.split('"').nth_back(1).expect("a body").parse().expect("a number"));
+    }
+    let others: Vec<usize> = (0..20).filter(|&number| number != 3).collect();
+    assert_eq!(found, others);
+}
+
+#[test]
+fn a_missing_file_of_pages_is_damage_and_is_not_made() {
+    let mut server = filled_with(ALL_ON_PAGES);
+    server.stop();
+    fs::remove_file(page_file(&server)).expect("it was there");
+    let output = check(&server);
+    let text = said(&output);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.contains("it lies behind the end of the files"), "{text}");
+    assert!(!page_file(&server).exists());
 }
 
 #[test]

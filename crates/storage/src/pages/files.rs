@@ -82,7 +82,30 @@ impl Files {
         }
         // A server that was killed may have left anything, the files' names included.
         let unsynced = Unsynced { files: open.keys().copied().collect(), names: !open.is_empty() };
-        Ok(Self {
+        Ok(Self::new(disk, dir, open, unsynced))
+    }
+
+    /// Opens the files in `dir`, if there is one, to read them. Makes and changes nothing.
+    pub(super) fn open_to_read(disk: Arc<dyn Disk>, dir: &Path) -> io::Result<Self> {
+        let names = match disk.list(dir) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+            names => names?,
+        };
+        let mut open = BTreeMap::new();
+        for name in names {
+            let Some(number) = number_of(&name) else { continue };
+            open.insert(number, disk.open(&dir.join(&name), Open::Read)?);
+        }
+        Ok(Self::new(disk, dir, open, Unsynced::default()))
+    }
+
+    fn new(
+        disk: Arc<dyn Disk>,
+        dir: &Path,
+        open: BTreeMap<u32, Arc<dyn DiskFile>>,
+        unsynced: Unsynced,
+    ) -> Self {
+        Self {
             disk,
             dir: dir.to_owned(),
             open: RwLock::new(open),
@@ -90,7 +113,7 @@ impl Files {
             unsynced: Mutex::new(unsynced),
             syncing: Mutex::default(),
             failure: OnceLock::new(),
-        })
+        }
     }
 
     /// Bytes up to the end of the last file.

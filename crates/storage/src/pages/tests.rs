@@ -480,3 +480,33 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_store_that_is_only_read_verifies_and_changes_nothing() {
+    let dir = TempDir::new().unwrap();
+    let missing = dir.path().join("missing");
+    let store = PageStore::open_to_read(Arc::new(RealDisk), &missing).unwrap();
+    assert_eq!(store.used_bytes(), 0);
+    assert!(!missing.exists());
+
+    let store = recovered(dir.path(), &[]);
+    let [small, large] = [vec![7; 100], vec![8; 3_000_001]];
+    let pages = [put(&store, &small), put(&store, &large)];
+    store.sync().unwrap();
+    drop(store);
+    let store = PageStore::open_to_read(Arc::new(RealDisk), dir.path()).unwrap();
+    assert_eq!(pages.map(|page| store.verify(page)), [Ok(()), Ok(())]);
+    assert!(matches!(store.write(&[(pages[0], &small)]), Err(Error::Io(_))));
+
+    let path = dir.path().join("00000000.pages");
+    let file = fs::OpenOptions::new().write(true).open(&path).unwrap();
+    file.write_all_at(b"x", u64::from(pages[1].block) * BLOCK_BYTES + 3_000_000).unwrap();
+    assert_eq!(store.verify(pages[0]), Ok(()));
+    let damage = store.verify(pages[1]).unwrap_err();
+    assert_eq!(damage, store.read(pages[1], &mut Vec::new()).unwrap_err());
+    let offset = u64::from(pages[1].block) * BLOCK_BYTES;
+    assert_eq!((damage.file, damage.offset, damage.len), (path, offset, 3_000_001));
+    assert_eq!(damage.reason, "the checksum differs");
+    let beyond = PageRef { block: 1 << 20, ..pages[0] };
+    assert_eq!(store.verify(beyond).unwrap_err().reason, "it lies behind the end of the files");
+}
