@@ -5,6 +5,7 @@
 //! happens between processes stays a matter of their speed, so a seed makes a failure likely
 //! again, not certain.
 
+mod big;
 mod check;
 mod control;
 mod damage;
