@@ -488,7 +488,9 @@ impl Broker {
         let id = cell.record.id;
         if !cell.is_deleted() {
             if !fx.journal.is_empty() {
-                lsn = self.journal.append(&cell.record, fx.journal_index, &fx.journal);
+                fx.blobs.leave_new(&mut fx.attachments);
+                let (index, attachments) = (fx.journal_index, &fx.attachments);
+                lsn = self.journal.append(&cell.record, index, &fx.journal, attachments);
                 cell.set_last_lsn(lsn);
             }
             if fx.has_mark {
@@ -545,6 +547,7 @@ impl Broker {
             self.publish_dead_letters(&mut turn);
             self.publish_traces(&mut turn);
         }
+        turn.fx.end_turn();
         for (at, replaced_ms, queue) in turn.deadlines.drain(..) {
             self.timers.arm(at, replaced_ms, queue);
         }

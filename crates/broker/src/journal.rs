@@ -1,8 +1,9 @@
 //! The seams to what makes things durable: the journal of queues and the control plane's log.
 
+use bytes::Bytes;
 use topology::{Command, Outcome, QueueRecord, Refusal};
 
-use crate::MailboxRef;
+use crate::{MailboxRef, PageRef};
 
 /// A position in the node's journal. Grows with every append; 0 is before the first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -14,8 +15,15 @@ pub struct Lsn(pub u64);
 /// or through consensus.
 pub trait Journal: Send + Sync {
     /// Appends entry `index` of a queue's own log. Called with the queue locked, so that entries
-    /// are in order; copies and returns.
-    fn append(&self, queue: &QueueRecord, index: u64, entry: &[u8]) -> Lsn;
+    /// are in order; copies and returns. The `attachments` are pages that the entry names: they are
+    /// durable before it is.
+    fn append(
+        &self,
+        queue: &QueueRecord,
+        index: u64,
+        entry: &[u8],
+        attachments: &[(PageRef, Bytes)],
+    ) -> Lsn;
 
     /// Entries of the queue before `keep_from` are not needed any more.
     fn compact(&self, queue: &QueueRecord, keep_from: u64);

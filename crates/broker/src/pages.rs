@@ -14,6 +14,29 @@ pub struct PageRef {
     pub check: u32,
 }
 
+impl PageRef {
+    /// Bytes of a reference in files.
+    pub const ENCODED_LEN: usize = 12;
+
+    /// As it stands in files: the three words, little-endian.
+    pub fn encode(self) -> [u8; Self::ENCODED_LEN] {
+        let mut bytes = [0; Self::ENCODED_LEN];
+        bytes[..4].copy_from_slice(&self.block.to_le_bytes());
+        bytes[4..8].copy_from_slice(&self.len.to_le_bytes());
+        bytes[8..].copy_from_slice(&self.check.to_le_bytes());
+        bytes
+    }
+
+    /// Reads what [`PageRef::encode`] wrote off the front of `bytes`; `None` when it is cut off.
+    pub fn decode(bytes: &mut &[u8]) -> Option<Self> {
+        let mut word = || {
+            let word = bytes.split_off(..4).and_then(<[u8]>::first_chunk);
+            word.map(|word| u32::from_le_bytes(*word))
+        };
+        Some(Self { block: word()?, len: word()?, check: word()? })
+    }
+}
+
 /// A page that cannot be read, or not as it was written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{file} at byte {offset}: {reason}")]

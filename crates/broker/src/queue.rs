@@ -7,6 +7,7 @@
 //! A turn on a queue is: any calls that change it; then [`Queue::next_batch`], the consumer's
 //! mailbox and [`Queue::commit_batch`] until there is no batch; then [`Queue::take_journal`].
 
+mod blob;
 mod consumers;
 mod delivery;
 mod discards;
@@ -46,7 +47,9 @@ use journal::{Journal, Mark};
 use level::Place;
 use messages::Messages;
 use quorum::{NOBODY, Quorum};
-use record::{DEAD, DEAD_LETTERED, FAILED, Header, KEY_ONLY, PERSISTENT, REDELIVERED, UNACKED};
+use record::{
+    DEAD, DEAD_LETTERED, FAILED, Header, KEY_ONLY, PERSISTENT, REDELIVERED, SHARED, UNACKED,
+};
 
 use crate::dead_letter::properties;
 
@@ -172,6 +175,8 @@ pub struct Queue {
     is_behind: bool,
     /// Levels and chunks that came back from their pages, in this order.
     loaded: VecDeque<(u8, u32)>,
+    /// The message whose body was read from its blob last.
+    read_body: Option<Ticket>,
     /// Levels and chunks whose pages are mostly empty.
     sparse: Vec<(u8, u32)>,
 }
@@ -199,6 +204,7 @@ impl Queue {
             got: None,
             is_behind: false,
             loaded: VecDeque::new(),
+            read_body: None,
             sparse: Vec::new(),
         }
     }
@@ -258,6 +264,9 @@ impl Queue {
         }
         // Taken or not, the record is still there: it is what the ticket names.
         self.messages.update_flags(ticket, UNACKED, 0);
+        if !self.load_body(ticket, fx) {
+            return self.finish(ticket, header, fx);
+        }
         let Some(found) = self.messages.taken(ticket) else { return };
         // Even what was published in this very turn is journaled first: its publisher may get a
         // confirm before the copy is safe.
@@ -330,7 +339,7 @@ impl Queue {
         };
         let horizon = self.expiry_horizon(now);
         self.drop_expired(horizon, fx);
-        self.load_head(fx);
+        self.load_head_body(fx);
         let messages_max = credit.min(BATCH_MESSAGES_MAX as u64) as usize;
         let mut bytes = 0;
         let mut len = 0;
@@ -338,6 +347,10 @@ impl Queue {
         for found in self.messages.ready().take(messages_max) {
             let expires_at = found.header.expires_at;
             if BATCH_BYTES_MAX <= bytes || (expires_at != 0 && expires_at < horizon.0) {
+                break;
+            }
+            // Bodies that have to be read go one at a time.
+            if found.header.is(SHARED) && 0 < len && found.absent_blob().is_some() {
                 break;
             }
             bytes += found.header.body_len as usize;
@@ -450,6 +463,7 @@ impl Queue {
         if self.is_behind {
             return None;
         }
+        self.load_head_body(fx);
         let (ticket, header) = self.take_head(fx)?;
         self.hand_over(ticket, &header);
         if self.polled_below <= header.seq {
@@ -596,6 +610,7 @@ impl Queue {
     /// What the queue holds. Takes time in proportion to its memory, not to its messages.
     pub fn counts(&self) -> Counts {
         let head = self.messages.ready().next();
+        let head = head.filter(|found| found.absent_blob().is_none());
         let timestamp = |found: level::Found<'_>| properties::timestamp(found.message().properties);
         Counts {
             ready: self.ready,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock, Weak};
 
+use bytes::Bytes;
 use parking_lot::Mutex;
 use stdx::Timestamp;
 use topology::{AddUser, AddVhost, Command, QueueId, QueueRecord, SetPermissions, State};
@@ -43,6 +44,8 @@ pub struct MemoryJournal {
 #[derive(Default)]
 struct MemoryJournalInner {
     logs: BTreeMap<QueueId, Entries>,
+    /// Lengths of the pages that came with entries.
+    attached: Vec<usize>,
     appended: u64,
     durable: u64,
     is_manual: bool,
@@ -75,6 +78,11 @@ impl MemoryJournal {
         }
     }
 
+    /// Lengths of the pages that came with entries, in order.
+    pub fn attached(&self) -> Vec<usize> {
+        self.inner.lock().attached.clone()
+    }
+
     /// The entries of one queue, oldest first.
     pub fn entries(&self, queue: QueueId) -> Vec<(u64, Vec<u8>)> {
         let inner = self.inner.lock();
@@ -84,8 +92,15 @@ impl MemoryJournal {
 }
 
 impl Journal for MemoryJournal {
-    fn append(&self, queue: &QueueRecord, index: u64, entry: &[u8]) -> Lsn {
+    fn append(
+        &self,
+        queue: &QueueRecord,
+        index: u64,
+        entry: &[u8],
+        attachments: &[(PageRef, Bytes)],
+    ) -> Lsn {
         let mut inner = self.inner.lock();
+        inner.attached.extend(attachments.iter().map(|(_, bytes)| bytes.len()));
         inner.logs.entry(queue.id).or_default().insert(index, entry.to_vec());
         inner.appended += 1;
         if !inner.is_manual {
@@ -167,6 +182,14 @@ impl MemoryPages {
         self.inner.lock().pages.keys().copied().collect()
     }
 
+    /// The same, each as often as it is referred to.
+    pub fn references(&self) -> Vec<u32> {
+        let inner = self.inner.lock();
+        let repeated =
+            |(&block, &(count, _)): (&u32, &(u32, _))| std::iter::repeat_n(block, count as usize);
+        inner.pages.iter().flat_map(repeated).collect()
+    }
+
     /// Bytes in them.
     pub fn bytes(&self) -> usize {
         self.inner.lock().pages.values().map(|(_, bytes)| bytes.len()).sum()
@@ -179,7 +202,10 @@ impl MemoryPages {
 
     /// As a store after a crash: what nobody names is free.
     pub fn keep_only(&self, named: &[PageRef]) {
-        self.inner.lock().pages.retain(|block, _| named.iter().any(|page| page.block == *block));
+        self.inner.lock().pages.retain(|block, (references, _)| {
+            *references = named.iter().filter(|page| page.block == *block).count() as u32;
+            *references != 0
+        });
     }
 
     /// Turns over a bit of a page.

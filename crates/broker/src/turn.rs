@@ -28,6 +28,12 @@ pub struct Turn {
 }
 
 impl Turn {
+    /// Says whether what is published from now on goes to several queues: then it pays to store
+    /// large bodies once for all of them. Forgotten at the end of the turn.
+    pub fn set_fan_out(&mut self, is_fan_out: bool) {
+        self.fx.blobs.is_fan_out = is_fan_out;
+    }
+
     /// A queue that this turn published to and that has more than its consumers keep up with.
     pub fn take_congested(&mut self) -> Option<QueueRef> {
         self.congested.take()

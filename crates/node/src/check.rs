@@ -6,7 +6,8 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use broker::{Broker, BrokerConfig, DamagedPage, Journal, Lsn, MailboxRef, PageDamage};
+use broker::{Broker, BrokerConfig, DamagedPage, Journal, Lsn, MailboxRef, PageDamage, PageRef};
+use bytes::Bytes;
 use consensus::{Committed, Group};
 use storage::{Damage, Durability, EngineLog, EngineOptions, PageStore, RealDisk, ShadowDisk, Wal};
 use topology::{Command, QueueRecord, Rules, State};
@@ -312,7 +313,7 @@ fn called(queue: &QueueRecord) -> String {
 struct NoJournal;
 
 impl Journal for NoJournal {
-    fn append(&self, _: &QueueRecord, _: u64, _: &[u8]) -> Lsn {
+    fn append(&self, _: &QueueRecord, _: u64, _: &[u8], _: &[(PageRef, Bytes)]) -> Lsn {
         Lsn(0)
     }
 

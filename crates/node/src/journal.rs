@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
-use broker::{Event, Journal, Lsn, MailboxRef};
+use broker::{Event, Journal, Lsn, MailboxRef, PageRef};
+use bytes::Bytes;
 use consensus::NodeId;
 use storage::{GroupId, Lost, Waiter, Wal};
 use topology::{QueueId, QueueKind, QueueRecord};
 
+use crate::pages::to_store;
 use crate::quorum::{self, QuorumJournal};
 
 #[cfg(test)]
@@ -76,11 +78,18 @@ impl WalJournal {
 }
 
 impl Journal for WalJournal {
-    fn append(&self, queue: &QueueRecord, index: u64, entry: &[u8]) -> Lsn {
+    fn append(
+        &self,
+        queue: &QueueRecord,
+        index: u64,
+        entry: &[u8],
+        attachments: &[(PageRef, Bytes)],
+    ) -> Lsn {
+        let attached = attachments.iter().map(|(page, bytes)| (to_store(*page), bytes.clone()));
         let lsn = match queue.kind {
-            QueueKind::Quorum => self.quorum.append(queue.id, index, entry),
+            QueueKind::Quorum => self.quorum.append(queue.id, index, entry, attached),
             QueueKind::Classic | QueueKind::Stream => {
-                self.wal.append(group_of(queue.id), index, entry)
+                self.wal.append_with(group_of(queue.id), index, entry, attached)
             }
         };
         Lsn(lsn.0)

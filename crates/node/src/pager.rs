@@ -73,9 +73,12 @@ impl Pager {
         if jobs.is_empty() {
             return Ok(());
         }
-        let mut pages: Vec<_> =
-            jobs.iter().map(|job| (to_store(job.page()), job.bytes())).collect();
+        let blobs = jobs.iter().flat_map(PageJob::blobs);
+        let blobs = blobs.map(|(blob, bytes)| (to_store(*blob), &bytes[..]));
+        let pages = jobs.iter().map(|job| (to_store(job.page()), job.bytes()));
+        let mut pages: Vec<_> = pages.chain(blobs).collect();
         pages.sort_unstable_by_key(|(page, _)| page.block);
+        pages.dedup_by_key(|(page, _)| page.block);
         let written = self.store.write(&pages).and_then(|()| self.store.sync());
         match written {
             Ok(()) => self.broker.paged_out(now, jobs),

@@ -12,9 +12,10 @@ mod tests;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use consensus::NodeId;
 use parking_lot::{Mutex, MutexGuard, RwLock};
-use storage::{GroupId, Lost, Lsn, Waiter, Wal};
+use storage::{GroupId, Lost, Lsn, PageRef, Waiter, Wal};
 use topology::QueueId;
 
 use queue_log::QueueLog;
@@ -74,12 +75,19 @@ impl QuorumJournal {
         self.log_of(queue).lock().skip(last);
     }
 
-    /// Proposes entry `number` of the queue and appends it to the node's log. It is committed once
+    /// Proposes entry `number` of the queue and appends it to the node's log, with the pages that it
+    /// names. It is committed once
     /// the position returned is durable.
-    pub(crate) fn append(&self, queue: QueueId, number: u64, entry: &[u8]) -> Lsn {
+    pub(crate) fn append(
+        &self,
+        queue: QueueId,
+        number: u64,
+        entry: &[u8],
+        attachments: impl IntoIterator<Item = (PageRef, Bytes)>,
+    ) -> Lsn {
         let log = self.log_of(queue);
         let mut locked = log.lock();
-        let lsn = locked.append(&self.wal, number, entry);
+        let lsn = locked.append(&self.wal, number, entry, attachments);
         self.watch(&log, locked, lsn);
         lsn
     }

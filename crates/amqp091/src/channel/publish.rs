@@ -215,11 +215,13 @@ impl Connection {
     ) -> (Lsn, bool) {
         let mut lsn = Lsn(0);
         let mut is_refused = false;
+        work.turn.set_fan_out(1 < queues.len());
         for queue in queues {
             let published = self.broker.publish(&mut work.turn, queue, &[incoming]);
             lsn = lsn.max(published.lsn);
             is_refused |= !published.rejected.is_empty();
         }
+        work.turn.set_fan_out(false);
         self.published = self.published.max(lsn);
         self.has_published = true;
         (lsn, is_refused)

@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use bytes::Bytes;
 use parking_lot::Mutex;
 use stdx::{Signal, Timestamp};
 use topology::QueueId;
@@ -51,6 +52,8 @@ struct Listed {
 pub struct PageJob {
     cell: QueueRef,
     out: PageOut,
+    /// The log may not have written all blobs that the page names.
+    has_fresh_blobs: bool,
 }
 
 impl PageJob {
@@ -62,6 +65,12 @@ impl PageJob {
     /// What is to be written there.
     pub fn bytes(&self) -> &[u8] {
         self.out.bytes()
+    }
+
+    /// Large messages that are to be written along with the page: their bytes leave memory, and the
+    /// log has not told that it has written them. It may do so at the same time, which does no harm.
+    pub fn blobs(&self) -> &[(PageRef, Bytes)] {
+        if self.has_fresh_blobs { self.out.blobs() } else { &[] }
     }
 }
 
@@ -191,7 +200,12 @@ impl Broker {
         let freed = collect(&mut queue, &mut turn.fx, &mut out);
         self.conclude(&mut turn, &cell, queue);
         self.finish(turn);
-        jobs.extend(out.into_iter().map(|out| PageJob { cell: cell.clone(), out }));
+        let has_fresh_blobs = self.journal.durable() < cell.last_lsn();
+        jobs.extend(out.into_iter().map(|out| PageJob {
+            cell: cell.clone(),
+            out,
+            has_fresh_blobs,
+        }));
         freed
     }
 
@@ -212,7 +226,7 @@ impl Broker {
         end: impl Fn(&mut Queue, &[PageOut], &mut crate::Effects),
     ) {
         let mut jobs = jobs.into_iter().peekable();
-        while let Some(PageJob { cell, out }) = jobs.next() {
+        while let Some(PageJob { cell, out, .. }) = jobs.next() {
             let mut of_queue = vec![out];
             while let Some(job) = jobs.next_if(|job| Arc::ptr_eq(&job.cell, &cell)) {
                 of_queue.push(job.out);
@@ -221,7 +235,9 @@ impl Broker {
             let mut queue = cell.lock();
             if cell.is_deleted() {
                 drop(queue);
-                of_queue.iter().for_each(|out| self.release_page(out.page(), crate::Lsn(0)));
+                let blobs = of_queue.iter().flat_map(|out| out.blobs().iter().map(|it| it.0));
+                let pages = of_queue.iter().map(PageOut::page).chain(blobs);
+                pages.for_each(|page| self.release_page(page, crate::Lsn(0)));
             } else {
                 end(&mut queue, &of_queue, &mut turn.fx);
                 self.conclude(&mut turn, &cell, queue);

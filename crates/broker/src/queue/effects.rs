@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use message::{History, Image};
 
 use topology::QueueId;
 
 use super::Ticket;
+use super::blob::Blobs;
 use super::consumers::ConsumerId;
 use super::level::CHUNK_MAX;
 use crate::mailbox::{ConsumerKey, MailboxRef};
@@ -28,6 +30,8 @@ pub struct Effects {
     pub journal: Vec<u8>,
     /// Number of the entry in [`Effects::journal`]. Consecutive within a queue.
     pub journal_index: u64,
+    /// Pages that the entry names and that are to be durable before it: large messages.
+    pub attachments: Vec<(PageRef, Bytes)>,
     /// Entries below this number may be dropped. The entry of this turn comes first.
     pub compact_to: Option<u64>,
     /// The entry says anew which messages may have been delivered. What is delivered from this
@@ -54,6 +58,8 @@ pub struct Effects {
     pub(super) dropped: usize,
     /// Where backlogs lie. Without it no queue has any there.
     pub(crate) pages: Option<Arc<dyn Pages>>,
+    /// Large messages that the turn has published so far.
+    pub(crate) blobs: Blobs,
     pub(super) pool: Freed,
 }
 
@@ -69,10 +75,16 @@ impl Effects {
         self.pool.pages.drain(..)
     }
 
+    /// Ends the turn, after the last queue: lets go of what its queues shared.
+    pub fn end_turn(&mut self) {
+        self.blobs.end(self.pages.as_deref());
+    }
+
     /// Forgets what was carried out. Keeps the allocations.
     pub fn clear(&mut self) {
         let Self { journal, journal_index, compact_to, clear_journal, has_mark, .. } = self;
         journal.clear();
+        self.attachments.clear();
         *journal_index = 0;
         *compact_to = None;
         *clear_journal = false;

@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! version u8, then sections, each with a tag:
-//!   1 records  u32 length, then records as in chunks, nothing shared
+//!   1 records  u32 length, then records as in chunks; a shared one names the blob that it lies in
 //!   2 settled  u8 level, varint count, then per range: zigzag(first - end of the previous),
 //!              varint(length - 1)
 //!   3 open     any message may have been delivered
@@ -25,6 +25,9 @@
 
 use std::collections::VecDeque;
 
+use bytes::Bytes;
+
+use super::blob::Shared;
 use super::effects::Effects;
 use super::ledger::Ledger;
 use super::level::{Level, Place, after};
@@ -32,8 +35,9 @@ use super::messages::Messages;
 use super::page::{Page, Section};
 use super::record::{DEAD, Header, PERSISTENT, SHARED};
 use super::varint;
+use crate::PageRef;
 
-pub(super) const VERSION: u8 = 2;
+pub(super) const VERSION: u8 = 3;
 pub(super) const RECORDS: u8 = 1;
 pub(super) const SETTLED: u8 = 2;
 pub(super) const OPEN: u8 = 3;
@@ -294,7 +298,7 @@ impl Journal {
         let index = self.next_index;
         fx.journal.clear();
         fx.journal.push(VERSION);
-        let mut live = self.write_records(messages, next_seq, &mut fx.journal);
+        let mut live = self.write_records(messages, next_seq, fx);
         self.write_settled(&mut fx.journal);
         fx.journal.append(&mut self.sections);
         live += std::mem::take(&mut self.sections_live);
@@ -379,12 +383,14 @@ impl Journal {
     }
 
     /// The new records and those written again. Returns how many.
-    fn write_records(&mut self, messages: &mut Messages, next_seq: u64, out: &mut Vec<u8>) -> u32 {
+    fn write_records(&mut self, messages: &mut Messages, next_seq: u64, fx: &mut Effects) -> u32 {
+        let out = &mut fx.journal;
         let at = out.len();
         out.extend_from_slice(&[RECORDS, 0, 0, 0, 0]);
         let mut live = 0;
         if self.journaled_below != next_seq {
-            let mut new = Run { index: self.next_index, out, count: 0, open: None };
+            let attachments = Some(&mut fx.attachments);
+            let mut new = Run { index: self.next_index, out, attachments, count: 0, open: None };
             for (_, level) in messages.levels_mut() {
                 new.write_from(level);
             }
@@ -407,7 +413,9 @@ impl Journal {
     /// Writes a slice of the old live records again. Returns how many.
     fn sweep(&mut self, mut sweep: Sweep, messages: &mut Messages, out: &mut Vec<u8>) -> u32 {
         let from = out.len();
-        let mut run = Run { index: self.next_index, out, count: 0, open: None };
+        // What it shares was attached to an earlier entry.
+        let attachments = None;
+        let mut run = Run { index: self.next_index, out, attachments, count: 0, open: None };
         let mut looked_at = 0;
         while let Some(level) = messages.level_mut(sweep.level) {
             let written = run.out.len() - from + self.sections.len();
@@ -500,6 +508,8 @@ impl Journal {
 struct Run<'a> {
     index: u64,
     out: &'a mut Vec<u8>,
+    /// Takes the blobs of new records.
+    attachments: Option<&'a mut Vec<(PageRef, Bytes)>>,
     count: u32,
     /// Chunk and byte range of the records that were seen but not copied yet.
     open: Option<(u32, u32, u32)>,
@@ -534,10 +544,18 @@ impl Run<'_> {
         if header.is(SHARED) {
             self.flush(level);
             let Some(found) = level.record_at(place) else { return };
+            let header = Header { entry: self.index as u32, ..*header };
+            if let Some(Shared { bytes, blob: Some(blob) }) = found.shared() {
+                self.out.extend_from_slice(&header.encode());
+                self.out.extend_from_slice(&blob.encode());
+                if let Some(attachments) = &mut self.attachments {
+                    attachments.push((*blob, bytes.clone()));
+                }
+                return;
+            }
             let message = found.message();
             let flags = header.flags & !SHARED;
-            let header = Header { flags, entry: self.index as u32, ..*header };
-            self.out.extend_from_slice(&header.encode());
+            self.out.extend_from_slice(&Header { flags, ..header }.encode());
             for part in [message.exchange, message.routing_key, message.properties, message.body] {
                 self.out.extend_from_slice(part);
             }

@@ -17,6 +17,7 @@ use std::collections::{BTreeMap, VecDeque};
 use bytes::Bytes;
 use message::MessageRef;
 
+use super::blob::Shared;
 use super::effects::Freed;
 use super::page::Page;
 use super::record::{self, DEAD, Header, SHARED, SHARED_BODY_MIN, SHARED_MESSAGE_MIN};
@@ -46,9 +47,9 @@ pub(super) struct Place {
 pub(super) struct Chunk {
     /// Empty while the records lie on the page only.
     bytes: Vec<u8>,
-    /// Messages kept outside of `bytes`; an empty one was dropped already.
-    images: Vec<Bytes>,
-    /// Their bytes.
+    /// Messages kept outside of `bytes`.
+    images: Vec<Shared>,
+    /// Their bytes in memory.
     images_len: usize,
     /// Records that are not dead.
     live: u32,
@@ -69,8 +70,23 @@ impl Chunk {
         if !header.is(SHARED) {
             return header.split(&self.bytes[at..at + header.parts_len()]);
         }
-        let image = &self.images[self.image_index(offset)];
+        let image = &self.images[self.image_index(offset)].bytes;
+        if image.len() != header.parts_len() {
+            debug_assert!(false, "a body is brought into memory before it is looked at");
+            return MessageRef {
+                exchange: b"",
+                routing_key: b"",
+                properties: b"",
+                body: b"",
+                image: None,
+            };
+        }
         MessageRef { image: Some(image), ..header.split(image) }
+    }
+
+    /// What the record at `offset` shares.
+    fn shared(&self, header: &Header, offset: u32) -> Option<&Shared> {
+        header.is(SHARED).then(|| &self.images[self.image_index(offset)])
     }
 
     /// The record at `place`, which is in this chunk; `None` at its end.
@@ -82,15 +98,16 @@ impl Chunk {
 
     /// Marks the record at `offset` as ended, and lets go of what it shares. Returns the bytes that
     /// this frees.
-    fn end(&mut self, offset: u32, header: &Header) -> usize {
+    fn end(&mut self, offset: u32, header: &Header, pool: &mut Freed) -> usize {
         record::update_flags(&mut self.bytes, offset as usize, DEAD, 0);
         if !header.is(SHARED) {
             return 0;
         }
         let index = self.image_index(offset);
-        let freed = std::mem::take(&mut self.images[index]).len();
-        self.images_len -= freed;
-        freed
+        let Shared { bytes, blob } = std::mem::take(&mut self.images[index]);
+        pool.pages.extend(blob);
+        self.images_len -= bytes.len();
+        bytes.len()
     }
 
     /// Bytes up to the end of the last record, in memory or not.
@@ -138,6 +155,16 @@ impl<'a> Found<'a> {
     #[inline]
     pub(super) fn message(&self) -> MessageRef<'a> {
         self.chunk.message(&self.header, self.place.offset)
+    }
+
+    /// The message, if it lies outside of its chunk.
+    pub(super) fn shared(&self) -> Option<&'a Shared> {
+        self.chunk.shared(&self.header, self.place.offset)
+    }
+
+    /// The blob with the message, when that is not in memory.
+    pub(super) fn absent_blob(&self) -> Option<PageRef> {
+        self.shared().filter(|shared| shared.bytes.is_empty())?.blob
     }
 }
 
@@ -203,10 +230,11 @@ impl Level {
         &mut self,
         mut header: Header,
         message: &MessageRef<'_>,
+        shared: Option<Shared>,
         expected: usize,
         pool: &mut Freed,
     ) {
-        let is_shared = is_shared(message);
+        let is_shared = shared.is_some();
         header.flags |= if is_shared { SHARED } else { 0 };
         let len = header.len_in_chunk();
         let has_room = self.chunks.back().is_some_and(|c| {
@@ -222,12 +250,11 @@ impl Level {
             chunk.first_seq = header.seq;
         }
         chunk.bytes.extend_from_slice(&header.encode());
-        if is_shared {
-            let image = shared_image(message);
+        if let Some(shared) = shared {
             chunk.bytes.extend_from_slice(&(chunk.images.len() as u32).to_le_bytes());
-            chunk.images_len += image.len();
-            self.resident += image.len();
-            chunk.images.push(image);
+            chunk.images_len += shared.bytes.len();
+            self.resident += shared.bytes.len();
+            chunk.images.push(shared);
         } else {
             chunk.bytes.extend_from_slice(message.exchange);
             chunk.bytes.extend_from_slice(message.routing_key);
@@ -382,7 +409,7 @@ impl Level {
             }
             each(&header);
             match flag {
-                DEAD => freed += chunk.end(place.offset, &header),
+                DEAD => freed += chunk.end(place.offset, &header, pool),
                 flag => record::update_flags(&mut chunk.bytes, place.offset as usize, flag, 0),
             }
             last_seq = header.seq;
@@ -437,6 +464,17 @@ impl Level {
         }
     }
 
+    /// The body of the message at `place` has been read from its blob; an empty one goes back there.
+    pub(super) fn set_shared(&mut self, place: Place, header: &Header, bytes: Bytes) {
+        let Some(chunk) = self.chunk_mut(place.chunk) else { return };
+        let index = chunk.image_index(place.offset);
+        let len = bytes.len();
+        let before = std::mem::replace(&mut chunk.images[index].bytes, bytes).len();
+        debug_assert!(header.is(SHARED));
+        chunk.images_len = chunk.images_len + len - before;
+        self.resident = self.resident + len - before;
+    }
+
     fn chunk_mut(&mut self, number: u32) -> Option<&mut Chunk> {
         self.chunks.get_mut(number.wrapping_sub(self.first_chunk) as usize)
     }
@@ -444,7 +482,7 @@ impl Level {
     /// Ends a record that is not ready: its bytes go when its chunk does.
     pub(super) fn kill(&mut self, place: Place, header: &Header, pool: &mut Freed) {
         let Some(chunk) = self.chunk_mut(place.chunk) else { return };
-        let freed = chunk.end(place.offset, header);
+        let freed = chunk.end(place.offset, header, pool);
         chunk.live -= 1;
         let is_emptied = chunk.live == 0;
         self.resident -= freed;
@@ -502,7 +540,7 @@ pub(super) fn is_shared(message: &MessageRef<'_>) -> bool {
         || SHARED_MESSAGE_MIN <= message.len()
 }
 
-fn shared_image(message: &MessageRef<'_>) -> Bytes {
+pub(super) fn shared_image(message: &MessageRef<'_>) -> Bytes {
     if let Some(image) = message.image
         && image.len() == message.len()
     {

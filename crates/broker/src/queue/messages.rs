@@ -5,6 +5,7 @@ use std::collections::{VecDeque, btree_map, vec_deque};
 use message::MessageRef;
 
 use super::Ticket;
+use super::blob::Shared;
 use super::effects::{Effects, Freed};
 use super::journal::SeqRange;
 use super::level::{Chunk, Found, Level, Place, after};
@@ -73,11 +74,12 @@ impl Messages {
         &mut self,
         header: Header,
         message: &MessageRef<'_>,
+        shared: Option<Shared>,
         expected: usize,
         pool: &mut Freed,
     ) {
         self.top = self.top.max(header.level);
-        self.level_or_new(header.level).push(header, message, expected, pool);
+        self.level_or_new(header.level).push(header, message, shared, expected, pool);
     }
 
     /// The message that is next: the oldest of the highest priority.

@@ -3,7 +3,8 @@
 //! A page is written once. It holds the chunk's records that were not dead then:
 //!
 //! ```text
-//!   records   as in the chunk, but a shared message follows its header in full
+//!   records   as in the chunk; a shared message follows its record in full, unless it is a blob:
+//!             then the number of its image is `IS_BLOB`
 //!   offsets   u32 per record: where in the chunk. Missing when all lie there as they lie here
 //!   table     per record: u32 position in the page, u32 CRC-32 of its bytes there
 //!   u32       how many records; the highest bit says that there are no offsets
@@ -12,8 +13,7 @@
 //! The checksums are for the case that the page as a whole does not check: then only those records
 //! are lost that are damaged themselves.
 
-use bytes::Bytes;
-
+use super::blob::Shared;
 use super::journal::SeqRange;
 use super::record::{DEAD, FAILED, HEADER_LEN, Header, REDELIVERED, SHARED, UNACKED};
 use super::recovery::{Damaged, SEQ_END};
@@ -22,6 +22,8 @@ use crate::PageRef;
 
 /// Says in the last word of a page that it has no offsets.
 const IS_PLAIN: u32 = 1 << 31;
+/// Stands in a page for the number of an image that is a blob. Which one says [`Page::blobs`].
+const IS_BLOB: [u8; 4] = [u8::MAX; 4];
 /// What the place of a record in its page, and its checksum, take.
 const TABLE_ENTRY: usize = 8;
 /// The flags that change while a message is in the queue.
@@ -45,6 +47,8 @@ pub(super) struct Page {
     pub(super) is_outdated: bool,
     pub(super) stock: Stock,
     pub(super) marks: Option<Box<Marks>>,
+    /// The blobs of its messages that are not dead, by the number of their record on the page.
+    pub(super) blobs: Box<[(u32, PageRef)]>,
 }
 
 /// What a chunk holds that is not dead.
@@ -82,7 +86,8 @@ const CHUNK_LEN_MAX: u64 = 1 << 24;
 /// ```text
 /// level u8, block u32, len u32, check u32, varints: first_seq, last_seq - first_seq, records,
 /// chunk_len, persistent, persistent_bytes, first_kept_expiry, then ranges of dead records: varint count,
-/// per range varint (first - end of the previous), varint (length - 1)
+/// per range varint (first - end of the previous), varint (length - 1), then blobs: varint count, per
+/// blob varint (record - that of the previous), block u32, len u32, check u32
 /// ```
 #[derive(Debug)]
 pub(super) struct Section {
@@ -94,9 +99,7 @@ pub(super) struct Section {
 impl Section {
     pub(super) fn write(level: u8, first_seq: u64, page: &Page, out: &mut Vec<u8>) {
         out.push(level);
-        for word in [page.at.block, page.at.len, page.at.check] {
-            out.extend_from_slice(&word.to_le_bytes());
-        }
+        out.extend_from_slice(&page.at.encode());
         let Stock { persistent, persistent_bytes, first_kept_expiry, .. } = page.stock;
         for value in [
             first_seq,
@@ -117,16 +120,19 @@ impl Section {
             varint::write(range.end - range.first - 1, out);
             previous = range.end;
         }
+        varint::write(page.blobs.len() as u64, out);
+        let mut previous = 0;
+        for (record, blob) in &page.blobs {
+            varint::write(u64::from(record - previous), out);
+            out.extend_from_slice(&blob.encode());
+            previous = *record;
+        }
     }
 
     /// Takes a section off the front, as journal entry `entry` has it.
     pub(super) fn read(bytes: &mut &[u8], entry: u64) -> Result<Self, Damaged> {
         let level = *bytes.split_off_first().ok_or(Damaged::Truncated)?;
-        let mut word = || {
-            let word = bytes.split_off(..4).and_then(<[u8]>::first_chunk);
-            word.map(|word| u32::from_le_bytes(*word)).ok_or(Damaged::Truncated)
-        };
-        let at = PageRef { block: word()?, len: word()?, check: word()? };
+        let at = PageRef::decode(bytes).ok_or(Damaged::Truncated)?;
         let first_seq = varint_below(bytes, SEQ_END)?;
         let last_seq = first_seq + varint_below(bytes, SEQ_END)?;
         let records = varint_below(bytes, RECORDS_MAX)? as u32;
@@ -135,6 +141,7 @@ impl Section {
         let persistent_bytes = varint_below(bytes, u64::MAX / 2)?;
         let first_expiry = varint_below(bytes, u64::MAX)?;
         let marks = read_dead(bytes, records)?;
+        let blobs = read_blobs(bytes, records)?;
         if first_seq == 0 || SEQ_END <= last_seq {
             return Err(Damaged::OutOfRange);
         }
@@ -156,6 +163,7 @@ impl Section {
             is_outdated,
             stock,
             marks,
+            blobs,
         };
         Ok(Self { level, first_seq, page })
     }
@@ -179,6 +187,20 @@ fn read_dead(bytes: &mut &[u8], records: u32) -> Result<Option<Box<Marks>>, Dama
         flags.get_mut(first..at).ok_or(Damaged::OutOfRange)?.fill(DEAD);
     }
     Ok(Some(Box::new(Marks { flags, unacked: 0, unacked_bytes: 0 })))
+}
+
+fn read_blobs(bytes: &mut &[u8], records: u32) -> Result<Box<[(u32, PageRef)]>, Damaged> {
+    let count = varint_below(bytes, u64::from(records) + 1)?;
+    let mut blobs: Vec<(u32, PageRef)> = Vec::new();
+    for _ in 0..count {
+        let step = varint_below(bytes, RECORDS_MAX)? as u32;
+        let record = blobs.last().map_or(0, |&(record, _)| record) + step;
+        if records <= record || (step == 0 && !blobs.is_empty()) {
+            return Err(Damaged::OutOfRange);
+        }
+        blobs.push((record, PageRef::decode(bytes).ok_or(Damaged::Truncated)?));
+    }
+    Ok(blobs.into_boxed_slice())
 }
 
 impl Marks {
@@ -210,21 +232,25 @@ impl Packer {
         Self { bytes: Vec::with_capacity(expected), places: Vec::new(), is_plain: true }
     }
 
-    /// Adds a record that lies at `offset` of the chunk `chunk`; `image` when its message does not.
+    /// Adds a record that lies at `offset` of the chunk `chunk`; `shared` when its message does not.
     pub(super) fn push(
         &mut self,
         offset: u32,
         header: &Header,
         chunk: &[u8],
-        image: Option<&Bytes>,
+        shared: Option<&Shared>,
     ) {
         let position = self.bytes.len() as u32;
         let at = offset as usize;
+        let image = shared.filter(|shared| shared.blob.is_none());
         self.is_plain &= position == offset && image.is_none();
         self.places.push((offset, position));
         self.bytes.extend_from_slice(&chunk[at..at + header.len_in_chunk()]);
         if let Some(image) = image {
-            self.bytes.extend_from_slice(image);
+            self.bytes.extend_from_slice(&image.bytes);
+        } else if shared.is_some() {
+            let end = self.bytes.len();
+            self.bytes[end - IS_BLOB.len()..].copy_from_slice(&IS_BLOB);
         }
     }
 
@@ -271,6 +297,8 @@ pub(super) struct Packed<'a> {
     pub(super) record: &'a [u8],
     /// Its message, when that lies outside of the chunk.
     pub(super) image: Option<&'a [u8]>,
+    /// Its message is a blob.
+    pub(super) is_blob: bool,
 }
 
 impl<'a> Unpacked<'a> {
@@ -309,9 +337,11 @@ impl<'a> Unpacked<'a> {
             if self.is_plain { from } else { u32_at(self.bytes, self.records_len + index * 4)? };
         let header = Header::read(bytes, 0)?;
         let (record, rest) = bytes.split_at_checked(header.len_in_chunk())?;
-        let image = header.is(SHARED).then_some(rest);
-        let expected = if header.is(SHARED) { header.parts_len() } else { 0 };
-        (rest.len() == expected).then_some(Packed { offset, header, record, image })
+        let is_blob = header.is(SHARED) && record.ends_with(&IS_BLOB);
+        let image = (header.is(SHARED) && !is_blob).then_some(rest);
+        let expected = if image.is_some() { header.parts_len() } else { 0 };
+        let packed = Packed { offset, header, record, image, is_blob };
+        (rest.len() == expected).then_some(packed)
     }
 }
 

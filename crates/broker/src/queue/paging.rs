@@ -1,11 +1,14 @@
 //! The queue's side of the store of pages: what leaves memory, what comes back, and what the journal
 //! learns of it.
 
+use bytes::Bytes;
+
 use super::effects::Effects;
 use super::journal::Journal;
-use super::level::{Leaving, Lost, Want};
+use super::level::{Found, Leaving, Lost, Want};
+use super::record::DEAD;
 use super::{Queue, Ticket};
-use crate::PageRef;
+use crate::{PageDamage, PageRef};
 
 /// Chunks that come back into memory one after the other before the first of them goes again, if the
 /// node has not asked for it before.
@@ -30,6 +33,16 @@ impl PageOut {
     /// What is to be written there.
     pub fn bytes(&self) -> &[u8] {
         &self.leaving.image
+    }
+
+    /// Blobs that its messages refer to and that may not be written yet. They stay in the store until
+    /// this is through.
+    pub fn blobs(&self) -> &[(PageRef, Bytes)] {
+        &self.leaving.blobs
+    }
+
+    fn release_blobs(&self, fx: &mut Effects) {
+        fx.pool.pages.extend(self.blobs().iter().map(|&(blob, _)| blob));
     }
 }
 
@@ -80,7 +93,9 @@ impl Queue {
     /// These pages are written: from now on the messages lie there, and the journal says so.
     pub fn paged_out(&mut self, written: &[PageOut], fx: &mut Effects) {
         self.settle_got(fx);
-        for PageOut { page, leaving } in written {
+        for out in written {
+            out.release_blobs(fx);
+            let PageOut { page, leaving } = out;
             let journal = self.journal.as_deref_mut();
             let entry = journal.as_ref().map_or(0, |journal| journal.next_index());
             let mut kept = Vec::new();
@@ -105,7 +120,9 @@ impl Queue {
 
     /// These pages could not be written: the messages stay in memory.
     pub fn page_out_failed(&mut self, unwritten: &[PageOut], fx: &mut Effects) {
-        for PageOut { page, leaving } in unwritten {
+        for out in unwritten {
+            out.release_blobs(fx);
+            let PageOut { page, leaving } = out;
             if let Some(level) = self.messages.level_mut(leaving.level) {
                 level.stay(leaving);
             }
@@ -140,6 +157,65 @@ impl Queue {
         if let Some((level, chunk)) = self.messages.absent(ticket) {
             self.load(level, chunk, fx);
         }
+    }
+
+    /// Brings the next message into memory with its body, if there is one.
+    pub(super) fn load_head_body(&mut self, fx: &mut Effects) {
+        loop {
+            self.load_head(fx);
+            let Some(found) = self.messages.head() else { return };
+            if found.absent_blob().is_none() {
+                return;
+            }
+            let ticket = Ticket::new(found.header.seq, found.header.level, found.place);
+            if self.load_body(ticket, fx) {
+                return;
+            }
+            let Some((ticket, header)) = self.take_head(fx) else { return };
+            self.finish(ticket, &header, fx);
+        }
+    }
+
+    /// Brings the body of a message into memory whose record is there. False when it cannot be read:
+    /// then the message is lost.
+    pub(super) fn load_body(&mut self, ticket: Ticket, fx: &mut Effects) -> bool {
+        let found = self.record_of(ticket).and_then(|it| Some((it.header, it.absent_blob()?)));
+        let Some((header, blob)) = found else { return true };
+        self.unload_body();
+        let mut bytes = Vec::new();
+        let read = match &fx.pages {
+            Some(pages) => pages.read(blob, &mut bytes),
+            None => Err(damage_of(blob, "there is no store of pages")),
+        };
+        let is_whole = bytes.len() == header.parts_len();
+        if let Some(damage) = read
+            .err()
+            .or_else(|| (!is_whole).then(|| damage_of(blob, "it is not as long as its message")))
+        {
+            fx.damaged.push((damage, 1));
+            return false;
+        }
+        if let Some(level) = self.messages.level_mut(ticket.level()) {
+            level.set_shared(ticket.place(), &header, Bytes::from(bytes));
+        }
+        self.read_body = Some(ticket);
+        true
+    }
+
+    /// Lets go of the body that was read last: one is in memory at a time.
+    fn unload_body(&mut self) {
+        let Some(ticket) = self.read_body.take() else { return };
+        let header = self.record_of(ticket).filter(|it| it.shared().is_some()).map(|it| it.header);
+        if let Some(header) = header.filter(|header| !header.is(DEAD))
+            && let Some(level) = self.messages.level_mut(ticket.level())
+        {
+            level.set_shared(ticket.place(), &header, Bytes::new());
+        }
+    }
+
+    fn record_of(&self, ticket: Ticket) -> Option<Found<'_>> {
+        let found = self.messages.level(ticket.level())?.record_at(ticket.place())?;
+        (found.header.seq == ticket.seq()).then_some(found)
     }
 
     #[cold]
@@ -252,13 +328,21 @@ impl Queue {
                 journal.drop_page(number, first_seq, page.entry, stock.persistent);
             }
             fx.pool.pages.push(page.at);
+            fx.pool.pages.extend(page.blobs.iter().map(|&(_, blob)| blob));
         }
         purged
     }
 }
 
+fn damage_of(blob: PageRef, reason: &str) -> PageDamage {
+    PageDamage { file: format!("page {}", blob.block), offset: 0, reason: reason.to_owned() }
+}
+
 fn reserve(leaving: Vec<Leaving>, fx: &Effects, out: &mut Vec<PageOut>) {
     let Some(pages) = &fx.pages else { return };
-    let with_room = |leaving: Leaving| PageOut { page: pages.reserve(&leaving.image), leaving };
+    let with_room = |leaving: Leaving| {
+        leaving.blobs.iter().for_each(|&(blob, _)| pages.retain(blob));
+        PageOut { page: pages.reserve(&leaving.image), leaving }
+    };
     out.extend(leaving.into_iter().map(with_room));
 }

@@ -10,11 +10,13 @@ use super::journal::Journal;
 use super::ledger::{Attempts, Fate};
 use super::level::is_shared;
 use super::quorum::{PRIORITY_DEFAULT, PRIORITY_MAX};
-use super::record::{DEAD_LETTERED, FAILED, HEADER_LEN, Header, KEY_ONLY, PERSISTENT};
+use super::record::{
+    DEAD_LETTERED, FAILED, HEADER_LEN, Header, KEY_ONLY, PERSISTENT, SHARED_BODY_MIN,
+};
 
 /// Messages that expire or are too many, dropped in a turn at most: each may become a dead letter,
 /// and all that time the queue is locked. More than a turn ever publishes, so that a queue of
-/// limited length does not grow.
+/// limited length does not grow. A dead letter with a large body counts for several.
 pub(super) const DROPS_PER_TURN_MAX: usize = 4096;
 
 /// The settings that publishing needs, at hand.
@@ -123,7 +125,9 @@ impl Queue {
             self.persistent += 1;
             self.persistent_bytes += body_len as u64;
         }
-        self.messages.push(header, message, expected, &mut fx.pool);
+        let shared =
+            is_shared(message).then(|| fx.blobs.share(message, is_persistent, fx.pages.as_deref()));
+        self.messages.push(header, message, shared, expected, &mut fx.pool);
         self.next_seq += 1;
         self.ready += 1;
         self.ready_bytes += self.weight(&header);
@@ -220,7 +224,9 @@ impl Queue {
             return false;
         }
         if let Some((ticket, header)) = self.take_head(fx) {
-            fx.dropped += 1;
+            // A dead letter is held in memory until the turn ends.
+            let has_dlx = self.record.settings.dead_letter_exchange.is_some();
+            fx.dropped += 1 + if has_dlx { header.body_len as usize / SHARED_BODY_MIN } else { 0 };
             let attempts = self.attempts_of(&header);
             self.bury(ticket, &header, attempts, reason, fx);
         }

@@ -374,6 +374,12 @@ impl Queue {
         loop {
             let Some(quorum) = &mut self.quorum else { return };
             let Some(next) = quorum.discards.send() else { return };
+            self.load_taken(next.ticket, fx);
+            if !self.load_body(next.ticket, fx) {
+                self.forget(&[next.ticket], fx);
+                continue;
+            }
+            let Some(quorum) = &self.quorum else { return };
             if let Some(found) = self.messages.taken(next.ticket) {
                 let attempts = quorum.ledger.attempts_of(&found.header);
                 fx.dead_letters.push(super::DeadLetter {

@@ -2,6 +2,8 @@
 
 use message::MessageRef;
 
+use crate::PageRef;
+
 /// Bytes of the fixed header. The layout is the journal's file format: little-endian
 /// seq u64, expires_at u64, flags u8, level u8, exchange_len u8, routing_key_len u8,
 /// properties_len u32, body_len u32, entry u32.
@@ -17,7 +19,8 @@ pub(super) const SHARED_MESSAGE_MIN: usize = 16 * 1024;
 
 /// Survives a restart: `delivery_mode` 2 in a durable queue.
 pub(super) const PERSISTENT: u8 = 1;
-/// The parts lie in the chunk's list of images; a `u32` index follows the header.
+/// In a chunk: the parts lie in the chunk's list of images; a `u32` index follows the header. In the
+/// journal: they are a blob; its [`PageRef`] follows the header.
 pub(super) const SHARED: u8 = 1 << 1;
 /// Was handed to a consumer before and came back.
 pub(super) const REDELIVERED: u8 = 1 << 2;
@@ -73,9 +76,9 @@ impl Header {
         HEADER_LEN + if self.is(SHARED) { 4 } else { self.parts_len() }
     }
 
-    /// Bytes the record takes in the journal, where nothing is shared.
+    /// Bytes the record takes in the journal, where a shared one names the blob that its parts are.
     pub(super) fn len_in_journal(&self) -> usize {
-        HEADER_LEN + self.parts_len()
+        HEADER_LEN + if self.is(SHARED) { PageRef::ENCODED_LEN } else { self.parts_len() }
     }
 
     #[inline]

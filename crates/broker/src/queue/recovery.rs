@@ -7,10 +7,11 @@ use message::MessageRef;
 use stdx::Timestamp;
 use topology::{QueueKind, QueueRecord};
 
+use super::blob::Shared;
 use super::effects::{Effects, Freed};
 use super::journal::{self, EntryUse, Journal, Mark, SeqRange};
 use super::ledger::{self, Ledger, Note};
-use super::level::{CHUNK_MAX, Place, after};
+use super::level::{CHUNK_MAX, Found, Place, after, is_shared, shared_image};
 use super::messages::Messages;
 use super::page::{Page, Section};
 use super::record::{
@@ -18,6 +19,7 @@ use super::record::{
     UNACKED,
 };
 use super::{Queue, quorum, varint};
+use crate::PageRef;
 
 /// Entries that may be missing between two. More means that the numbers are not right.
 const GAP_MAX: u64 = 1 << 24;
@@ -79,7 +81,7 @@ pub struct Recovery {
     is_quorum: bool,
 }
 
-/// A record's header and its four parts.
+/// A record's header and what follows it.
 type Late = (Header, Box<[u8]>);
 
 /// A page that the journal names, and which of its messages were settled since.
@@ -202,14 +204,13 @@ impl Recovery {
         // In a quorum queue, the ledger has what came back.
         let taken = if self.is_quorum { FAILED } else { REDELIVERED };
         let was_taken = if header.is(REDELIVERED | UNACKED) { taken } else { 0 };
-        header.flags &= DEAD_LETTERED | FAILED | KEY_ONLY;
+        header.flags &= DEAD_LETTERED | FAILED | KEY_ONLY | SHARED;
         header.flags |= PERSISTENT | was_taken;
         self.next_seq = self.next_seq.max(header.seq + 1);
         let last_seq = &mut self.last_seq[usize::from(level)];
         if *last_seq < header.seq {
             *last_seq = header.seq;
-            let message = header.split(parts);
-            self.messages.push(header, &message, entry_len, &mut self.pool);
+            push(&mut self.messages, header, parts, entry_len, &mut self.pool);
         } else if self.is_written_again(index, &header) {
             return;
         } else {
@@ -365,7 +366,7 @@ impl Recovery {
                 if is_page && let Some(((level, _), found)) = pages.next() {
                     recovery.put_page(level, found, fx);
                 } else if let Some((header, parts)) = late.next() {
-                    recovery.put(header, &header.split(&parts));
+                    push(&mut recovery.messages, header, &parts, CHUNK_MAX, &mut recovery.pool);
                 }
             }
         };
@@ -373,8 +374,7 @@ impl Recovery {
             let mut place = level.start();
             while let Some(next) = level.live_from(place) {
                 put_before(self, (number, next.header.seq));
-                let header = Header { flags: next.header.flags & !SHARED, ..next.header };
-                self.put(header, &next.message());
+                self.put(&next);
                 place = after(next.place, &next.header);
             }
             put_before(self, (number, u64::MAX));
@@ -382,8 +382,11 @@ impl Recovery {
         put_before(self, (u8::MAX, u64::MAX));
     }
 
-    fn put(&mut self, header: Header, message: &MessageRef<'_>) {
-        self.messages.push(header, message, CHUNK_MAX, &mut self.pool);
+    fn put(&mut self, found: &Found<'_>) {
+        let header = Header { flags: found.header.flags & !SHARED, ..found.header };
+        let shared = found.shared().cloned();
+        let message = if shared.is_some() { NOTHING } else { found.message() };
+        self.messages.push(header, &message, shared, CHUNK_MAX, &mut self.pool);
     }
 
     fn put_page(&mut self, level: u8, found: FoundPage, fx: &mut Effects) {
@@ -417,6 +420,30 @@ impl Recovery {
             level.flag_taken(flags);
         }
     }
+}
+
+/// The message of a record that has it elsewhere.
+const NOTHING: MessageRef<'_> =
+    MessageRef { exchange: b"", routing_key: b"", properties: b"", body: b"", image: None };
+
+/// Appends a record as the journal has it: what follows the header are the four parts, or the blob
+/// with them.
+fn push(
+    messages: &mut Messages,
+    mut header: Header,
+    mut parts: &[u8],
+    expected: usize,
+    pool: &mut Freed,
+) {
+    if header.is(SHARED)
+        && let Some(blob) = PageRef::decode(&mut parts)
+    {
+        header.flags &= !SHARED;
+        return messages.push(header, &NOTHING, Some(Shared::absent(blob)), expected, pool);
+    }
+    let message = header.split(parts);
+    let shared = is_shared(&message).then(|| Shared { bytes: shared_image(&message), blob: None });
+    messages.push(header, &message, shared, expected, pool);
 }
 
 fn parse(index: u64, mut bytes: &[u8]) -> Result<Parsed<'_>, Damaged> {

@@ -69,8 +69,8 @@ fn queues_of_both_kinds_get_their_own_entries_back() {
     for start in 0..3 {
         let node = Running::start(&log);
         for number in [2 * start + 1, 2 * start + 2] {
-            node.journal.append(&classic, number, format!("c{number}").as_bytes());
-            let lsn = node.journal.append(&quorum, number, format!("q{number}").as_bytes());
+            node.journal.append(&classic, number, format!("c{number}").as_bytes(), &[]);
+            let lsn = node.journal.append(&quorum, number, format!("q{number}").as_bytes(), &[]);
             assert!(node.journal.durable() < lsn);
         }
         node.journal.compact(&classic, 4);
@@ -85,10 +85,10 @@ fn queues_of_both_kinds_get_their_own_entries_back() {
     assert_eq!(node.found, [of(c, "c", &[4, 5, 6]), of(q, "q", &[4, 5, 6])].concat());
     for queue in [&classic, &quorum] {
         node.journal.clear(queue);
-        node.journal.append(queue, 7, b"7");
+        node.journal.append(queue, 7, b"7", &[]);
     }
     node.sync();
-    node.journal.append(&classic, 8, b"8");
+    node.journal.append(&classic, 8, b"8", &[]);
     node.sync();
     assert_eq!(
         Running::start(&log).found,
@@ -101,22 +101,22 @@ fn logs_of_queues_that_are_gone_are_dropped_whatever_they_hold() {
     let [classic, quorum] = records();
     let log = Arc::new(MemoryLog::new());
     let node = Running::start(&log);
-    node.journal.append(&classic, 1, b"c");
-    node.journal.append(&quorum, 1, b"q");
+    node.journal.append(&classic, 1, b"c", &[]);
+    node.journal.append(&quorum, 1, b"q", &[]);
     node.journal.clear(&quorum);
     node.sync();
     let node = Running::start(&log);
     node.journal.remove_orphans(|queue| queue == classic.id);
-    node.journal.append(&classic, 2, b"carries the removal");
+    node.journal.append(&classic, 2, b"carries the removal", &[]);
     node.sync();
     assert_eq!(node.wal.groups(), [GroupId(classic.id.0)]);
     node.journal.remove_orphans(|_| false);
-    node.journal.append(&quorum, 1, b"carries the removal");
+    node.journal.append(&quorum, 1, b"carries the removal", &[]);
     node.sync();
     assert_eq!(node.wal.groups(), [quorum::group_of(quorum.id)]);
     assert_eq!(queue_of(node.wal.groups()[0]), quorum.id);
     node.journal.remove(&quorum);
-    node.journal.append(&classic, 1, b"carries the removal");
+    node.journal.append(&classic, 1, b"carries the removal", &[]);
     node.sync();
     assert_eq!(node.wal.groups(), [GroupId(classic.id.0)]);
 }
@@ -126,7 +126,7 @@ fn a_replicated_queue_goes_on_behind_what_cannot_be_read() {
     let [_, quorum] = records();
     let log = Arc::new(MemoryLog::new());
     let node = Running::start(&log);
-    node.journal.append(&quorum, 1, b"before");
+    node.journal.append(&quorum, 1, b"before", &[]);
     node.sync();
     let group = GroupId(quorum::group_of(quorum.id).0 << 1 | 1);
     let (_, last) = log.span(group).unwrap();
@@ -137,7 +137,7 @@ fn a_replicated_queue_goes_on_behind_what_cannot_be_read() {
     let node = Running::start(&log);
     assert_eq!(node.lost.len(), 1);
     assert_eq!((node.lost[0].first, node.lost[0].end), (3, None));
-    node.journal.append(&quorum, 2, b"behind");
+    node.journal.append(&quorum, 2, b"behind", &[]);
     node.sync();
     let node = Running::start(&log);
     let id = quorum.id.0;

@@ -2,8 +2,9 @@
 
 use std::collections::VecDeque;
 
+use bytes::Bytes;
 use consensus::{Error, Member, NodeId, Record, Terms};
-use storage::{GroupId, Lsn, Wal};
+use storage::{GroupId, Lsn, PageRef, Wal};
 
 use super::numbers::Numbers;
 
@@ -81,20 +82,38 @@ impl QueueLog {
     }
 
     /// Proposes the queue's entry and appends what that takes to the node's log.
-    pub(super) fn append(&mut self, wal: &Wal, number: u64, entry: &[u8]) -> Lsn {
-        let (lsn, index) = self.propose(wal, &[&number.to_le_bytes(), entry]);
+    pub(super) fn append(
+        &mut self,
+        wal: &Wal,
+        number: u64,
+        entry: &[u8],
+        attachments: impl IntoIterator<Item = (PageRef, Bytes)>,
+    ) -> Lsn {
+        let (lsn, index) = self.propose(wal, &[&number.to_le_bytes(), entry], attachments);
         self.numbers.push(number, index);
         lsn
     }
 
-    fn propose(&mut self, wal: &Wal, parts: &[&[u8]]) -> (Lsn, u64) {
+    fn propose(
+        &mut self,
+        wal: &Wal,
+        parts: &[&[u8]],
+        attachments: impl IntoIterator<Item = (PageRef, Bytes)>,
+    ) -> (Lsn, u64) {
         let Self { node, group, stored, member, .. } = self;
         let member = member.get_or_insert_with(|| {
             let member = Member::alone(*node, std::mem::take(stored));
             Box::new(member.expect("the only voter leads"))
         });
         let mut lsn = Lsn(0);
-        let save = &mut |index, record: &[u8]| lsn = wal.append(*group, index, record);
+        // Raft may have a record of its own to write first: what is attached to that is there in time.
+        let mut attachments = Some(attachments);
+        let save = &mut |index, record: &[u8]| {
+            lsn = match attachments.take() {
+                Some(attachments) => wal.append_with(*group, index, record, attachments),
+                None => wal.append(*group, index, record),
+            };
+        };
         let index = member.propose(parts, save).expect("the only voter leads");
         self.pending.push_back((lsn, index));
         (lsn, index)
@@ -134,7 +153,7 @@ impl QueueLog {
         if self.numbers.is_empty() {
             return None;
         }
-        let (lsn, index) = self.propose(wal, &[]);
+        let (lsn, index) = self.propose(wal, &[], []);
         self.numbers.clear();
         self.keep_from = index;
         Some(lsn)

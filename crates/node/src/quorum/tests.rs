@@ -45,7 +45,7 @@ impl Running {
     }
 
     fn append(&self, queue: QueueId, number: u64, entry: &str) {
-        self.journal.append(queue, number, entry.as_bytes());
+        self.journal.append(queue, number, entry.as_bytes(), []);
     }
 
     /// Lets the write-ahead log write and sync what it has.

@@ -179,3 +179,152 @@ fn the_log_gets_rid_of_a_queue_that_holds_it_back() {
     let oldest = journal.entries(id).first().expect("something is live").0;
     assert!(before < oldest, "{oldest} is left, {before} was the last");
 }
+
+const LARGE: usize = 100_000;
+
+/// One large message for all of these queues, in a turn.
+fn fan_out(broker: &Broker, queues: &[&QueueRef], number: u32, len: usize) {
+    let mut turn = broker.begin(NOW);
+    let mut body = vec![b'x'; len];
+    body[..4].copy_from_slice(&number.to_le_bytes());
+    let (exchange, routing_key, properties): (&[u8], _, _) = (b"", b"q", &[0, 0]);
+    let message = MessageRef { exchange, routing_key, properties, body: &body, image: None };
+    let image = message.to_image();
+    let (is_persistent, message) = (true, image.as_ref());
+    let history = Default::default();
+    let incoming = Incoming { message, is_persistent, priority: None, ttl_ms: None, history };
+    turn.set_fan_out(1 < queues.len());
+    queues.iter().for_each(|queue| drop(broker.publish(&mut turn, queue, &[incoming])));
+    broker.finish(turn);
+}
+
+fn journal_len(journal: &MemoryJournal, queue: &QueueRef) -> usize {
+    journal.entries(queue.record.id).iter().map(|(_, entry)| entry.len()).sum()
+}
+
+#[test]
+fn a_large_body_for_several_queues_is_stored_once() {
+    let (broker, pages, journal) = start();
+    let [first, second] = ["first", "second"].map(|name| declare(&broker, name));
+    fan_out(&broker, &[&first, &second], 7, LARGE);
+    assert_eq!(journal.attached(), [LARGE + 3]);
+    assert_eq!(pages.bytes(), LARGE + 3);
+    assert!(journal_len(&journal, &first) + journal_len(&journal, &second) < 200);
+    assert_eq!(get_all(&broker, &first), [7]);
+    assert_eq!(pages.blocks().len(), 1, "the other queue still has it");
+    assert_eq!(get_all(&broker, &second), [7]);
+    assert_eq!(pages.blocks(), [0u32; 0]);
+}
+
+#[test]
+fn bodies_of_4_kib_are_stored_once_if_they_go_to_several_queues() {
+    let (broker, pages, _) = start();
+    let [first, second] = ["first", "second"].map(|name| declare(&broker, name));
+    fan_out(&broker, &[&first], 1, 4096);
+    assert_eq!(pages.blocks(), [0u32; 0]);
+    fan_out(&broker, &[&first, &second], 2, 4096);
+    assert_eq!(pages.references().len(), 2);
+    assert_eq!((get_all(&broker, &first), get_all(&broker, &second)), (vec![1, 2], vec![2]));
+    assert_eq!(pages.blocks(), [0u32; 0]);
+}
+
+#[test]
+fn a_backlog_of_large_bodies_takes_little_memory_and_is_not_copied() {
+    let (broker, pages, journal) = start();
+    let [first, second] = ["first", "second"].map(|name| declare(&broker, name));
+    for number in 0..50 {
+        fan_out(&broker, &[&first, &second], number, LARGE);
+    }
+    run_pager(&broker);
+    assert!(broker.resident_bytes() <= RESIDENT_MAX, "{}", broker.resident_bytes());
+    assert!(pages.bytes() < 51 * LARGE, "{} bytes of pages", pages.bytes());
+    assert_eq!(journal.attached().len(), 50);
+    for queue in [&first, &second] {
+        let mut turn = broker.begin(NOW);
+        for _ in 0..50 {
+            let (is_there, _) = broker.get(&mut turn, queue, false, |got| got.is_some());
+            assert!(is_there);
+            let bound = RESIDENT_MAX + 2 * LARGE as u64;
+            assert!(broker.resident_bytes() <= bound, "one body is in memory at a time");
+        }
+        broker.finish(turn);
+    }
+}
+
+#[test]
+fn large_bodies_that_the_log_has_not_written_are_written_with_their_page() {
+    let (broker, _, journal) = start();
+    let queue = declare(&broker, "q");
+    journal.hold();
+    fan_out(&broker, &[&queue], 1, LARGE);
+    let mut jobs = Vec::new();
+    broker.collect_pages(NOW, usize::MAX, &mut jobs);
+    let blobs = |jobs: &[PageJob]| jobs.iter().map(|job| job.blobs().len()).sum::<usize>();
+    assert_eq!(blobs(&jobs), 1);
+    broker.page_out_failed(NOW, jobs);
+    journal.sync();
+    let mut jobs = Vec::new();
+    broker.collect_pages(NOW, usize::MAX, &mut jobs);
+    assert_eq!(blobs(&jobs), 0);
+    broker.paged_out(NOW, jobs);
+    assert_eq!(get_all(&broker, &queue), [1]);
+}
+
+#[test]
+fn a_restart_counts_the_owners_of_a_large_body() {
+    let (broker, pages, journal) = start();
+    let [first, second] = ["first", "second"].map(|name| declare(&broker, name));
+    (0..3).for_each(|number| fan_out(&broker, &[&first, &second], number, LARGE));
+    assert_eq!(get_all(&broker, &second), [0, 1, 2]);
+    fan_out(&broker, &[&first, &second], 3, LARGE);
+    let before = pages.references();
+    let config = BrokerConfig { resident_max: RESIDENT_MAX, ..BrokerConfig::default() };
+    let again = broker_with_pages(config, Arc::default(), pages.clone());
+    let queues = [(&first, "first"), (&second, "second")]
+        .map(|(old, name)| (journal.entries(old.record.id), declare(&again, name)));
+    let recovered = again.recover_queues::<()>(NOW, false, |visit| {
+        for (entries, queue) in &queues {
+            entries.iter().for_each(|(index, entry)| visit(queue.record.id, *index, entry));
+        }
+        Ok(())
+    });
+    let mut named = recovered.expect("the log can be read").pages;
+    named.sort_unstable_by_key(|page| page.block);
+    assert_eq!(named.iter().map(|page| page.block).collect::<Vec<_>>(), before);
+    assert!(again.resident_bytes() < 8 * 1024, "{} bytes", again.resident_bytes());
+    assert_eq!(get_all(&again, &queues[0].1), [0, 1, 2, 3]);
+    assert_eq!(get_all(&again, &queues[1].1), [3]);
+    assert_eq!(pages.blocks(), [0u32; 0]);
+}
+
+#[test]
+fn a_damaged_large_body_is_lost_alone_and_reported() {
+    let (broker, pages, _) = start();
+    let queue = declare(&broker, "q");
+    (0..3).for_each(|number| fan_out(&broker, &[&queue], number, LARGE));
+    let blobs = pages.blocks();
+    run_pager(&broker);
+    pages.damage(blobs[1], 5000);
+    assert_eq!(get_all(&broker, &queue), [0, 2]);
+    let damaged = broker.take_damaged_pages();
+    let found: Vec<_> = damaged.iter().map(|it| (it.damage.offset, it.lost)).collect();
+    assert_eq!(found, [(u64::from(blobs[1]), 1)]);
+    assert_eq!(broker.counts(&queue).persistent, 0);
+    assert_eq!(pages.blocks(), [0u32; 0]);
+}
+
+#[test]
+fn a_deleted_queue_gives_back_its_share_of_large_bodies() {
+    let (broker, pages, _) = start();
+    let [first, second] = ["first", "second"].map(|name| declare(&broker, name));
+    (0..3).for_each(|number| fan_out(&broker, &[&first, &second], number, LARGE));
+    run_pager(&broker);
+    fan_out(&broker, &[&first, &second], 3, LARGE);
+    let mut jobs = Vec::new();
+    broker.collect_pages(NOW, usize::MAX, &mut jobs);
+    let delete = Command::DeleteQueues(vec![first.record.id]);
+    broker.propose_with(delete, Box::new(|done| drop(done.expect("it is there"))));
+    broker.paged_out(NOW, jobs);
+    assert_eq!(get_all(&broker, &second), [0, 1, 2, 3]);
+    assert_eq!(pages.blocks(), [0u32; 0]);
+}

@@ -40,7 +40,8 @@ impl Level {
         let is_behind_cursor = 0 < number.wrapping_sub(self.cursor.chunk) as i32;
         let is_idle = !chunk.is_leaving && chunk.live != 0 && chunk.images.is_empty();
         let is_page_good = chunk.page.as_deref().is_none_or(|page| {
-            !page.is_outdated && page.marks.is_none() && page.records == chunk.live
+            let is_whole = page.marks.is_none() && page.records == chunk.live;
+            !page.is_outdated && is_whole && page.blobs.is_empty()
         });
         is_behind_cursor
             && is_idle

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use super::{Chunk, Level, Place};
+use crate::queue::blob::Shared;
 use crate::queue::effects::{Effects, Freed};
 use crate::queue::journal::SeqRange;
 use crate::queue::page::{CHANGING, Marks, Packed, Packer, Page, Stock, Unpacked, gap};
@@ -57,6 +58,8 @@ pub(crate) struct Leaving {
     first_seq: u64,
     records: u32,
     pub(crate) image: Vec<u8>,
+    /// Blobs that its messages refer to, as far as they are in memory: they may not be written yet.
+    pub(crate) blobs: Vec<(PageRef, Bytes)>,
 }
 
 /// What is missing on a page that is damaged; negative for what is too much, because the journal is.
@@ -164,11 +167,21 @@ impl Chunk {
     fn pack(&self) -> (Vec<u8>, u32) {
         let mut packer = Packer::new(self.len() + self.images_len + self.live as usize * 12 + 4);
         for (offset, header) in self.headers().filter(|(_, header)| !header.is(DEAD)) {
-            let image = header.is(SHARED).then(|| &self.images[self.image_index(offset)]);
-            packer.push(offset, &header, &self.bytes, image);
+            packer.push(offset, &header, &self.bytes, self.shared(&header, offset));
         }
         let records = packer.records();
         (packer.finish(), records)
+    }
+
+    /// The blobs of the records in memory, by the number of the record.
+    fn blobs(&self) -> Box<[(u32, PageRef)]> {
+        if self.images.is_empty() {
+            return Box::default();
+        }
+        let numbered = (0u32..).zip(self.headers());
+        numbered
+            .filter_map(|(number, (at, header))| Some((number, self.shared(&header, at)?.blob?)))
+            .collect()
     }
 
     /// Fills the chunk with what its page holds. Returns the records that are not there, by their
@@ -201,7 +214,11 @@ impl Chunk {
                     && (from == end || end + HEADER_LEN <= from)
                     && seqs.contains(&it.header.seq)
             };
-            let Some(packed) = packed.filter(fits) else {
+            let is_dead = |it: &Packed<'_>| page.flags_of(index, &it.header, recovered) & DEAD != 0;
+            let shared = |it: &Packed<'_>| page.shared(index, it, is_dead(it));
+            let Some((packed, shared)) =
+                packed.filter(fits).and_then(|it| Some((shared(&it)?, it))).map(|(a, b)| (b, a))
+            else {
                 missing.push(index);
                 continue;
             };
@@ -216,12 +233,11 @@ impl Chunk {
             let flags = page.flags_of(index, &packed.header, recovered);
             record::update_flags(&mut chunk, at, flags, u8::MAX);
             record::set_entry(&mut chunk, at, u64::from(page.entry));
-            if let Some(image) = packed.image {
+            if packed.header.is(SHARED) {
                 let index = images.len() as u32;
                 chunk[at + HEADER_LEN..at + HEADER_LEN + 4].copy_from_slice(&index.to_le_bytes());
-                let is_dead = flags & DEAD != 0;
-                images.push(if is_dead { Bytes::new() } else { Bytes::copy_from_slice(image) });
-                images_len += if is_dead { 0 } else { image.len() };
+                images_len += shared.bytes.len();
+                images.push(shared);
             }
         }
         // A gap at the end needs no record over it.
@@ -237,8 +253,26 @@ impl Chunk {
 }
 
 impl Page {
+    /// What the record `index` shares; `None` when its blob is not known.
+    fn shared(&self, index: usize, packed: &Packed<'_>, is_dead: bool) -> Option<Shared> {
+        if is_dead || !packed.header.is(SHARED) {
+            return Some(Shared::default());
+        }
+        if !packed.is_blob {
+            let bytes = packed.image.map(Bytes::copy_from_slice).unwrap_or_default();
+            return Some(Shared { bytes, blob: None });
+        }
+        let known = self.blobs.binary_search_by_key(&index, |&(record, _)| record as usize);
+        known.ok().map(|at| Shared::absent(self.blobs[at].1))
+    }
+
     /// Some of its records are not there: to the journal, they are dead.
-    fn set_missing(&mut self, missing: &[usize], mut census: Census) {
+    fn set_missing(&mut self, missing: &[usize], mut census: Census, pool: &mut Freed) {
+        let is_missing = |record: u32| missing.binary_search(&(record as usize)).is_ok();
+        let (lost, left): (Vec<_>, Vec<_>) =
+            self.blobs.iter().partition(|(record, _)| is_missing(*record));
+        pool.pages.extend(lost.into_iter().map(|(_, blob)| blob));
+        self.blobs = left.into_boxed_slice();
         let mut found = std::mem::take(&mut census.flags).into_iter();
         let flags = (0..self.records as usize).map(|index| match missing.binary_search(&index) {
             Ok(_) => DEAD,
@@ -278,11 +312,19 @@ impl Level {
         self.chunks.get(number.wrapping_sub(self.first_chunk) as usize)
     }
 
-    /// Brings all chunks into memory.
+    /// Brings all chunks into memory, and all bodies.
     #[cfg(test)]
     pub(in crate::queue) fn load_all(&mut self, fx: &mut Effects) {
         for number in self.numbers() {
             self.load_with(number, fx);
+        }
+        let pages = fx.pages.clone().expect("tests have pages");
+        for shared in self.chunks.iter_mut().flat_map(|chunk| &mut chunk.images) {
+            if let Some(blob) = shared.blob.filter(|_| shared.bytes.is_empty()) {
+                let mut bytes = Vec::new();
+                pages.read(blob, &mut bytes).expect("a blob that was written");
+                shared.bytes = Bytes::from(bytes);
+            }
         }
     }
 
@@ -403,7 +445,7 @@ impl Level {
             entry: page.entry,
             first_seq: chunk.first_seq,
         };
-        page.set_missing(missing, census);
+        page.set_missing(missing, census, pool);
         let lost_returned = self.forget_returned(number) as i64;
         self.tail_ready = self.tail_ready.saturating_add_signed(lost_returned - lost.ready);
         if self.chunks[index].live == 0 {
@@ -444,8 +486,9 @@ impl Level {
             return 0;
         };
         let mut census = chunk.census();
+        let blobs = chunk.blobs();
         let page = chunk.page.as_deref_mut().expect("what can be dropped has a page");
-        page.stock = census.stock;
+        (page.stock, page.blobs) = (census.stock, blobs);
         let is_changed = census.flags.iter().any(|&flags| flags != 0);
         page.marks = is_changed.then(|| census.marks());
         chunk.drop_bytes(&mut self.resident, pool)
@@ -527,6 +570,7 @@ impl Level {
         let is_outdated = chunk.page.as_deref().is_some_and(|page| page.is_outdated);
         let is_here = !chunk.bytes.is_empty() && !is_outdated;
         let mut census = is_here.then(|| chunk.census());
+        let blobs = is_here.then(|| chunk.blobs());
         let offsets: Vec<u32> = chunk.headers().map(|(offset, _)| offset).collect();
         for offset in offsets {
             record::set_entry(&mut chunk.bytes, offset as usize, entry);
@@ -535,6 +579,9 @@ impl Level {
         if let Some(census) = &mut census {
             page.stock = census.stock;
             page.marks = Some(census.marks());
+        }
+        if let Some(blobs) = blobs {
+            page.blobs = blobs;
         }
         page.entry = entry as u32;
         Some((chunk.first_seq, page))
@@ -629,15 +676,23 @@ impl Level {
     pub(in crate::queue) fn pages(&self) -> impl Iterator<Item = PageRef> {
         let pages =
             self.chunks.iter().filter_map(|chunk| chunk.page.as_deref().map(|page| page.at));
-        pages.chain(self.replaced.iter().map(|&(_, page)| page))
+        let blobs = self.chunks.iter().flat_map(|chunk| {
+            let absent = chunk.page.as_deref().filter(|_| chunk.is_absent());
+            let absent = absent.into_iter().flat_map(|page| page.blobs.iter().map(|it| it.1));
+            absent.chain(chunk.images.iter().filter_map(|shared| shared.blob))
+        });
+        pages.chain(blobs).chain(self.replaced.iter().map(|&(_, page)| page))
     }
 
     /// Copies a chunk for its page.
     fn leave(&mut self, level: u8, number: u32) -> Option<Leaving> {
         let chunk = self.chunk_mut(number)?;
         let (image, records) = chunk.pack();
+        let in_memory = chunk.images.iter().filter(|shared| !shared.bytes.is_empty());
+        let blobs = in_memory.filter_map(|it| Some((it.blob?, it.bytes.clone()))).collect();
         (chunk.is_sealed, chunk.is_leaving) = (true, true);
-        Some(Leaving { level, chunk: number, first_seq: chunk.first_seq, records, image })
+        let first_seq = chunk.first_seq;
+        Some(Leaving { level, chunk: number, first_seq, records, image, blobs })
     }
 
     fn leaving(&mut self, leaving: &Leaving) -> Option<&mut Chunk> {
@@ -666,10 +721,13 @@ impl Level {
         let mut census = Census::default();
         let mut is_changed = false;
         let unpacked = Unpacked::open(&leaving.image, leaving.records)?;
-        for packed in unpacked.records(false).flatten() {
+        let mut blobs = Vec::new();
+        for (number, packed) in (0u32..).zip(unpacked.records(false).flatten()) {
             let header = Header::read(&chunk.bytes, packed.offset as usize)?;
             is_changed |= header.flags != packed.header.flags & !UNACKED;
             census.count(&header);
+            let blob = chunk.shared(&header, packed.offset).and_then(|shared| shared.blob);
+            blobs.extend(blob.map(|blob| (number, blob)));
             if header.is(PERSISTENT) && !header.is(DEAD) {
                 each(&header);
             }
@@ -684,6 +742,7 @@ impl Level {
             is_outdated: false,
             stock: census.stock,
             marks: is_changed.then(|| census.marks()),
+            blobs: blobs.into_boxed_slice(),
         };
         pool.pages.extend(chunk.page.take().map(|page| page.at));
         chunk.page = Some(Box::new(page));

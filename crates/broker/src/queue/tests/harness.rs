@@ -257,10 +257,11 @@ impl Harness {
             _ => None,
         });
         let leaving = self.leaving.iter().map(PageOut::page);
-        let known = self.queue.pages().chain(leaving).chain(released).map(|page| page.block);
-        let mut known: Vec<u32> = known.collect();
+        let blobs_leaving = self.leaving.iter().flat_map(|it| it.blobs().iter().map(|it| it.0));
+        let known = self.queue.pages().chain(leaving).chain(blobs_leaving).chain(released);
+        let mut known: Vec<u32> = known.map(|page| page.block).collect();
         known.sort_unstable();
-        assert_eq!(known, self.pages.blocks(), "pages in use and released, pages of the store");
+        assert_eq!(known, self.pages.references(), "pages in use and released, pages of the store");
     }
 
     /// The node takes what is to leave memory.
@@ -326,6 +327,10 @@ impl Harness {
 
     fn carry_out(&mut self) {
         let fx = &mut self.fx;
+        fx.end_turn();
+        for (blob, bytes) in &fx.attachments {
+            assert_eq!((blob.len as usize, blob.check), (bytes.len(), crc32fast::hash(bytes)));
+        }
         if !fx.journal.is_empty() {
             self.log.push(LogStep::Append(fx.journal_index, fx.journal.clone()));
         }
