@@ -203,7 +203,8 @@ fn old_entries_of_the_log_go_when_the_log_wants_it() {
         LogStep::Compact(to) => Some(*to),
         _ => None,
     });
-    assert!(compacted.max().is_some_and(|to| 410 < to), "{:?}", &harness.log[before..]);
+    // A few that are not worth a compaction of their own may stay.
+    assert!(compacted.max().is_some_and(|to| 407 < to), "{:?}", &harness.log[before..]);
     harness.recover(harness.log.len(), false);
     assert_eq!(harness.queue.counts().ready, 410);
 }
