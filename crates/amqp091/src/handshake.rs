@@ -247,8 +247,8 @@ impl Connection {
         _update: &ConnectionUpdateSecret<'_>,
     ) -> Result<(), Failure> {
         self.broker.topology().check_vhost_access(&self.user, &self.vhost)?;
-        self.recheck_consumers(work);
         self.reply(0, ConnectionUpdateSecretOk {});
+        self.recheck_consumers(work);
         Ok(())
     }
 }

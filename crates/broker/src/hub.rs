@@ -73,7 +73,7 @@ impl Alarms {
         match self.0 {
             Self::MEMORY => "low on memory",
             Self::DISK => "low on disk",
-            _ => "low on memory & disk",
+            _ => "low on disk & memory",
         }
     }
 

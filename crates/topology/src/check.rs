@@ -23,7 +23,7 @@ use std::sync::Arc;
 pub(crate) type Authority<'a> = dyn FnMut(&Access<'_>) -> Result<(), Refusal> + 'a;
 
 /// Names that belong to direct reply-to.
-const REPLY_TO_PREFIX: &str = "amq.rabbitmq.reply-to";
+const REPLY_TO_PREFIX: &str = "amq.rabbitmq.reply-to.";
 
 /// Names that clients may not give.
 const RESERVED_PREFIX: &str = "amq.";

@@ -173,6 +173,9 @@ impl Connection {
         // What was published or settled before has to have happened.
         self.flush(work);
         let id = method.ids();
+        if !matches!(method, Method::ChannelOpen(_) | Method::ChannelClose(_)) {
+            self.check_not_committing(number)?;
+        }
         match method {
             Method::ChannelOpen(_) => {
                 return Err(channel_error("second 'channel.open' seen").into());

@@ -63,6 +63,7 @@ impl Connection {
         if !self.is_traced && self.publish_remembered(work, number, message) {
             return Ok(());
         }
+        self.check_not_committing(number)?;
         let prepared = self.prepare(work, number, &message)?;
         let channel = self.channel(number);
         if channel.tx.is_some() || prepared.image.is_some() || prepared.queues.is_empty() {
@@ -96,6 +97,7 @@ impl Connection {
         number: u16,
         assembled: Assembled,
     ) -> Result<(), Fault> {
+        self.check_not_committing(number)?;
         let Assembled { method, body_size, image } = assembled;
         let flags = PublishFlags { mandatory: method.mandatory, immediate: method.immediate };
         self.check_publish(flags, body_size)?;

@@ -109,6 +109,7 @@ impl Connection {
         number: u16,
         settlement: Settlement,
     ) -> Result<(), Failure> {
+        self.check_not_committing(number)?;
         let Some(channel) = self.channels.get_mut(number) else { return Ok(()) };
         let Some(side) = inner.channels.get_mut(number) else { return Ok(()) };
         match &mut channel.tx {

@@ -3,11 +3,11 @@
 use std::sync::atomic::Ordering;
 
 use amqp091_codec::{MethodArguments, TxCommit, TxCommitOk, TxRollbackOk, TxSelectOk};
-use broker::{Settle, Ticket};
+use broker::{Lsn, Settle, Ticket};
 use message::Image;
 
 use crate::connection::Connection;
-use crate::errors::{Failure, Fault, precondition_failed};
+use crate::errors::{Failure, Fault, channel_error, precondition_failed};
 use crate::memo::Facts;
 use crate::shared::Side;
 use crate::unacked::Delivered;
@@ -21,6 +21,8 @@ use super::settle::{resume_unparked, take_tagged};
 pub(crate) struct Transaction {
     publishes: Vec<Held>,
     pub(crate) settlements: Vec<Taken>,
+    /// Where the publishes of the commit before end in the journal.
+    committed: Lsn,
 }
 
 /// A publish that waits.
@@ -82,7 +84,8 @@ impl Connection {
     /// Publishes and settles what was held. RabbitMQ's transactions are not atomic: a queue that
     /// refuses a publish fails the commit, what others took stays there.
     pub(super) fn commit_tx(&mut self, work: &mut Work<'_>, number: u16) -> Result<(), Fault> {
-        let Transaction { publishes, settlements } = self.take_tx(number)?;
+        let Transaction { publishes, settlements, .. } = self.take_tx(number)?;
+        let mut committed = Lsn(0);
         let mut is_refused = false;
         for Held { image, facts, queues, mandatory } in publishes {
             let message = image.as_ref();
@@ -92,15 +95,30 @@ impl Connection {
                 }
                 continue;
             }
-            is_refused |= self.publish_now(work, &queues, facts.incoming(message)).1;
+            let (lsn, was_refused) = self.publish_now(work, &queues, facts.incoming(message));
+            committed = committed.max(lsn);
+            is_refused |= was_refused;
         }
         self.settle_taken(work, number, &settlements);
         self.flush(work);
         if is_refused {
             return Err(precondition_failed("partial tx completion").of(TxCommit::ID).into());
         }
+        if let Some(tx) = &mut self.channel(number).tx {
+            tx.committed = committed;
+        }
         self.reply(number, TxCommitOk {});
         self.hold_for(self.published);
+        Ok(())
+    }
+
+    /// Refuses a command on a channel whose commit is not durable yet: the one command that RabbitMQ
+    /// wants its clients to wait for.
+    pub(super) fn check_not_committing(&self, number: u16) -> Result<(), Failure> {
+        let tx = self.channels.get(number).and_then(|it| it.tx.as_ref());
+        if tx.is_some_and(|tx| self.broker.durable() < tx.committed) {
+            return Err(channel_error("unexpected command while processing 'tx.commit'"));
+        }
         Ok(())
     }
 

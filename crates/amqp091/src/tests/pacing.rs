@@ -1,6 +1,6 @@
 //! Time, durability and alarms: what waits for what.
 
-use amqp091_codec::{BasicProperties, ConnectionOpen};
+use amqp091_codec::{BasicProperties, BasicQos, ConnectionOpen, TxCommit, TxSelect};
 use broker::testing::broker_with;
 use broker::{Alarms, BrokerConfig, Protocol};
 use expect_test::expect;
@@ -64,6 +64,49 @@ fn answers_wait_for_earlier_settlements() {
         1: queue.declare_ok queue: "q", message_count: 0, consumer_count: 0
     "#]]
     .assert_eq(&client.said());
+}
+
+#[test]
+fn a_commit_is_waited_for() {
+    let early: [fn(&mut Client); 3] = [
+        |it| it.send(1, BasicQos { prefetch_size: 0, prefetch_count: 1, global: false }),
+        |it| it.publish("", "q", "b"),
+        |it| it.ack(1, false),
+    ];
+    for (command, name) in early.into_iter().zip(["(60, 10)", "(60, 40)", "(60, 80)"]) {
+        let (broker, journal) = slow_broker();
+        let mut client = Client::open(&broker);
+        client.declare_with("q", FieldTable::new());
+        client.send(1, TxSelect {});
+        client.said();
+        client.publish_with("", "q", &persistent(), false, "a");
+        client.send(1, TxCommit {});
+        command(&mut client);
+        journal.sync();
+        let said = client.said();
+        let told = "connection.close 504 \"CHANNEL_ERROR - unexpected command while processing \
+            'tx.commit'\"";
+        assert!(said.contains(&format!("{told} {name}")), "{said}");
+    }
+}
+
+#[test]
+fn who_waits_for_its_commit_goes_on_with_the_channel() {
+    let (broker, journal) = slow_broker();
+    let mut client = Client::open(&broker);
+    client.declare_with("q", FieldTable::new());
+    client.send(1, TxSelect {});
+    client.said();
+    for _ in 0..2 {
+        client.publish_with("", "q", &persistent(), false, "a");
+        client.send(1, TxCommit {});
+        expect![""].assert_eq(&client.said());
+        journal.sync();
+        expect![[r#"
+            1: tx.commit_ok
+        "#]]
+        .assert_eq(&client.said());
+    }
 }
 
 #[test]
