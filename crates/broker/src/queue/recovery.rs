@@ -329,8 +329,9 @@ impl Recovery {
             self.merge(fx);
         }
         self.flag_taken(match (self.is_quorum, is_clean) {
-            (true, true) => 0,
-            (true, false) => FAILED,
+            // What was out at a clean stop came back before. What lies in its place all the same may
+            // have been delivered before an earlier crash.
+            (true, _) => FAILED,
             (false, true) => REDELIVERED,
             (false, false) => REDELIVERED | FAILED,
         });

@@ -467,3 +467,23 @@ fn attempts_outlive_the_entries_that_told_of_them() {
     let Some(Seen::Got { attempts, .. }) = harness.seen.first() else { panic!("it is there") };
     assert_eq!(*attempts, Some(Attempts { acquired: 4, failures: 4 }));
 }
+
+#[test]
+fn a_clean_stop_after_a_crash_forgets_nothing() {
+    check(
+        "declare quorum
+         publish a b
+         get
+         restart
+         publish c
+         restart clean
+         get
+         get
+         get",
+        expect![[r#"
+            got a, 1 left
+            got a*1/1, 2 left
+            got b*1/1, 1 left
+            got c, 0 left"#]],
+    );
+}
