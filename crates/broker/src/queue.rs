@@ -517,7 +517,10 @@ impl Queue {
             return false;
         }
         self.load_taken(ticket, fx);
-        let Some(found) = self.messages.taken(ticket) else { return false };
+        let Some(found) = self.messages.taken(ticket) else {
+            // In a quorum queue somebody had it: it was lost with a damaged page.
+            return self.is_quorum();
+        };
         let header = found.header;
         self.count_unacked_out(&header);
         let how = settlement.how;

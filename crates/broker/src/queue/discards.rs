@@ -6,8 +6,9 @@ use std::collections::VecDeque;
 use stdx::Timestamp;
 use topology::QueueId;
 
-use super::Ticket;
 use super::effects::DeathReason;
+use super::record::Header;
+use super::{Ticket, quorum};
 
 /// Dead letters under way at a time, those included that nobody took. RabbitMQ's
 /// `dead_letter_worker_consumer_prefetch`.
@@ -21,9 +22,17 @@ const RETRY_MS: u64 = 180_000;
 pub(super) struct Discard {
     pub(super) ticket: Ticket,
     pub(super) reason: DeathReason,
-    weight: u64,
+    pub(super) weight: u64,
+    pub(super) body_len: u32,
     /// Queues that have it already.
     pub(super) safe_in: Vec<QueueId>,
+}
+
+impl Discard {
+    pub(super) fn new(ticket: Ticket, header: &Header, reason: DeathReason) -> Self {
+        let weight = quorum::weight(true, header);
+        Self { ticket, reason, weight, body_len: header.body_len, safe_in: Vec::new() }
+    }
 }
 
 /// See the module.
@@ -52,23 +61,32 @@ impl Discards {
         self.retry_at
     }
 
-    pub(super) fn push(&mut self, ticket: Ticket, reason: DeathReason, weight: u64) {
-        self.bytes += weight;
-        self.waiting.push_back(Discard { ticket, reason, weight, safe_in: Vec::new() });
+    pub(super) fn push(&mut self, discard: Discard) {
+        self.bytes += discard.weight;
+        self.waiting.push_back(discard);
     }
 
     /// As [`Self::push`], but it is sent at `now` at the earliest: the queues that it is for may not
     /// be there yet.
-    pub(super) fn push_later(
-        &mut self,
-        now: Timestamp,
-        ticket: Ticket,
-        reason: DeathReason,
-        weight: u64,
-    ) {
-        self.bytes += weight;
-        self.kept.push(Discard { ticket, reason, weight, safe_in: Vec::new() });
+    pub(super) fn push_later(&mut self, now: Timestamp, discard: Discard) {
+        self.bytes += discard.weight;
+        self.kept.push(discard);
         self.retry_at = Some(now);
+    }
+
+    /// Takes out what `is_lost` says.
+    pub(super) fn lose(&mut self, is_lost: impl Fn(Ticket) -> bool) -> Vec<Discard> {
+        let mut lost = Vec::new();
+        let mut stays = |discard: &Discard| {
+            let is_lost = is_lost(discard.ticket);
+            lost.extend(is_lost.then(|| discard.clone()));
+            !is_lost
+        };
+        self.waiting.retain(&mut stays);
+        self.sent.retain(&mut stays);
+        self.kept.retain(&mut stays);
+        self.bytes -= lost.iter().map(|discard| discard.weight).sum::<u64>();
+        lost
     }
 
     /// The next one to send, if few enough are under way.

@@ -142,6 +142,20 @@ impl Holders {
         runs.filter(|(_, run)| run.left != 0 && run.deadline <= now).collect()
     }
 
+    /// Nobody is asked any more for what is left of the runs that are late at `now`: it was lost with
+    /// a damaged page.
+    pub(super) fn end_late_runs(&mut self, now: Timestamp) {
+        let runs = self.runs.iter_mut().flatten();
+        for run in runs.filter(|run| run.left != 0 && run.deadline <= now) {
+            if let Some(departed) = self.departed.iter_mut().find(|it| it.id == run.holder) {
+                departed.left -= run.left;
+            }
+            run.left = 0;
+            self.ended += 1;
+        }
+        self.departed.retain(|it| it.left != 0);
+    }
+
     /// Looks for the next deadline anew; `others` is that of messages that came back.
     pub(super) fn find_deadline(&mut self, others: Timestamp) {
         let runs = self.runs.iter().flatten().filter(|run| run.left != 0);

@@ -14,6 +14,7 @@
 //!   6 dropped  u8 level, varint first_seq: that page is gone with all that was on it
 //!   7 ledger   varint count, then per message: varint(seq - the one before), u8 level,
 //!              varint acquired, varint failures, varint order, u8 fate [, varint instant]
+//!   8 weighed  varint bytes of properties, then as a page: in a quorum queue, these count for limits
 //! ```
 //!
 //! The entry with a page replaces what earlier ones say of the seqs from the page's first to its
@@ -45,6 +46,7 @@ pub(super) const CLOSED: u8 = 4;
 pub(super) const PAGE: u8 = 5;
 pub(super) const DROPPED: u8 = 6;
 pub(super) const LEDGER: u8 = 7;
+pub(super) const WEIGHED_PAGE: u8 = 8;
 
 /// With nothing left to keep, the log is cleared once this much was written to it: not on every
 /// drain, for a queue that swings between none and one message would clear all the time.
@@ -246,7 +248,13 @@ impl Journal {
     /// This turn's entry names a page. What was on it has left the entries it was in before.
     pub(super) fn name_page(&mut self, level: u8, first_seq: u64, page: &Page) {
         self.sections_live += page.stock.persistent;
-        self.sections.push(PAGE);
+        match page.stock.persistent_properties {
+            0 => self.sections.push(PAGE),
+            bytes => {
+                self.sections.push(WEIGHED_PAGE);
+                varint::write(bytes, &mut self.sections);
+            }
+        }
         Section::write(level, first_seq, page, &mut self.sections);
     }
 

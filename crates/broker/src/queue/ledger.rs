@@ -129,6 +129,14 @@ impl Ledger {
         self.notes.remove(&seq);
     }
 
+    /// Who has which message again since too long, by level and seq.
+    pub(super) fn out_past(&self, now: Timestamp) -> impl Iterator<Item = (ConsumerId, u8, u64)> {
+        self.notes.iter().filter_map(move |(&seq, note)| match note.fate {
+            Fate::Out { holder, deadline } if deadline <= now => Some((holder, note.level, seq)),
+            _ => None,
+        })
+    }
+
     pub(super) fn iter(&self) -> btree_map::Iter<'_, u64, Note> {
         self.notes.iter()
     }
@@ -189,11 +197,15 @@ impl Ledger {
 
     /// Messages `first..end` of a level are gone.
     pub(super) fn forget_range(&mut self, level: u8, first: u64, end: u64) {
-        let noted = self.notes.range(first..end).filter(|(_, note)| note.level == level);
-        let gone: Vec<u64> = noted.map(|(&seq, _)| seq).collect();
-        for seq in gone {
+        for seq in self.noted(level, first, end) {
             self.notes.remove(&seq);
         }
+    }
+
+    /// The messages among `first..end` of a level that have an entry.
+    pub(super) fn noted(&self, level: u8, first: u64, end: u64) -> Vec<u64> {
+        let noted = self.notes.range(first..end).filter(|(_, note)| note.level == level);
+        noted.map(|(&seq, _)| seq).collect()
     }
 }
 

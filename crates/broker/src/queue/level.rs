@@ -2,7 +2,8 @@
 //! of those that came back.
 //!
 //! A ready message costs no index: the first-in-first-out order is the order of records, and the
-//! cursor walks it. Every record at or after the cursor is ready, or was found dead at a restart.
+//! cursor walks it. Every record at or after the cursor is ready, or was found dead at a restart, or is
+//! somewhere else in the order of a quorum queue.
 //! Delivered ones stay in place until they are settled; a chunk is freed when no live record is left
 //! in it.
 //!
@@ -315,14 +316,8 @@ impl Level {
     }
 
     /// The first record at or after `place` that is neither dead nor somewhere else.
-    pub(super) fn live_from(&self, mut place: Place) -> Option<Found<'_>> {
-        loop {
-            let found = self.record_from(place)?;
-            if !found.header.is(DEAD | self.moved) {
-                return Some(found);
-            }
-            place = after(found.place, &found.header);
-        }
+    pub(super) fn live_from(&self, place: Place) -> Option<Found<'_>> {
+        self.record_at(self.live_place(place))
     }
 
     /// The first record whose seq is at least `seq`, dead or alive. Looks from `hint` on if that

@@ -10,7 +10,26 @@ use super::effects::{Effects, Freed};
 use super::journal::SeqRange;
 use super::level::{Chunk, Found, Level, Place, after};
 use super::page::{Page, Stock};
+use super::quorum;
 use super::record::{DEAD, Header, REDELIVERED, UNACKED};
+
+/// A message that left its place in the order, and what has to be known of it while its record is
+/// not in memory.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Aside {
+    pub(super) ticket: Ticket,
+    /// Bytes that count for limits.
+    pub(super) weight: u64,
+    /// Milliseconds since the epoch, 0 for never.
+    expires_at: u64,
+}
+
+impl Aside {
+    /// A message of a quorum queue.
+    pub(super) fn new(ticket: Ticket, header: &Header) -> Self {
+        Self { ticket, weight: quorum::weight(true, header), expires_at: header.expires_at }
+    }
+}
 
 #[derive(Debug, Default)]
 #[cfg_attr(test, derive(Clone))]
@@ -22,7 +41,7 @@ pub(super) struct Messages {
     /// No message is ready above this level.
     top: u8,
     /// Those that came back to a quorum queue, ready before all others whatever their priority.
-    front: VecDeque<Ticket>,
+    front: VecDeque<Aside>,
     /// Flag of records that are somewhere else although their place in the order is not passed.
     moved: u8,
 }
@@ -84,8 +103,8 @@ impl Messages {
 
     /// The message that is next: the oldest of the highest priority.
     pub(super) fn head(&mut self) -> Option<Found<'_>> {
-        if let Some(&ticket) = self.front.front() {
-            return self.away(ticket);
+        if let Some(next) = self.front.front() {
+            return self.away(next.ticket);
         }
         self.settle_top();
         self.level(self.top)?.head()
@@ -93,7 +112,7 @@ impl Messages {
 
     /// Takes the head out of the ready ones.
     pub(super) fn take_head(&mut self) -> Option<(Ticket, Header)> {
-        if let Some(ticket) = self.front.pop_front() {
+        if let Some(Aside { ticket, .. }) = self.front.pop_front() {
             return self.away(ticket).map(|found| (ticket, found.header));
         }
         self.settle_top();
@@ -108,17 +127,15 @@ impl Messages {
 
     /// A level whose head expired at `now` or before.
     pub(super) fn expired_level(&self, now: stdx::Timestamp) -> Option<u8> {
-        let is_expired = |found: Found<'_>| {
-            let expires_at = found.header.expires_at;
-            expires_at != 0 && expires_at <= now.0
-        };
-        self.levels().find(|(_, level)| level.head().is_some_and(is_expired)).map(|(at, _)| at)
+        let is_expired = |expires_at: u64| expires_at != 0 && expires_at <= now.0;
+        let mut levels = self.levels();
+        levels.find(|(_, level)| level.head_expires_at().is_some_and(is_expired)).map(|(at, _)| at)
     }
 
     /// When the first of the heads of all levels expires.
     pub(super) fn heads_expire_at(&self) -> Option<u64> {
-        let heads = self.levels().filter_map(|(_, level)| level.head());
-        heads.map(|found| found.header.expires_at).filter(|&at| at != 0).min()
+        let heads = self.levels().filter_map(|(_, level)| level.head_expires_at());
+        heads.filter(|&at| at != 0).min()
     }
 
     /// Takes up to `max` messages out of the ready ones that lie behind each other, marks them
@@ -184,8 +201,20 @@ impl Messages {
     }
 
     /// Makes a taken message ready again, behind those in front and before all others.
-    pub(super) fn put_in_front(&mut self, ticket: Ticket) {
-        self.front.push_back(ticket);
+    pub(super) fn put_in_front(&mut self, message: Aside) {
+        self.front.push_back(message);
+    }
+
+    /// Takes out of those in front what `is_lost` says; returns how many, and the bytes that count.
+    pub(super) fn lose_in_front(&mut self, is_lost: impl Fn(Ticket) -> bool) -> (u64, u64) {
+        let (mut count, mut bytes) = (0, 0);
+        self.front.retain(|message| {
+            let is_lost = is_lost(message.ticket);
+            count += u64::from(is_lost);
+            bytes += if is_lost { message.weight } else { 0 };
+            !is_lost
+        });
+        (count, bytes)
     }
 
     /// Takes a message that is ready out of the order, before it is reached.
@@ -208,6 +237,9 @@ impl Messages {
 
     /// The level and the chunk of the message that is next, when it is not in memory.
     pub(super) fn absent_head(&mut self) -> Option<(u8, u32)> {
+        if let Some(next) = self.front.front() {
+            return self.absent(next.ticket);
+        }
         self.settle_top();
         let chunk = self.level(self.top)?.absent_head()?;
         Some((self.top, chunk))
@@ -222,6 +254,9 @@ impl Messages {
 
     /// When the next message expires, 0 for never; `None` when there is none.
     pub(super) fn head_expires_at(&self) -> Option<u64> {
+        if let Some(next) = self.front.front() {
+            return Some(next.expires_at);
+        }
         let levels = (0..=self.top).rev().filter_map(|number| self.level(number));
         levels.filter(|level| level.ready() != 0).find_map(Level::head_expires_at)
     }
@@ -269,7 +304,7 @@ pub(super) struct ReadyWalk<'a> {
     level: &'a Level,
     number: u8,
     /// Those in front, while the walk has not left them.
-    front: Option<vec_deque::Iter<'a, Ticket>>,
+    front: Option<vec_deque::Iter<'a, Aside>>,
     returned: btree_map::Values<'a, u64, Place>,
     /// The chunk that the tail was found in last, and where it goes on.
     chunk: Option<&'a Chunk>,
@@ -289,8 +324,8 @@ impl<'a> ReadyWalk<'a> {
     /// The next message, when it does not follow the one before in the same chunk.
     #[cold]
     fn find_next(&mut self) -> Option<Found<'a>> {
-        if let Some(&ticket) = self.front.as_mut().and_then(Iterator::next) {
-            return self.messages.away(ticket);
+        if let Some(next) = self.front.as_mut().and_then(Iterator::next) {
+            return self.messages.away(next.ticket);
         }
         loop {
             if let Some(&place) = self.returned.next() {

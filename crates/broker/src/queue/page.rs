@@ -56,10 +56,12 @@ pub(super) struct Page {
 pub(super) struct Stock {
     /// Messages that the journal keeps.
     pub(super) persistent: u32,
-    /// Bytes of bodies.
-    pub(super) body_bytes: u64,
-    /// Of those, what belongs to messages that the journal keeps.
+    /// Bytes that count for limits.
+    pub(super) weight: u64,
+    /// Bytes of bodies of the messages that the journal keeps.
     pub(super) persistent_bytes: u64,
+    /// Bytes of their properties in a quorum queue, where these count for limits.
+    pub(super) persistent_properties: u64,
     /// When the first ready message expires, 0 for never.
     pub(super) first_expiry: u64,
     /// The same of the first one that the journal keeps: a restart makes all of them ready.
@@ -67,14 +69,17 @@ pub(super) struct Stock {
 }
 
 /// What became of messages since their page was written.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 #[cfg_attr(test, derive(Clone))]
 pub(super) struct Marks {
     /// Per record of the page: its changing flags.
     pub(super) flags: Box<[u8]>,
-    /// Records with consumers, and bytes of their bodies.
+    /// Records with consumers, and the bytes that count.
     pub(super) unacked: u32,
     pub(super) unacked_bytes: u64,
+    /// Records that are somewhere else in the order, and the bytes that count.
+    pub(super) moved: u32,
+    pub(super) moved_bytes: u64,
 }
 
 /// Records on a page, and bytes of a chunk, that a journal may speak of: more was never written.
@@ -147,8 +152,9 @@ impl Section {
         }
         let stock = Stock {
             persistent,
-            body_bytes: persistent_bytes,
+            weight: persistent_bytes,
             persistent_bytes,
+            persistent_properties: 0,
             first_expiry,
             first_kept_expiry: first_expiry,
         };
@@ -166,6 +172,16 @@ impl Section {
             blobs,
         };
         Ok(Self { level, first_seq, page })
+    }
+
+    /// As [`Self::read`], with the bytes of properties in front, which count for limits.
+    pub(super) fn read_weighed(bytes: &mut &[u8], entry: u64) -> Result<Self, Damaged> {
+        let properties = varint_below(bytes, u64::MAX / 2)?;
+        let mut section = Self::read(bytes, entry)?;
+        let stock = &mut section.page.stock;
+        stock.persistent_properties = properties;
+        stock.weight += properties;
+        Ok(section)
     }
 }
 
@@ -186,7 +202,7 @@ fn read_dead(bytes: &mut &[u8], records: u32) -> Result<Option<Box<Marks>>, Dama
         at = first + varint_below(bytes, RECORDS_MAX)? as usize + 1;
         flags.get_mut(first..at).ok_or(Damaged::OutOfRange)?.fill(DEAD);
     }
-    Ok(Some(Box::new(Marks { flags, unacked: 0, unacked_bytes: 0 })))
+    Ok(Some(Box::new(Marks { flags, ..Marks::default() })))
 }
 
 fn read_blobs(bytes: &mut &[u8], records: u32) -> Result<Box<[(u32, PageRef)]>, Damaged> {

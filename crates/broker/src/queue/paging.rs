@@ -47,9 +47,9 @@ impl PageOut {
 }
 
 impl Queue {
-    /// Bytes of messages that are in memory and could leave it. Those of quorum queues stay.
+    /// Bytes of messages that are in memory and could leave it.
     pub fn resident(&self) -> usize {
-        if self.is_quorum() { 0 } else { self.messages.resident() }
+        self.messages.resident()
     }
 
     /// Lets about `bytes` of messages leave memory: those that lie on pages already at once, others
@@ -63,7 +63,7 @@ impl Queue {
         fx: &mut Effects,
         out: &mut Vec<PageOut>,
     ) -> usize {
-        if fx.pages.is_none() || self.is_quorum() {
+        if fx.pages.is_none() {
             return 0;
         }
         self.settle_got(fx);
@@ -218,8 +218,16 @@ impl Queue {
         (found.header.seq == ticket.seq()).then_some(found)
     }
 
+    /// Brings the message `seq` of a level into memory.
+    pub(super) fn load_seq(&mut self, number: u8, seq: u64, fx: &mut Effects) {
+        let Some(level) = self.messages.level(number) else { return };
+        if let Some(chunk) = level.chunk_of(seq).filter(|&chunk| level.is_absent(chunk)) {
+            self.load(number, chunk, fx);
+        }
+    }
+
     #[cold]
-    fn load(&mut self, number: u8, chunk: u32, fx: &mut Effects) {
+    pub(super) fn load(&mut self, number: u8, chunk: u32, fx: &mut Effects) {
         let Some(level) = self.messages.level_mut(number) else { return };
         if let Some(lost) = level.load_with(chunk, fx) {
             self.note_lost(number, chunk, &lost);
@@ -287,6 +295,7 @@ impl Queue {
     }
 
     fn note_lost(&mut self, number: u8, chunk: u32, lost: &Lost) {
+        self.forget_lost(number, lost);
         let subtract = |count: &mut u64, lost: i64| *count = count.saturating_add_signed(-lost);
         subtract(&mut self.ready, lost.ready);
         subtract(&mut self.ready_bytes, lost.ready_bytes);
@@ -321,9 +330,12 @@ impl Queue {
             let stock = page.stock;
             purged += u64::from(live);
             self.ready -= u64::from(live);
-            self.ready_bytes -= stock.body_bytes;
+            self.ready_bytes -= stock.weight;
             self.persistent = self.persistent.saturating_sub(u64::from(stock.persistent));
             self.persistent_bytes = self.persistent_bytes.saturating_sub(stock.persistent_bytes);
+            if let Some(quorum) = &mut self.quorum {
+                quorum.ledger.forget_range(number, first_seq, page.last_seq + 1);
+            }
             if let Some(journal) = self.journal.as_deref_mut().filter(|_| stock.persistent != 0) {
                 journal.drop_page(number, first_seq, page.entry, stock.persistent);
             }

@@ -8,7 +8,7 @@ use super::Queue;
 use super::effects::{DeadLetter, DeathReason, Effects};
 use super::journal::Journal;
 use super::ledger::{Attempts, Fate};
-use super::level::is_shared;
+use super::level::{Level, is_shared};
 use super::quorum::{PRIORITY_DEFAULT, PRIORITY_MAX};
 use super::record::{
     DEAD_LETTERED, FAILED, HEADER_LEN, Header, KEY_ONLY, PERSISTENT, SHARED_BODY_MIN,
@@ -207,6 +207,12 @@ impl Queue {
             if DROPS_PER_TURN_MAX <= fx.dropped {
                 self.is_behind = true;
                 return;
+            }
+            let absent = self.messages.level(level).and_then(Level::absent_head);
+            if let Some(chunk) = absent {
+                // Looked at once more: a damaged page may not have it.
+                self.load(level, chunk, fx);
+                continue;
             }
             let Some((ticket, header)) = self.messages.take_head_of(level) else { return };
             self.ready -= 1;

@@ -7,11 +7,12 @@ use stdx::Timestamp;
 use topology::{Overflow, QuorumSettings, RetryKind};
 
 use super::consumers::ConsumerId;
-use super::discards::Discards;
+use super::discards::{Discard, Discards};
 use super::effects::{DeathReason, Effects, TimedOut};
-use super::holders::Holders;
-use super::ledger::{Attempts, Fate, Ledger};
-use super::level::after;
+use super::holders::{Holders, Run};
+use super::ledger::{Attempts, Fate, Ledger, Note};
+use super::level::{Lost, Place, after};
+use super::messages::Aside;
 use super::record::{DEAD, FAILED, Header, REDELIVERED, UNACKED};
 use super::{Queue, Settle, Settlement, Ticket};
 
@@ -34,7 +35,7 @@ pub(super) struct Quorum {
     pub(super) ledger: Ledger,
     pub(super) holders: Holders,
     /// Messages that came back and wait: by when and seq.
-    pub(super) delayed: BTreeMap<(Timestamp, u64), Ticket>,
+    pub(super) delayed: BTreeMap<(Timestamp, u64), Aside>,
     pub(super) delayed_bytes: u64,
     pub(super) discards: Discards,
     /// Publishes are refused: the limit was passed, and not enough has left since.
@@ -72,10 +73,11 @@ impl Queue {
     pub(super) fn purge_aside(&mut self, fx: &mut Effects) -> u64 {
         let Some(quorum) = &mut self.quorum else { return 0 };
         quorum.delayed_bytes = 0;
-        let delayed: Vec<Ticket> = std::mem::take(&mut quorum.delayed).into_values().collect();
+        let delayed: Vec<Aside> = std::mem::take(&mut quorum.delayed).into_values().collect();
         let dead = quorum.discards.drain();
         let purged = delayed.len() + dead.len();
-        for ticket in delayed {
+        for Aside { ticket, .. } in delayed {
+            self.load_taken(ticket, fx);
             let Some(header) = self.messages.away(ticket).map(|found| found.header) else {
                 continue;
             };
@@ -138,7 +140,7 @@ impl Queue {
         let has_failed = settlement.how == Settle::RequeueFailed;
         let limit = self.quorum_settings().and_then(|settings| settings.delivery_limit);
         let retry = self.quorum_settings().and_then(|settings| settings.delayed_retry);
-        let weight = self.weight(header);
+        let message = Aside::new(ticket, header);
         let Some(quorum) = &mut self.quorum else { return };
         let attempts = quorum.ledger.attempts_of(header).after(has_failed);
         if has_failed && limit.is_some_and(|limit| limit < attempts.failures) {
@@ -152,16 +154,16 @@ impl Queue {
         });
         let Some(retry) = must_wait else {
             quorum.ledger.set(header, attempts, Fate::Returned);
-            self.messages.put_in_front(ticket);
+            self.messages.put_in_front(message);
             self.ready += 1;
-            self.ready_bytes += weight;
+            self.ready_bytes += message.weight;
             return;
         };
         let delay_ms = retry.min_ms.saturating_mul(attempts.failures.max(1).into());
         let until = settlement.now.plus_ms(delay_ms.min(retry.max_ms));
         quorum.ledger.set(header, attempts, Fate::Delayed(until));
-        quorum.delayed.insert((until, ticket.seq()), ticket);
-        quorum.delayed_bytes += weight;
+        quorum.delayed.insert((until, ticket.seq()), message);
+        quorum.delayed_bytes += message.weight;
     }
 
     /// Makes messages ready that have waited long enough.
@@ -170,14 +172,12 @@ impl Queue {
         while let Some(entry) = quorum.delayed.first_entry()
             && entry.key().0 <= now
         {
-            let ticket = entry.remove();
-            quorum.ledger.end_delay(ticket.seq());
-            let Some(found) = self.messages.away(ticket) else { continue };
-            let weight = weight(true, &found.header);
-            self.messages.put_in_front(ticket);
-            quorum.delayed_bytes -= weight;
+            let message = entry.remove();
+            quorum.ledger.end_delay(message.ticket.seq());
+            self.messages.put_in_front(message);
+            quorum.delayed_bytes -= message.weight;
             self.ready += 1;
-            self.ready_bytes += weight;
+            self.ready_bytes += message.weight;
         }
     }
 
@@ -188,7 +188,7 @@ impl Queue {
             return;
         }
         let is_single_active = self.is_single_active();
-        for (holder, ticket) in self.held_past(now) {
+        for (holder, ticket) in self.held_past(now, fx) {
             self.announce_late(holder, fx);
             let settlement = Settlement { now, how: Settle::Requeue, holder };
             if !self.settle_one(ticket, settlement, fx) {
@@ -203,6 +203,7 @@ impl Queue {
             }
         }
         if let Some(quorum) = &mut self.quorum {
+            quorum.holders.end_late_runs(now);
             let deadlines = quorum.ledger.iter().filter_map(|(_, note)| match note.fate {
                 Fate::Out { deadline, .. } => Some(deadline),
                 _ => None,
@@ -213,31 +214,50 @@ impl Queue {
     }
 
     /// Messages whose deadline is not after `now`, and who has them.
-    fn held_past(&self, now: Timestamp) -> Vec<(ConsumerId, Ticket)> {
+    fn held_past(&mut self, now: Timestamp, fx: &mut Effects) -> Vec<(ConsumerId, Ticket)> {
         let Some(quorum) = &self.quorum else { return Vec::new() };
         let mut held = Vec::new();
+        let again: Vec<(ConsumerId, u8, u64)> = quorum.ledger.out_past(now).collect();
         for (number, run) in quorum.holders.late_runs(now) {
-            let Some(level) = self.messages.level(number) else { continue };
-            let mut next = level.first_from(run.first, None);
-            while let Some(found) = next.filter(|found| found.header.seq <= run.last) {
-                let header = &found.header;
-                // One that came back since is not part of the run any more.
-                if header.is(UNACKED) && !header.is(DEAD | REDELIVERED) {
-                    held.push((run.holder, Ticket::new(header.seq, number, found.place)));
-                }
-                next = level.record_from(after(found.place, header));
-            }
+            self.find_held(number, &run, &mut held, fx);
         }
-        for (&seq, note) in quorum.ledger.iter() {
-            if let Fate::Out { holder, deadline } = note.fate
-                && deadline <= now
-                && let Some(level) = self.messages.level(note.level)
-                && let Some(found) = level.first_from(seq, None)
-            {
-                held.push((holder, Ticket::new(seq, note.level, found.place)));
+        for (holder, number, seq) in again {
+            self.load_seq(number, seq, fx);
+            let found = self.messages.level(number).and_then(|level| level.first_from(seq, None));
+            if let Some(found) = found.filter(|found| found.header.seq == seq) {
+                held.push((holder, Ticket::new(seq, number, found.place)));
             }
         }
         held
+    }
+
+    /// Looks for the messages of a run.
+    fn find_held(
+        &mut self,
+        number: u8,
+        run: &Run,
+        held: &mut Vec<(ConsumerId, Ticket)>,
+        fx: &mut Effects,
+    ) {
+        let chunk = self.messages.level(number).and_then(|level| level.chunk_of(run.first));
+        let Some(chunk) = chunk else { return };
+        let mut place = Place { chunk, offset: 0 };
+        loop {
+            while let Some(level) = self.messages.level(number)
+                && let Some(chunk) = level.absent_at(place)
+            {
+                self.load(number, chunk, fx);
+            }
+            let found = self.messages.level(number).and_then(|level| level.record_from(place));
+            let Some(found) = found.filter(|found| found.header.seq <= run.last) else { return };
+            let header = &found.header;
+            // One that came back since is not part of the run any more.
+            let is_held = header.is(UNACKED) && !header.is(DEAD | REDELIVERED);
+            if is_held && run.first <= header.seq {
+                held.push((run.holder, Ticket::new(header.seq, number, found.place)));
+            }
+            place = after(found.place, header);
+        }
     }
 
     /// Has whoever took too long told, once.
@@ -257,50 +277,93 @@ impl Queue {
 
     /// Puts the messages of a recovered queue where the ledger says. What somebody had again comes
     /// back as failed, as in RabbitMQ, which sees that its consumers are gone.
-    pub(super) fn restore_ledger(&mut self, now: Timestamp, ledger: Ledger) {
+    pub(super) fn restore_ledger(&mut self, now: Timestamp, ledger: Ledger, fx: &mut Effects) {
         let Some(quorum) = &mut self.quorum else { return };
         quorum.ledger = ledger;
         let notes = quorum.ledger.iter().filter(|(_, note)| note.fate != Fate::InPlace);
-        let mut moved: Vec<_> = notes.map(|(&seq, &note)| (note.order, seq, note)).collect();
-        moved.sort_unstable_by_key(|(order, ..)| *order);
-        // Nobody has it any more: it comes behind those that had come back before.
-        moved.sort_by_key(|(.., note)| matches!(note.fate, Fate::Out { .. }));
-        for (_, seq, note) in moved {
-            let Some((ticket, header)) = self.messages.move_away(note.level, seq) else {
+        let mut noted: Vec<(u8, u64)> = notes.map(|(&seq, note)| (note.level, seq)).collect();
+        // By place, so that a page is read once.
+        noted.sort_unstable();
+        let mut moved = Vec::with_capacity(noted.len());
+        for (number, seq) in noted {
+            self.load_seq(number, seq, fx);
+            let Some(quorum) = &mut self.quorum else { return };
+            let Some(&note) = quorum.ledger.get(seq) else { continue };
+            let Some((ticket, header)) = self.messages.move_away(number, seq) else {
                 // Its record was damaged.
                 quorum.ledger.forget(seq);
                 continue;
             };
-            let weight = weight(true, &header);
-            if matches!(note.fate, Fate::Returned | Fate::Out { .. }) {
-                self.messages.put_in_front(ticket);
-            } else {
-                self.ready -= 1;
-                self.ready_bytes -= weight;
+            if matches!(note.fate, Fate::Discarded(_)) {
+                self.messages.update_flags(ticket, UNACKED, 0);
             }
-            match note.fate {
-                Fate::InPlace | Fate::Returned => {}
-                Fate::Out { .. } => {
-                    quorum.ledger.set(&header, note.attempts.after(true), Fate::Returned);
-                }
-                Fate::Delayed(until) => {
-                    quorum.delayed.insert((until, seq), ticket);
-                    quorum.delayed_bytes += weight;
-                }
-                Fate::Discarded(reason) => {
-                    self.messages.update_flags(ticket, UNACKED, 0);
-                    quorum.discards.push_later(now, ticket, reason, weight);
-                    self.persistent -= 1;
-                    self.persistent_bytes -= u64::from(header.body_len);
-                }
+            moved.push((note, ticket, header));
+        }
+        // Nobody has it any more: it comes behind those that had come back before.
+        moved.sort_by_key(|(note, ..)| (matches!(note.fate, Fate::Out { .. }), note.order));
+        for (note, ticket, header) in moved {
+            self.put_aside(now, note, ticket, &header);
+        }
+    }
+
+    /// Puts a message that was taken out of its place where the ledger says.
+    fn put_aside(&mut self, now: Timestamp, note: Note, ticket: Ticket, header: &Header) {
+        let Some(quorum) = &mut self.quorum else { return };
+        let message = Aside::new(ticket, header);
+        match note.fate {
+            Fate::InPlace => return,
+            Fate::Returned => return self.messages.put_in_front(message),
+            Fate::Out { .. } => {
+                quorum.ledger.set(header, note.attempts.after(true), Fate::Returned);
+                return self.messages.put_in_front(message);
+            }
+            Fate::Delayed(until) => {
+                quorum.delayed.insert((until, ticket.seq()), message);
+                quorum.delayed_bytes += message.weight;
+            }
+            Fate::Discarded(reason) => {
+                quorum.discards.push_later(now, Discard::new(ticket, header, reason));
+                self.persistent -= 1;
+                self.persistent_bytes -= u64::from(header.body_len);
             }
         }
+        self.ready -= 1;
+        self.ready_bytes -= message.weight;
+    }
+
+    /// A page is damaged. What it lost in its place is counted out by the caller; this is for the rest.
+    pub(super) fn forget_lost(&mut self, number: u8, lost: &Lost) {
+        let Some(quorum) = &mut self.quorum else { return };
+        let Some(level) = self.messages.level(number) else { return };
+        let is_there = |seq: u64| {
+            let found = level.first_from(seq, None).map(|found| found.header);
+            found.is_some_and(|header| header.seq == seq && !header.is(DEAD))
+        };
+        let mut gone = quorum.ledger.noted(number, lost.first_seq, lost.last_seq + 1);
+        gone.retain(|&seq| !is_there(seq));
+        let is_lost = |ticket: Ticket| gone.binary_search(&ticket.seq()).is_ok();
+        let (count, bytes) = self.messages.lose_in_front(is_lost);
+        self.ready = self.ready.saturating_sub(count);
+        self.ready_bytes = self.ready_bytes.saturating_sub(bytes);
+        quorum.delayed.retain(|_, message| {
+            let is_lost = is_lost(message.ticket);
+            quorum.delayed_bytes -= if is_lost { message.weight } else { 0 };
+            !is_lost
+        });
+        for discard in quorum.discards.lose(is_lost) {
+            // The caller counts it as out and kept, and it was neither.
+            self.unacked += 1;
+            self.unacked_bytes += discard.weight;
+            self.persistent += 1;
+            self.persistent_bytes += u64::from(discard.body_len);
+        }
+        gone.into_iter().for_each(|seq| quorum.ledger.forget(seq));
     }
 
     /// Everything that is out comes back, as if its consumers had gone.
     pub(super) fn take_all_back(&mut self, fx: &mut Effects) {
         let (now, how) = (self.used_at, Settle::RequeueFailed);
-        for (holder, ticket) in self.held_past(NEVER) {
+        for (holder, ticket) in self.held_past(NEVER, fx) {
             self.settle_one(ticket, Settlement { now, how, holder }, fx);
         }
     }
@@ -360,10 +423,9 @@ impl Queue {
         attempts: Attempts,
         reason: DeathReason,
     ) {
-        let weight = self.weight(header);
         let Some(quorum) = &mut self.quorum else { return };
         quorum.ledger.set(header, attempts, Fate::Discarded(reason));
-        quorum.discards.push(ticket, reason, weight);
+        quorum.discards.push(Discard::new(ticket, header, reason));
         self.messages.update_flags(ticket, UNACKED | REDELIVERED, 0);
         self.persistent -= 1;
         self.persistent_bytes -= u64::from(header.body_len);

@@ -254,6 +254,11 @@ impl Recovery {
 
     fn settle(&mut self, level: u8, range: SeqRange) {
         self.ledger.forget_range(level, range.first, range.end);
+        self.leave_places(level, range);
+    }
+
+    /// These messages are not where they were any more.
+    fn leave_places(&mut self, level: u8, range: SeqRange) {
         self.settle_level(level, range);
         while let Some((&key, _)) = self.late.range((level, range.first)..(level, range.end)).next()
         {
@@ -277,7 +282,7 @@ impl Recovery {
         let Section { level, first_seq, page } = section;
         let range = SeqRange { first: first_seq, end: page.last_seq + 1 };
         self.next_seq = self.next_seq.max(range.end);
-        self.settle(level, range);
+        self.leave_places(level, range);
         let below = self.pages.range((level, 0)..(level, range.end));
         let replaced = below.rev().take_while(|(_, it)| range.first <= it.page.last_seq);
         let replaced: Vec<(u8, u64)> = replaced.map(|(&key, _)| key).collect();
@@ -342,7 +347,7 @@ impl Recovery {
         (queue.ready, queue.ready_bytes) = (self.live, self.weight);
         (queue.persistent, queue.persistent_bytes) = (self.live, self.body_bytes);
         queue.messages = self.messages;
-        queue.restore_ledger(self.now, self.ledger);
+        queue.restore_ledger(self.now, self.ledger, fx);
         queue
     }
 
@@ -399,7 +404,7 @@ impl Recovery {
         let stock = self.messages.push_page(level, first_seq, page, &settled, fx);
         self.live += u64::from(stock.persistent);
         self.body_bytes += stock.persistent_bytes;
-        self.weight += stock.persistent_bytes;
+        self.weight += stock.weight;
         let at = entry.wrapping_sub(self.base_index as u32) as usize;
         if let Some(entry) = self.entries.get_mut(at) {
             entry.live += stock.persistent;
@@ -462,6 +467,9 @@ fn parse(index: u64, mut bytes: &[u8]) -> Result<Parsed<'_>, Damaged> {
             journal::CLOSED => parsed.mark = Some(parse_closed(&mut bytes)?),
             journal::PAGE => {
                 parsed.pages.push(PageChange::Named(Section::read(&mut bytes, index)?))
+            }
+            journal::WEIGHED_PAGE => {
+                parsed.pages.push(PageChange::Named(Section::read_weighed(&mut bytes, index)?))
             }
             journal::DROPPED => {
                 let level = *bytes.split_off_first().ok_or(Damaged::Truncated)?;

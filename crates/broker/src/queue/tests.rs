@@ -6,4 +6,5 @@ mod model;
 mod paging;
 mod quorum;
 mod quorum_model;
+mod quorum_paging;
 mod transcripts;

@@ -47,7 +47,7 @@ impl Level {
             && is_idle
             && is_page_good
             && self.returned.is_empty()
-            && chunk.headers().all(|(_, it)| !it.is(DEAD | UNACKED | SHARED))
+            && chunk.headers().all(|(_, it)| !it.is(DEAD | UNACKED | SHARED | self.moved))
     }
 
     /// Joins the last `count` chunks, all of them in memory, into the first of them, `first`. Does

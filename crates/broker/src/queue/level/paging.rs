@@ -7,8 +7,9 @@ use crate::queue::blob::Shared;
 use crate::queue::effects::{Effects, Freed};
 use crate::queue::journal::SeqRange;
 use crate::queue::page::{CHANGING, Marks, Packed, Packer, Page, Stock, Unpacked, gap};
+use crate::queue::quorum;
 use crate::queue::record::{
-    self, DEAD, HEADER_LEN, Header, PERSISTENT, REDELIVERED, SHARED, UNACKED,
+    self, DEAD, FAILED, HEADER_LEN, Header, PERSISTENT, REDELIVERED, SHARED, UNACKED,
 };
 use crate::{Lsn, PageDamage, PageRef, Pages};
 
@@ -69,11 +70,24 @@ pub(in crate::queue) struct Lost {
     pub(in crate::queue) ready_bytes: i64,
     pub(in crate::queue) unacked: i64,
     pub(in crate::queue) unacked_bytes: i64,
+    /// Messages that were somewhere else in the order.
+    moved: i64,
     pub(in crate::queue) persistent: i64,
     pub(in crate::queue) persistent_bytes: i64,
-    /// The journal entry that names the page, and the seq it begins at.
+    /// The journal entry that names the page, and the seqs from its first to its last.
     pub(in crate::queue) entry: u32,
     pub(in crate::queue) first_seq: u64,
+    pub(in crate::queue) last_seq: u64,
+}
+
+/// How messages are flagged that an earlier life of the broker put on pages.
+#[derive(Clone, Copy)]
+struct Recovered {
+    /// Those below this seq may have been delivered, and get this flag.
+    taken_below: u64,
+    taken: u8,
+    /// See [`Level::moved`].
+    moved: u8,
 }
 
 /// What a walk over a chunk in memory finds.
@@ -85,30 +99,38 @@ struct Census {
     flags: Vec<u8>,
     unacked: u32,
     unacked_bytes: u64,
+    moved: u32,
+    moved_bytes: u64,
     last_seq: u64,
     has_ready: bool,
 }
 
 impl Census {
-    fn count(&mut self, header: &Header) {
+    /// Counts a record of a level with this flag, see [`Level::moved`].
+    fn count(&mut self, header: &Header, moved: u8) {
         self.flags.push(header.flags & CHANGING);
         self.last_seq = header.seq;
         if header.is(DEAD) {
             return;
         }
-        let body_len = u64::from(header.body_len);
+        let is_quorum = moved != 0;
+        let weight = quorum::weight(is_quorum, header);
         self.live += 1;
-        self.stock.body_bytes += body_len;
+        self.stock.weight += weight;
         if header.is(PERSISTENT) {
             if self.stock.persistent == 0 {
                 self.stock.first_kept_expiry = header.expires_at;
             }
             self.stock.persistent += 1;
-            self.stock.persistent_bytes += body_len;
+            self.stock.persistent_bytes += u64::from(header.body_len);
+            self.stock.persistent_properties += weight - u64::from(header.body_len);
         }
         if header.is(UNACKED) {
             self.unacked += 1;
-            self.unacked_bytes += body_len;
+            self.unacked_bytes += weight;
+        } else if header.is(moved) {
+            self.moved += 1;
+            self.moved_bytes += weight;
         } else if !self.has_ready {
             self.has_ready = true;
             self.stock.first_expiry = header.expires_at;
@@ -117,7 +139,8 @@ impl Census {
 
     fn marks(&mut self) -> Box<Marks> {
         let flags = std::mem::take(&mut self.flags).into_boxed_slice();
-        Box::new(Marks { flags, unacked: self.unacked, unacked_bytes: self.unacked_bytes })
+        let Self { unacked, unacked_bytes, moved, moved_bytes, .. } = *self;
+        Box::new(Marks { flags, unacked, unacked_bytes, moved, moved_bytes })
     }
 }
 
@@ -134,21 +157,27 @@ impl Chunk {
         all.filter(|(_, header)| header.seq != 0)
     }
 
-    fn census(&self) -> Census {
+    fn census(&self, moved: u8) -> Census {
         let mut census = Census::default();
-        self.headers().for_each(|(_, header)| census.count(&header));
+        self.headers().for_each(|(_, header)| census.count(&header, moved));
         census
+    }
+
+    /// Whether it is not in memory, and none of its messages is ready in its place.
+    fn has_no_ready_absent(&self) -> bool {
+        let away = self.page.as_deref().and_then(|page| page.marks.as_deref());
+        self.is_absent() && self.live <= away.map_or(0, |marks| marks.unacked + marks.moved)
     }
 
     /// Whether the chunk, just loaded, holds what is known of it. Of a page that this life of the
     /// broker wrote that is certain.
-    fn is_as_known(&self) -> bool {
+    fn is_as_known(&self, moved: u8) -> bool {
         let Some(page) = self.page.as_deref().filter(|page| page.is_recovered) else { return true };
-        let census = self.census();
+        let census = self.census(moved);
         let (found, known) = (&census.stock, &page.stock);
         self.live == census.live
             && found.persistent == known.persistent
-            && found.body_bytes == known.body_bytes
+            && found.weight == known.weight
             && found.persistent_bytes == known.persistent_bytes
     }
 
@@ -190,7 +219,7 @@ impl Chunk {
         &mut self,
         bytes: &[u8],
         is_sound: bool,
-        recovered: (u64, u8),
+        recovered: Recovered,
         pool: &mut Freed,
     ) -> Vec<usize> {
         let Some(page) = self.page.as_deref() else { return Vec::new() };
@@ -284,12 +313,16 @@ impl Page {
     }
 
     /// The flags of its record `index`, which was written with this header.
-    fn flags_of(&self, index: usize, header: &Header, (taken_below, taken): (u64, u8)) -> u8 {
+    fn flags_of(&self, index: usize, header: &Header, recovered: Recovered) -> u8 {
+        let Recovered { taken_below, taken, moved } = recovered;
         let mut flags = header.flags & !UNACKED;
         if self.is_recovered {
             let is_lost = !header.is(PERSISTENT);
             flags |= if is_lost { DEAD } else { 0 };
-            flags |= if header.is(UNACKED) { REDELIVERED } else { 0 };
+            // What came back to a quorum queue is where the ledger says.
+            flags &= !moved;
+            let was_out = if moved == 0 { REDELIVERED } else { FAILED };
+            flags |= if header.is(UNACKED | moved) { was_out } else { 0 };
             flags |= if header.seq < taken_below { taken } else { 0 };
         }
         flags
@@ -343,15 +376,37 @@ impl Level {
         self.is_absent(number).then_some(number)
     }
 
-    /// The first place from `place` on that has a live record, or may have one once it is loaded.
-    fn live_place(&self, mut place: Place) -> Place {
+    /// The first place from `place` on that has a record in its place which is not dead, or has one
+    /// once it is loaded.
+    pub(super) fn live_place(&self, mut place: Place) -> Place {
         loop {
             place = self.normalise(place);
             match self.record_at(place) {
-                Some(found) if found.header.is(DEAD) => place = super::after(place, &found.header),
+                Some(found) if found.header.is(DEAD | self.moved) => {
+                    place = super::after(place, &found.header);
+                }
+                None if self.chunk(place.chunk).is_some_and(Chunk::has_no_ready_absent) => {
+                    let end = self.behind(place.chunk);
+                    if end == place {
+                        return place;
+                    }
+                    place = end;
+                }
                 _ => return place,
             }
         }
+    }
+
+    /// The chunk that `seq` lies in, if it is here.
+    pub(in crate::queue) fn chunk_of(&self, seq: u64) -> Option<u32> {
+        let index = self.chunks.partition_point(|chunk| chunk.first_seq <= seq).checked_sub(1)?;
+        Some(self.first_chunk.wrapping_add(index as u32))
+    }
+
+    /// The chunk of the next record from `place` on, when it is not in memory.
+    pub(in crate::queue) fn absent_at(&self, place: Place) -> Option<u32> {
+        let chunk = self.normalise(place).chunk;
+        self.is_absent(chunk).then_some(chunk)
     }
 
     /// When the next message to deliver expires, 0 for never; `None` when there is none.
@@ -367,7 +422,7 @@ impl Level {
         let pages = fx.pages.clone();
         let pages: &dyn Pages = pages.as_deref().unwrap_or(&NoPages);
         let (damage, lost) = self.load(number, pages, &mut fx.pool)?;
-        let messages = (lost.ready + lost.unacked).max(0) as u64;
+        let messages = (lost.ready + lost.unacked + lost.moved).max(0) as u64;
         fx.damaged.push((damage, messages));
         Some(lost)
     }
@@ -379,7 +434,9 @@ impl Level {
         pages: &dyn Pages,
         pool: &mut Freed,
     ) -> Option<(PageDamage, Lost)> {
-        let recovered = self.recovered;
+        let moved = self.moved;
+        let (taken_below, taken) = self.recovered;
+        let recovered = Recovered { taken_below, taken, moved };
         let index = number.wrapping_sub(self.first_chunk) as usize;
         for ahead in self.chunks.iter().skip(index + 1).take(READ_AHEAD_CHUNKS) {
             if let Some(page) = ahead.page.as_deref().filter(|_| ahead.bytes.is_empty()) {
@@ -392,7 +449,7 @@ impl Level {
         scratch.clear();
         let mut damage = pages.read(page.at, &mut scratch).err();
         let missing = chunk.unpack(&scratch, damage.is_none(), recovered, pool);
-        if damage.is_none() && !(missing.is_empty() && chunk.is_as_known()) {
+        if damage.is_none() && !(missing.is_empty() && chunk.is_as_known(moved)) {
             let reason = "it is not what the journal says".to_owned();
             let file = format!("page {}", chunk.page.as_deref().map_or(0, |page| page.at.block));
             damage = Some(PageDamage { file, offset: 0, reason });
@@ -422,28 +479,34 @@ impl Level {
 
     /// Counts what a damaged page does not have any more, and leaves it out.
     fn note_losses(&mut self, number: u32, missing: &[usize], pool: &mut Freed) -> Lost {
+        let moved = self.moved;
         let index = number.wrapping_sub(self.first_chunk) as usize;
         let chunk = &mut self.chunks[index];
-        let census = chunk.census();
+        let census = chunk.census(moved);
         let live = std::mem::replace(&mut chunk.live, census.live);
         let Some(page) = chunk.page.as_deref_mut() else { return Lost::default() };
         page.is_outdated = true;
-        let marks = page.marks.as_deref().map_or((0, 0), |it| (it.unacked, it.unacked_bytes));
+        let none = Marks::default();
+        let marks = page.marks.as_deref().unwrap_or(&none);
         let less = |known: u64, found: u64| known as i64 - found as i64;
         let messages = less(live.into(), census.live.into());
-        let bytes = less(page.stock.body_bytes, census.stock.body_bytes);
-        let unacked = less(marks.0.into(), census.unacked.into());
-        let unacked_bytes = less(marks.1, census.unacked_bytes);
+        let bytes = less(page.stock.weight, census.stock.weight);
+        let unacked = less(marks.unacked.into(), census.unacked.into());
+        let unacked_bytes = less(marks.unacked_bytes, census.unacked_bytes);
+        let moved = less(marks.moved.into(), census.moved.into());
+        let moved_bytes = less(marks.moved_bytes, census.moved_bytes);
         let (known, found) = (page.stock, census.stock);
         let lost = Lost {
-            ready: messages - unacked,
-            ready_bytes: bytes - unacked_bytes,
+            ready: messages - unacked - moved,
+            ready_bytes: bytes - unacked_bytes - moved_bytes,
             unacked,
             unacked_bytes,
+            moved,
             persistent: less(known.persistent.into(), found.persistent.into()),
             persistent_bytes: less(known.persistent_bytes, found.persistent_bytes),
             entry: page.entry,
             first_seq: chunk.first_seq,
+            last_seq: page.last_seq,
         };
         page.set_missing(missing, census, pool);
         let lost_returned = self.forget_returned(number) as i64;
@@ -481,11 +544,12 @@ impl Level {
     /// Lets go of the memory of a loaded chunk, unless it has to be written first. Returns the bytes
     /// that this frees.
     pub(in crate::queue) fn drop_loaded(&mut self, number: u32, pool: &mut Freed) -> usize {
+        let moved = self.moved;
         let index = number.wrapping_sub(self.first_chunk) as usize;
         let Some(chunk) = self.chunks.get_mut(index).filter(|it| it.can_be_dropped()) else {
             return 0;
         };
-        let mut census = chunk.census();
+        let mut census = chunk.census(moved);
         let blobs = chunk.blobs();
         let page = chunk.page.as_deref_mut().expect("what can be dropped has a page");
         (page.stock, page.blobs) = (census.stock, blobs);
@@ -566,10 +630,11 @@ impl Level {
         number: u32,
         entry: u64,
     ) -> Option<(u64, &Page)> {
+        let moved = self.moved;
         let chunk = self.chunk_mut(number)?;
         let is_outdated = chunk.page.as_deref().is_some_and(|page| page.is_outdated);
         let is_here = !chunk.bytes.is_empty() && !is_outdated;
-        let mut census = is_here.then(|| chunk.census());
+        let mut census = is_here.then(|| chunk.census(moved));
         let blobs = is_here.then(|| chunk.blobs());
         let offsets: Vec<u32> = chunk.headers().map(|(offset, _)| offset).collect();
         for offset in offsets {
@@ -653,7 +718,8 @@ impl Level {
         for (offset, header) in live.iter().filter(|(_, header)| is_settled(header.seq)) {
             self.discard(Place { chunk: number, offset: *offset }, header, pool);
         }
-        let stock = self.chunk(number).map_or_else(Stock::default, |chunk| chunk.census().stock);
+        let stock =
+            self.chunk(number).map_or_else(Stock::default, |it| it.census(self.moved).stock);
         self.drop_loaded(number, pool);
         stock
     }
@@ -717,6 +783,7 @@ impl Level {
         pool: &mut Freed,
         mut each: impl FnMut(&Header),
     ) -> Option<(u64, &Page)> {
+        let moved = self.moved;
         let chunk = self.leaving(leaving)?;
         let mut census = Census::default();
         let mut is_changed = false;
@@ -724,8 +791,8 @@ impl Level {
         let mut blobs = Vec::new();
         for (number, packed) in (0u32..).zip(unpacked.records(false).flatten()) {
             let header = Header::read(&chunk.bytes, packed.offset as usize)?;
-            is_changed |= header.flags != packed.header.flags & !UNACKED;
-            census.count(&header);
+            is_changed |= header.flags != packed.header.flags & !UNACKED || header.is(moved);
+            census.count(&header, moved);
             let blob = chunk.shared(&header, packed.offset).and_then(|shared| shared.blob);
             blobs.extend(blob.map(|blob| (number, blob)));
             if header.is(PERSISTENT) && !header.is(DEAD) {

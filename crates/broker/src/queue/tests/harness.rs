@@ -9,6 +9,7 @@ use stdx::Timestamp;
 use topology::{QueueId, QueueKind, QueueRecord, QueueSettings};
 
 use crate::mailbox::{ConsumerKey, Event, Intake, Mailbox, MailboxRef};
+use crate::queue::messages::Messages;
 use crate::queue::{
     Attempts, Batch, ConsumeRefusal, Consumer, ConsumerId, DeadLetter, Delivery, Effects, PageOut,
     Queue, Settle, Ticket,
@@ -242,12 +243,18 @@ impl Harness {
 
     /// The ready messages in order, wherever they lie, and whether they are flagged as redelivered.
     pub(super) fn ready(&self) -> Vec<(Vec<u8>, bool)> {
-        let mut messages = self.queue.messages.clone();
-        let mut fx = Effects::with_pages(self.pages.clone());
-        messages.levels_mut().for_each(|(_, level)| level.load_all(&mut fx));
+        let messages = self.messages_in_memory();
         let show =
             |delivery: Delivery<'_>| (delivery.message.body.to_vec(), delivery.is_redelivered);
         messages.ready().map(|found| show(Delivery::new(found, None))).collect()
+    }
+
+    /// A copy of all messages, none on pages only.
+    pub(super) fn messages_in_memory(&self) -> Messages {
+        let mut messages = self.queue.messages.clone();
+        let mut fx = Effects::with_pages(self.pages.clone());
+        messages.levels_mut().for_each(|(_, level)| level.load_all(&mut fx));
+        messages
     }
 
     /// Every page is the queue's, on its way, or given up; none twice.

@@ -469,6 +469,38 @@ fn attempts_outlive_the_entries_that_told_of_them() {
 }
 
 #[test]
+fn what_came_back_does_not_expire_for_what_is_behind_it() {
+    check(
+        "declare quorum dlx
+         publish kept short/t100
+         get
+         requeue kept
+         tick 100
+         counts
+         get
+         get",
+        expect![[r#"
+            got kept, 1 left
+            dead short expired
+            ready 1, unacked 0, consumers 0
+            got kept*1/0, 0 left
+            got nothing"#]],
+    );
+    check(
+        "declare quorum dlx
+         publish short/t100 kept
+         get
+         requeue short
+         tick 100
+         get",
+        expect![[r#"
+            got short, 1 left
+            dead short expired
+            got kept, 0 left"#]],
+    );
+}
+
+#[test]
 fn a_clean_stop_after_a_crash_forgets_nothing() {
     check(
         "declare quorum

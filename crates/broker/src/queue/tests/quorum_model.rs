@@ -25,6 +25,13 @@ enum Op {
     Get,
     Settle(prop::sample::Index, usize, Settle),
     Tick(u64),
+    PageOut {
+        bytes: usize,
+        is_urgent: bool,
+    },
+    PagedOut,
+    PageOutFailed,
+    MoveJournalOn,
     RestartClean,
     /// From the end of this turn, of those since the last start.
     Crash(prop::sample::Index),
@@ -42,6 +49,11 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
         6 => (any::<prop::sample::Index>(), 1..4usize, how)
             .prop_map(|(from, count, how)| Op::Settle(from, count, how)),
         2 => (1..40u64).prop_map(Op::Tick),
+        3 => (0..4000usize, any::<bool>())
+            .prop_map(|(bytes, is_urgent)| Op::PageOut { bytes, is_urgent }),
+        3 => Just(Op::PagedOut),
+        1 => Just(Op::PageOutFailed),
+        1 => Just(Op::MoveJournalOn),
         1 => Just(Op::RestartClean),
         1 => any::<prop::sample::Index>().prop_map(Op::Crash),
     ];
@@ -86,6 +98,10 @@ impl Run {
             Op::Get => self.harness.get(false),
             Op::Settle(from, count, how) => self.settle(from, *count, *how),
             Op::Tick(ms) => self.harness.tick(*ms),
+            Op::PageOut { bytes, is_urgent } => self.harness.page_out(*bytes, *is_urgent),
+            Op::PagedOut => self.harness.paged_out(),
+            Op::PageOutFailed => self.harness.page_out_failed(),
+            Op::MoveJournalOn => drop(self.harness.queue.move_journal_on(true)),
             Op::RestartClean => {
                 self.harness.restart_clean();
                 self.turns.clear();
@@ -157,7 +173,7 @@ impl Run {
     /// All that is ready, waits, or is with somebody.
     fn seqs(&self) -> BTreeMap<Vec<u8>, u64> {
         let mut seqs = BTreeMap::new();
-        for (_, level) in self.harness.queue.messages.levels() {
+        for (_, level) in self.harness.messages_in_memory().levels() {
             let mut place = level.start();
             while let Some(found) = level.record_from(place) {
                 if !found.header.is(DEAD) {
@@ -174,6 +190,15 @@ impl Run {
         let counts = self.harness.queue.counts();
         let total = counts.ready + counts.unacked + counts.delayed + counts.dead;
         assert_eq!(total, self.kept.len() as u64, "messages that are not consumed");
+        let bodies = |kept: &Kept| kept.keys().map(|body| body.len() as u64).sum::<u64>();
+        assert_eq!(counts.persistent_bytes, bodies(&self.kept));
+        if counts.delayed == 0 {
+            // With the two bytes of properties that each has.
+            let bytes = counts.ready_bytes + counts.unacked_bytes;
+            assert_eq!(bytes, counts.persistent_bytes + 2 * total);
+        }
+        assert_eq!(self.harness.ready().len() as u64, counts.ready, "the ready ones can be found");
+        self.harness.check_pages();
     }
 
     /// Everything that was not consumed comes out, once, with its failures.
