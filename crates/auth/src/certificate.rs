@@ -1,4 +1,5 @@
-//! The name of a user in a client's certificate, for the mechanism EXTERNAL.
+//! What a client's certificate says: the name of a user for the mechanism EXTERNAL, and what listings
+//! show of it.
 
 use x509_parser::asn1_rs::{Any, Tag};
 use x509_parser::certificate::X509Certificate;
@@ -6,6 +7,7 @@ use x509_parser::der_parser::oid;
 use x509_parser::extensions::GeneralName;
 use x509_parser::oid_registry::{OID_X509_COMMON_NAME, Oid};
 use x509_parser::prelude::FromDer;
+use x509_parser::time::ASN1Time;
 use x509_parser::x509::{AttributeTypeAndValue, X509Name};
 
 /// Where the name stands (`ssl_cert_login_from`).
@@ -27,10 +29,14 @@ pub enum AlternativeName {
     /// A host name.
     #[default]
     Dns,
+    /// An address of IP. Its octets are the name, not their usual notation.
+    Ip,
     /// An address of mail.
     Email,
     /// A URI.
     Uri,
+    /// A name of whatever form, if it is a string that directories know.
+    Other,
 }
 
 /// The name in a certificate (DER). `None` when it has no such name or is damaged.
@@ -53,12 +59,68 @@ pub fn login_name(certificate: &[u8], from: LoginFrom) -> Option<String> {
                 names.value.general_names.iter().filter_map(|name| match (kind, name) {
                     (AlternativeName::Dns, GeneralName::DNSName(name))
                     | (AlternativeName::Email, GeneralName::RFC822Name(name))
-                    | (AlternativeName::Uri, GeneralName::URI(name)) => Some((*name).to_owned()),
+                    | (AlternativeName::Uri, GeneralName::URI(name)) => {
+                        Some(name.as_bytes().to_vec())
+                    }
+                    (AlternativeName::Ip, GeneralName::IPAddress(octets)) => Some(octets.to_vec()),
+                    (AlternativeName::Other, GeneralName::OtherName(_, value)) => {
+                        Some(directory_string(value).unwrap_or_default())
+                    }
                     _ => None,
                 });
-            names.nth(index)
+            let name = String::from_utf8(names.nth(index)?).ok()?;
+            (!name.is_empty()).then_some(name)
         }
     }
+}
+
+/// The string in the value of an `otherName`: `[0] EXPLICIT DirectoryString`.
+fn directory_string(value: &[u8]) -> Option<Vec<u8>> {
+    let (_, explicit) = Any::from_der(value).ok()?;
+    let (_, string) = Any::from_der(explicit.data).ok()?;
+    let is_known = matches!(
+        string.tag(),
+        Tag::Utf8String
+            | Tag::PrintableString
+            | Tag::T61String
+            | Tag::BmpString
+            | Tag::UniversalString
+    );
+    is_known.then(|| text(&string).into_bytes())
+}
+
+/// What listings show of a certificate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertificateFacts {
+    /// Whom it names, as RFC 4514 writes it.
+    pub subject: String,
+    /// Who signed it, in the same form.
+    pub issuer: String,
+    /// In hexadecimal.
+    pub serial_number: String,
+    /// First and last second, such as `2026-01-01T00:00:00Z - 2027-01-01T00:00:00Z`.
+    pub validity: String,
+}
+
+/// What listings show of a certificate (DER). `None` when it is damaged.
+#[must_use]
+pub fn certificate_facts(certificate: &[u8]) -> Option<CertificateFacts> {
+    let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
+    let validity = certificate.validity();
+    Some(CertificateFacts {
+        subject: distinguished_name(certificate.subject()),
+        issuer: distinguished_name(certificate.issuer()),
+        serial_number: format!("{:X}", certificate.serial),
+        validity: format!("{} - {}", instant(validity.not_before), instant(validity.not_after)),
+    })
+}
+
+fn instant(time: ASN1Time) -> String {
+    let time = time.to_datetime();
+    let (year, month, day) = time.to_calendar_date();
+    let (hour, minute, second) = time.to_hms();
+    let month = u8::from(month);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
 /// RFC 4514: the last part first.

@@ -10,7 +10,9 @@ pub mod certificate;
 pub mod password;
 pub mod sasl;
 
-pub use certificate::{AlternativeName, LoginFrom, login_name};
+pub use certificate::{
+    AlternativeName, CertificateFacts, LoginFrom, certificate_facts, login_name,
+};
 pub use password::{Algorithm, hash_password, verify_password};
 pub use sasl::{
     Anonymous, Attempt, CertificateName, Circumstances, MECHANISMS, Mechanism, Rejection,

@@ -53,6 +53,8 @@ pub struct TlsFacts {
     pub protocol: String,
     /// Cipher suite by its IANA name.
     pub cipher: String,
+    /// The client's own certificate (DER), if it showed one and it was checked.
+    pub certificate: Option<Box<[u8]>>,
 }
 
 /// How long a connection that had to wait is shown in flow, in ms: the waits are too short to be seen

@@ -244,10 +244,14 @@ pub enum SanType {
     /// `dns`
     #[default]
     Dns,
+    /// `ip`
+    Ip,
     /// `email`
     Email,
     /// `uri`
     Uri,
+    /// `other_name`
+    OtherName,
 }
 
 impl Default for Auth {

@@ -292,7 +292,7 @@ fn acceptor(config: &Config, node: &Node) -> Accepted {
     let broker = node.broker.clone();
     let names = CertificateNames::new(config);
     Arc::new(move |peer: Peer| {
-        let name = peer.tls.as_ref().map(|_| names.of(peer.certificate.as_deref()));
+        let name = peer.tls.as_ref().map(|tls| names.of(tls.certificate.as_deref()));
         let peer = amqp091::Peer {
             peer_host: peer.peer.ip(),
             peer_port: peer.peer.port(),
@@ -318,8 +318,10 @@ impl CertificateNames {
     fn new(config: &Config) -> Self {
         let kind = match config.auth.cert_login_san_type {
             SanType::Dns => AlternativeName::Dns,
+            SanType::Ip => AlternativeName::Ip,
             SanType::Email => AlternativeName::Email,
             SanType::Uri => AlternativeName::Uri,
+            SanType::OtherName => AlternativeName::Other,
         };
         let from = match config.auth.cert_login_from {
             CertLoginFrom::DistinguishedName => LoginFrom::DistinguishedName,

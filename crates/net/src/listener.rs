@@ -60,10 +60,8 @@ pub struct Peer {
     pub peer: SocketAddr,
     /// Our end.
     pub local: SocketAddr,
-    /// TLS version and cipher suite, when encrypted.
+    /// How it is encrypted, if it is.
     pub tls: Option<TlsFacts>,
-    /// The client's own certificate (DER), if it showed one and it was checked.
-    pub certificate: Option<Vec<u8>>,
 }
 
 /// Makes the protocol for an accepted socket.
@@ -139,7 +137,7 @@ impl Listener {
             drop(socket2::SockRef::from(&stream).set_tcp_keepalive(&TcpKeepalive::new()));
         }
         let (peer, local) = (canonical(peer), canonical(local));
-        let peer = Peer { peer, local, tls: None, certificate: None };
+        let peer = Peer { peer, local, tls: None };
         if preface.is_proxied || preface.tls.is_some() {
             tokio::spawn(preface.clone().run(stream, peer, accepted.clone()));
         } else {
@@ -191,7 +189,6 @@ impl Preface {
         };
         let session = stream.get_ref().1;
         let chain = session.peer_certificates().unwrap_or_default();
-        peer.certificate = chain.first().map(|own| own.to_vec());
         peer.tls = Some(TlsFacts {
             protocol: match session.protocol_version() {
                 Some(rustls::ProtocolVersion::TLSv1_2) => "tlsv1.2",
@@ -203,6 +200,7 @@ impl Preface {
                 .and_then(|suite| suite.suite().as_str())
                 .unwrap_or_default()
                 .to_owned(),
+            certificate: chain.first().map(|own| own.as_ref().into()),
         });
         Some(stream)
     }

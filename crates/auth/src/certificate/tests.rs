@@ -1,4 +1,7 @@
-use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair, SanType};
+use rcgen::{
+    CertificateParams, DistinguishedName, DnType, KeyPair, OtherNameValue, SanType, SerialNumber,
+    date_time_ymd,
+};
 
 use super::*;
 
@@ -60,6 +63,9 @@ fn alternative_names_are_counted_by_kind() {
             SanType::Rfc822Name(text("ann@example.org")),
             SanType::DnsName(text("two.example")),
             SanType::URI(text("spiffe://example/ann")),
+            SanType::IpAddress("10.1.2.3".parse().expect("an address")),
+            SanType::IpAddress("192.168.1.1".parse().expect("an address")),
+            SanType::OtherName((vec![1, 2, 3], OtherNameValue::Utf8String("Zoë".to_owned()))),
         ],
     );
     let name = |kind, index| login_name(&der, LoginFrom::AlternativeName(kind, index));
@@ -68,6 +74,28 @@ fn alternative_names_are_counted_by_kind() {
     assert_eq!(name(AlternativeName::Dns, 2), None);
     assert_eq!(name(AlternativeName::Email, 0).as_deref(), Some("ann@example.org"));
     assert_eq!(name(AlternativeName::Uri, 0).as_deref(), Some("spiffe://example/ann"));
+    assert_eq!(name(AlternativeName::Ip, 0).as_deref(), Some("\n\x01\x02\x03"));
+    assert_eq!(name(AlternativeName::Ip, 1), None, "its octets are no text");
+    assert_eq!(name(AlternativeName::Other, 0).as_deref(), Some("Zoë"));
+    assert_eq!(name(AlternativeName::Other, 1), None);
+}
+
+#[test]
+fn listings_show_who_signed_what_for_how_long() {
+    let mut params = CertificateParams::default();
+    params.distinguished_name = DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, "ann, \"x\"");
+    params.serial_number = Some(SerialNumber::from_slice(&[0x00, 0xf0, 0xa1, 0x0b]));
+    params.not_before = date_time_ymd(2026, 11, 21);
+    params.not_after = date_time_ymd(2126, 1, 2);
+    let key = KeyPair::generate().expect("a key");
+    let der = params.self_signed(&key).expect("a certificate").der().to_vec();
+    let facts = certificate_facts(&der).expect("a certificate");
+    assert_eq!(facts.subject, "CN=ann\\, \\\"x\\\"");
+    assert_eq!(facts.issuer, facts.subject);
+    assert_eq!(facts.serial_number, "F0A10B");
+    assert_eq!(facts.validity, "2026-11-21T00:00:00Z - 2126-01-02T00:00:00Z");
+    assert_eq!(certificate_facts(&der[1..]), None);
 }
 
 #[test]

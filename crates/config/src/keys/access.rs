@@ -124,7 +124,13 @@ pub(super) const KEYS: &[Key] = &[
         name: "ssl_cert_login_san_type",
         about: "the kind of alternative name it is",
         set: |typed, entry| {
-            let choices = [("dns", SanType::Dns), ("email", SanType::Email), ("uri", SanType::Uri)];
+            let choices = [
+                ("dns", SanType::Dns),
+                ("ip", SanType::Ip),
+                ("email", SanType::Email),
+                ("uri", SanType::Uri),
+                ("other_name", SanType::OtherName),
+            ];
             typed.config.auth.cert_login_san_type = one_of(entry.value, &choices)?;
             Ok(())
         },

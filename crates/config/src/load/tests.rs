@@ -129,7 +129,7 @@ fn logins_by_certificate() {
     check(
         "ssl_cert_login_san_type = phone",
         expect![[
-            r#"rabbitmq.conf:1: Error transforming datatype for: ssl_cert_login_san_type: "phone" is not a valid enum value, acceptable values are: dns, email, uri"#
+            r#"rabbitmq.conf:1: Error transforming datatype for: ssl_cert_login_san_type: "phone" is not a valid enum value, acceptable values are: dns, ip, email, uri, other_name"#
         ]],
     );
     check(

@@ -250,6 +250,24 @@ fn a_certificate_is_a_login() {
 }
 
 #[test]
+fn listings_show_the_certificate_of_a_client() {
+    let (broker, authority) = broker(EXTERNAL);
+    broker.ctl_words(&["add_user", "CN=ann,O=Hares", "unused"]);
+    broker.ctl_words(&["set_permissions", "CN=ann,O=Hares", ".*", ".*", ".*"]);
+    let columns = "ssl ssl_protocol ssl_hash peer_cert_subject peer_cert_issuer peer_cert_validity";
+    let list = || broker.ctl(&format!("list_connections {columns} --no-table-headers"));
+    let (_, ann) = log_in_by_certificate(&broker, &authority, Some("ann"));
+    let expected = "true\ttlsv1.3\taead\tCN=ann,O=Hares\tCN=rcgen self signed cert\t\
+        1975-01-01T00:00:00Z - 4096-01-01T00:00:00Z\n";
+    assert_eq!(list(), expected);
+    drop(ann);
+    wait_until("she is gone", || list().is_empty().then_some(()));
+    let nobody = connect(&broker, &authority, &[&TLS12], None).expect("a connection");
+    assert_eq!(list(), "true\ttlsv1.2\taead\t\t\t\n");
+    step(nobody.close()).expect("it was open");
+}
+
+#[test]
 fn the_name_may_stand_elsewhere_in_the_certificate() {
     for from in ["common_name", "subject_alternative_name"] {
         let (broker, authority) = broker(&format!("{EXTERNAL}ssl_cert_login_from = {from}"));

@@ -1,4 +1,4 @@
-//! Cipher suites taken apart, as RabbitMQ's listings show them.
+//! Cipher suites and certificates taken apart, as RabbitMQ's listings show them.
 
 use broker::TlsFacts;
 use ctl::operator::TlsInfo;
@@ -6,7 +6,20 @@ use ctl::operator::TlsInfo;
 /// What listings show of an encrypted connection.
 pub(super) fn info(facts: &TlsFacts) -> TlsInfo {
     let (key_exchange, cipher, hash) = parts(&facts.cipher);
-    TlsInfo { protocol: facts.protocol.clone(), key_exchange, cipher, hash, ..TlsInfo::default() }
+    let mut info = TlsInfo {
+        protocol: facts.protocol.clone(),
+        key_exchange,
+        cipher,
+        hash,
+        ..TlsInfo::default()
+    };
+    if let Some(shown) = facts.certificate.as_deref().and_then(auth::certificate_facts) {
+        info.peer_cert_subject = Some(shown.subject);
+        info.peer_cert_issuer = Some(shown.issuer);
+        info.peer_cert_serial_number = Some(shown.serial_number);
+        info.peer_cert_validity = Some(shown.validity);
+    }
+    info
 }
 
 /// Key exchange, cipher and hash of a suite by its IANA name, in Erlang's words.
