@@ -169,8 +169,8 @@ impl<'a> Properties<'a> {
     /// Whether RabbitMQ would write the properties again as the same bytes: no flag is set that
     /// belongs to no property, and the headers are [canonical](field_table::is_canonical).
     ///
-    /// RabbitMQ writes properties anew for messages that went through a queue, not for those it
-    /// returns at once. Others than canonical ones go through [`BasicProperties`] to become so.
+    /// RabbitMQ writes properties anew for all messages. Others than canonical ones go through
+    /// [`BasicProperties`] to become so.
     pub fn is_canonical(self) -> bool {
         let stray_flags = self.raw.get(1).is_some_and(|low| low & STRAY_FLAGS != 0);
         let headers = self.find(Flag::Headers);

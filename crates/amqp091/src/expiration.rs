@@ -29,6 +29,11 @@ pub(crate) fn parse(text: &[u8]) -> Result<u64, String> {
     }
 }
 
+/// Whether an `expiration` that [`parse`] takes is written as RabbitMQ writes one.
+pub(crate) fn is_canonical(text: &[u8]) -> bool {
+    !matches!(text, [b'+' | b'-', ..] | [b'0', _, ..])
+}
+
 /// `invalid expiration 'TEXT': REASON` with the reason as Erlang prints a term: a tuple that would
 /// reach the end of the line has its elements below each other.
 fn explain(text: &[u8], reason: &str, argument: Option<&str>) -> String {

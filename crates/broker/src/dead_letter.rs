@@ -7,7 +7,7 @@ pub(crate) mod properties;
 #[cfg(test)]
 mod tests;
 
-use field_table::{FieldTable, FieldValue, ShortStr};
+use field_table::{FieldTable, FieldValue};
 use message::{History, Incoming, MessageRef};
 use stdx::Timestamp;
 
@@ -58,7 +58,7 @@ impl Reincarnation {
         let own_keys = own_routing_keys(&message, &headers, letter.history);
         record_death(&mut headers, letter, queue, &own_keys, &properties, now);
         headers.remove("BCC");
-        sort_unique(&mut headers);
+        headers.sort_unique();
         let mut encoded_headers = Vec::new();
         headers.encode(&mut encoded_headers);
         properties.set(properties::HEADERS, Some(&encoded_headers));
@@ -237,10 +237,4 @@ fn original_ttl(properties: &Properties<'_>) -> Option<u64> {
 
 fn text<'a>(table: &'a FieldTable, key: &str) -> Option<&'a [u8]> {
     table.get(key).and_then(FieldValue::as_long_str)
-}
-
-fn sort_unique(headers: &mut FieldTable) {
-    headers.sort();
-    let mut last: Option<ShortStr> = None;
-    headers.retain(|key, _| last.replace(key.clone()).as_ref() != Some(key));
 }

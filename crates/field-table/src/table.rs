@@ -88,6 +88,13 @@ impl FieldTable {
         self.0.sort_by(|(a, _), (b, _)| a.cmp(b));
     }
 
+    /// Orders the fields by key and keeps the first of equal ones: RabbitMQ's form of a table that it
+    /// had to write anew.
+    pub fn sort_unique(&mut self) {
+        self.sort();
+        self.0.dedup_by(|(later, _), (earlier, _)| later == earlier);
+    }
+
     /// The fields in their order.
     pub fn iter(
         &self,

@@ -175,6 +175,14 @@ fn fields_keep_their_order_and_their_first_key_counts() {
 }
 
 #[test]
+fn of_equal_keys_the_first_is_kept() {
+    let mut table = FieldTable::new().with("b", 1).with("a", 2);
+    table.push(ShortStr::literal("b"), 3);
+    table.sort_unique();
+    assert_eq!(table, FieldTable::new().with("a", 2).with("b", 1));
+}
+
+#[test]
 fn scanning_lends_keys_and_values() {
     let fields = every_type();
     assert_eq!(TableScanner::find(&fields, "longstr_S"), Some(ValueRef::LongStr(b"abc")));

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use amqp091_codec::{BasicProperties, BasicReturn, Properties, ReplyCode, ShortBytes, Table};
 use broker::{Lsn, QueueRef, REPLY_TO, Trace};
 use bytes::Bytes;
-use field_table::{ArrayScanner, FieldTable, FieldValue, ShortStr, ValueRef};
+use field_table::{ArrayScanner, FieldValue, ShortStr, ValueRef};
 use message::{History, Image, Incoming, MessageRef};
 use smallvec::SmallVec;
 use topology::{ExchangeRecord, Permission, QueueId, ResourceKind, TopicVariables};
@@ -267,7 +267,7 @@ impl Connection {
         let reply_to = self.reply_to(number, properties)?;
         let facts = facts(properties)?;
         let further_keys = further_keys(properties.headers())?;
-        let image = self.rewritten(message, properties, reply_to);
+        let image = self.rewritten(message, properties, facts, reply_to);
         let (queues, is_reply) = match (remembered, exchange) {
             (Some(queues), _) if further_keys.is_empty() => {
                 self.check_user_id(properties)?;
@@ -423,25 +423,34 @@ impl Connection {
     }
 
     /// The message with the properties it is to be delivered with, if they are not those it came
-    /// with: another reply address, no BCC, what interceptors add.
+    /// with: another reply address, no BCC, what interceptors add, and values that RabbitMQ reads but
+    /// writes in another way. It writes all properties anew; what only differs in the order of the
+    /// headers stays as it came.
     fn rewritten(
         &self,
         message: &MessageRef<'_>,
         properties: Properties<'_>,
+        facts: Facts,
         reply_to: Option<String>,
     ) -> Option<Image> {
         let has_bcc = properties.headers().is_some_and(|headers| headers.get("BCC").is_some());
         let config = self.broker.config();
         let is_marked = config.interceptors.mark_incoming();
-        if reply_to.is_none() && !has_bcc && !is_marked {
+        let is_canonical = properties.is_canonical()
+            && properties.expiration().is_none_or(expiration::is_canonical);
+        if reply_to.is_none() && !has_bcc && !is_marked && is_canonical {
             return None;
         }
         let mut changed = BasicProperties::from(properties);
         if let Some(address) = reply_to {
             changed.reply_to = ShortStr::new(address).ok();
         }
-        if has_bcc {
-            changed.headers.as_mut().and_then(|headers: &mut FieldTable| headers.remove("BCC"));
+        if let Some(ttl_ms) = facts.ttl_ms {
+            changed.expiration = ShortStr::new(ttl_ms.to_string()).ok();
+        }
+        if let Some(headers) = &mut changed.headers {
+            headers.remove("BCC");
+            headers.sort_unique();
         }
         if is_marked {
             mark_incoming(&mut changed, config.interceptors, &config.identity.node, self.now);
