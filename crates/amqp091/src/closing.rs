@@ -120,14 +120,16 @@ impl Connection {
         }
     }
 
-    /// An operator closes, or what the connection belongs to is deleted.
+    /// An operator closes, or what the connection belongs to is deleted. A client that was told once
+    /// and has not answered is not waited for any longer.
     pub(crate) fn handle_close_request(&mut self, work: &mut Work<'_>, reason: &str) {
         match self.stage {
             Stage::Running => {
                 let failure = Failure::new(ReplyCode::ConnectionForced, reason);
                 self.fail(work, 0, failure.into());
             }
-            Stage::Closing | Stage::Closed => {}
+            Stage::Closing => {}
+            Stage::Closed => self.stage = Stage::Gone(Status::Draining),
             _ => self.stage = Stage::Gone(Status::Aborted),
         }
     }

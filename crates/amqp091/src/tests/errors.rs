@@ -541,6 +541,11 @@ fn operators_close_connections() {
         0: connection.close 320 "CONNECTION_FORCED - maintenance" (0, 0)
     "#]]
     .assert_eq(&client.said());
+    broker.registry.request_close("the client did not answer", |_| true);
+    expect![[r#"
+        (end)
+    "#]]
+    .assert_eq(&client.said());
 }
 
 #[test]

@@ -368,6 +368,25 @@ fn silent_clients_are_dropped() {
 }
 
 #[test]
+fn who_does_not_answer_a_close_is_dropped_after_its_heartbeat_or_half_a_minute() {
+    for (heartbeat_s, patience_ms) in [(3, 3_000), (0, 30_000), (60, 30_000)] {
+        let broker = broker();
+        let mut client = Client::connect(&broker);
+        client.header();
+        client.login("guest", "guest");
+        client.tune(heartbeat_s);
+        client.send(0, ConnectionOpen { virtual_host: "/", ..ConnectionOpen::default() });
+        client.send(1, TxSelect {});
+        let said = client.said();
+        assert!(said.contains("connection.close 504"), "{said}");
+        client.wait(patience_ms - 1);
+        assert!(!client.said().contains("dropped"), "heartbeat {heartbeat_s}");
+        client.wait(1);
+        assert!(client.said().contains("dropped"), "heartbeat {heartbeat_s}");
+    }
+}
+
+#[test]
 fn a_slow_reader_holds_no_more_than_an_outbox() {
     let broker = broker();
     let mut publisher = Client::open(&broker);

@@ -163,6 +163,18 @@ fn an_operator_closes_a_connection_with_words() {
 }
 
 #[test]
+fn an_operator_closes_the_connection_of_this_pid() {
+    let broker = Broker::start();
+    let mut client = broker.client();
+    let pid = broker.ctl("list_connections pid --no-table-headers");
+    let other = broker.client();
+    broker.ctl_words(&["close_connection", pid.trim(), "time for tea"]);
+    let expected = "320 CONNECTION_FORCED - time for tea";
+    wait_until("the client hears it", || (client.event() == expected).then_some(()));
+    other.channel().queue("q");
+}
+
+#[test]
 fn two_hundred_clients_are_served_at_once() {
     let broker = Broker::start();
     broker.channel().queue("all");
