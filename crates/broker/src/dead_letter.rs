@@ -8,7 +8,7 @@ pub(crate) mod properties;
 mod tests;
 
 use field_table::{FieldTable, FieldValue};
-use message::{History, Incoming, MessageRef};
+use message::{BLIND_COPIES, HAS_BLIND_COPIES, History, Incoming, MessageRef};
 use stdx::Timestamp;
 
 use crate::{DeadLetter, DeathReason};
@@ -42,7 +42,8 @@ impl Reincarnation {
     ///
     /// As in RabbitMQ, `x-death` has an entry per queue and reason, latest death first, whose time
     /// and keys are those of the first death; `x-death` headers that a client sent are dropped;
-    /// the expiration is taken off; the headers come out sorted by name.
+    /// the expiration is taken off; the headers come out sorted by name. BCC keys stay, for the next
+    /// death.
     pub fn new(
         letter: &DeadLetter,
         queue: &str,
@@ -57,10 +58,10 @@ impl Reincarnation {
         let mut headers = table.unwrap_or_default();
         let own_keys = own_routing_keys(&message, &headers, letter.history);
         record_death(&mut headers, letter, queue, &own_keys, &properties, now);
-        headers.remove("BCC");
         headers.sort_unique();
         let mut encoded_headers = Vec::new();
         headers.encode(&mut encoded_headers);
+        let has_blind_copies = headers.remove(BLIND_COPIES).is_some();
         properties.set(properties::HEADERS, Some(&encoded_headers));
         properties.set(properties::EXPIRATION, None);
         let history = History {
@@ -69,12 +70,16 @@ impl Reincarnation {
             is_routed_by_key_only: routing_key.is_some() || letter.history.is_routed_by_key_only,
         };
         let body = message.shared_body().unwrap_or_default();
+        let mut encoded = properties.encode();
+        if has_blind_copies {
+            encoded[1] |= HAS_BLIND_COPIES;
+        }
         Self {
             exchange: exchange.as_bytes().to_vec(),
             routing_keys: routing_key.map_or(own_keys, |key| vec![key.as_bytes().to_vec()]),
             is_persistent: properties.octet(properties::DELIVERY_MODE) == Some(2),
             priority: properties.octet(properties::PRIORITY),
-            properties: properties.encode(),
+            properties: encoded,
             headers,
             body,
             history,
@@ -87,7 +92,7 @@ impl Reincarnation {
         self.routing_keys.iter().map(Vec::as_slice)
     }
 
-    /// Its headers, for headers exchanges.
+    /// Its headers as clients see them, for headers exchanges.
     pub fn headers(&self) -> &FieldTable {
         &self.headers
     }
@@ -145,7 +150,7 @@ fn own_routing_keys(
 ) -> Vec<Vec<u8>> {
     let mut keys = vec![message.routing_key.to_vec()];
     if !history.is_routed_by_key_only {
-        keys.extend(header_keys(headers, "CC").chain(header_keys(headers, "BCC")));
+        keys.extend(header_keys(headers, "CC").chain(header_keys(headers, BLIND_COPIES)));
     }
     keys
 }
@@ -180,7 +185,7 @@ fn record_death(
         Some(at) => count_up(deaths.remove(at)),
         None => {
             let mut visible_keys = own_keys.to_vec();
-            for bcc in header_keys(headers, "BCC") {
+            for bcc in header_keys(headers, BLIND_COPIES) {
                 if let Some(at) = visible_keys.iter().position(|key| *key == bcc) {
                     visible_keys.remove(at);
                 }

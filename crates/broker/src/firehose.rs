@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use field_table::{FieldTable, FieldValue};
-use message::{History, Incoming, MessageRef};
+use message::{BLIND_COPIES, History, Incoming, MessageRef, has_blind_copies};
 use parking_lot::RwLock;
 use smallvec::SmallVec;
 use topology::QueueRecord;
@@ -70,7 +70,7 @@ impl Trace {
     ) -> Self {
         let routed = FieldValue::Array(queues.map(FieldValue::from).collect());
         let keys = routing_keys.iter().map(|key| FieldValue::from(*key)).collect();
-        let properties = properties_table(message.properties);
+        let (properties, _) = visible_properties(message);
         let routing_key = [&b"publish."[..], message.exchange].concat();
         let event = ("routed_queues", routed);
         Self::new(vhost, routing_key, party, message, (properties, keys), event)
@@ -87,13 +87,11 @@ impl Trace {
         if message.exchange == EXCHANGE.as_bytes() {
             return None;
         }
-        let properties = properties_table(message.properties);
+        let (properties, blind) = visible_properties(message);
         let mut keys = vec![FieldValue::from(message.routing_key)];
         let headers = properties.get("headers").and_then(FieldValue::as_table);
-        let copied = headers.and_then(|headers| headers.get("CC")).and_then(FieldValue::as_array);
-        keys.extend(
-            copied.unwrap_or_default().iter().filter(|it| it.as_long_str().is_some()).cloned(),
-        );
+        keys.extend(further_keys(headers.and_then(|headers| headers.get("CC"))));
+        keys.extend(further_keys(blind.as_ref()));
         let routing_key = [&b"deliver."[..], queue].concat();
         let event = ("redelivered", FieldValue::from(i32::from(is_redelivered)));
         Some(Self::new(vhost, routing_key, party, message, (properties, keys), event))
@@ -121,6 +119,25 @@ impl Trace {
         let body = message.shared_body().unwrap_or_else(|| Bytes::copy_from_slice(message.body));
         Self { vhost: vhost.clone(), routing_key, headers, body }
     }
+}
+
+/// The properties as clients see them, and the BCC header, if there is one.
+fn visible_properties(message: &MessageRef<'_>) -> (FieldTable, Option<FieldValue>) {
+    let mut properties = properties_table(message.properties);
+    if !has_blind_copies(message.properties) {
+        return (properties, None);
+    }
+    let blind = match properties.get_mut("headers") {
+        Some(FieldValue::Table(headers)) => headers.remove(BLIND_COPIES),
+        _ => None,
+    };
+    (properties, blind)
+}
+
+/// The strings in a header with routing keys.
+fn further_keys(header: Option<&FieldValue>) -> impl Iterator<Item = FieldValue> {
+    let keys = header.and_then(FieldValue::as_array).unwrap_or_default();
+    keys.iter().filter(|key| key.as_long_str().is_some()).cloned()
 }
 
 impl Broker {

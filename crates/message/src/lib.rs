@@ -101,6 +101,20 @@ impl Image {
     }
 }
 
+/// The header whose keys route a message unseen by its consumers.
+pub const BLIND_COPIES: &str = "BCC";
+
+/// A bit of the second octet of property flags that belongs to no property. In a message of ours it
+/// says that the headers hold [`BLIND_COPIES`], which stay for dead letters and go to no client; it
+/// is never set in what a client publishes or is sent.
+pub const HAS_BLIND_COPIES: u8 = 1;
+
+/// Whether properties hold what no client may see: [`HAS_BLIND_COPIES`].
+#[inline]
+pub fn has_blind_copies(properties: &[u8]) -> bool {
+    properties.get(1).is_some_and(|flags| flags & HAS_BLIND_COPIES != 0)
+}
+
 /// A message on its way into queues, with the facts that queues act on already decoded.
 #[derive(Clone, Copy, Debug)]
 pub struct Incoming<'a> {

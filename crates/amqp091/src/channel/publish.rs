@@ -7,11 +7,12 @@ use amqp091_codec::{BasicProperties, BasicReturn, Properties, ReplyCode, ShortBy
 use broker::{Lsn, QueueRef, REPLY_TO, Trace};
 use bytes::Bytes;
 use field_table::{ArrayScanner, FieldValue, ShortStr, ValueRef};
-use message::{History, Image, Incoming, MessageRef};
+use message::{BLIND_COPIES, HAS_BLIND_COPIES, History, Image, Incoming, MessageRef};
 use smallvec::SmallVec;
 use topology::{ExchangeRecord, Permission, QueueId, ResourceKind, TopicVariables};
 
 use crate::assembler::{Assembled, BODY_SIZE_MAX};
+use crate::attempts::without_blind_copies;
 use crate::connection::Connection;
 use crate::errors::{Failure, Fault, not_implemented, precondition_failed};
 use crate::expiration;
@@ -21,7 +22,7 @@ use crate::shared::{SHARED_BODY_MIN, put_content};
 use crate::work::{Origin, Queues, Work};
 
 /// The headers with further routing keys (RabbitMQ's sender-selected distribution).
-const ROUTING_HEADERS: [&str; 2] = ["CC", "BCC"];
+const ROUTING_HEADERS: [&str; 2] = ["CC", BLIND_COPIES];
 
 /// The bits of `basic.publish`.
 #[derive(Clone, Copy, Debug)]
@@ -241,7 +242,9 @@ impl Connection {
         let mut inner = self.shared.lock();
         let frame_max = inner.frame_max;
         inner.send(number, method);
-        put_content(&mut inner.out, frame_max, number, message);
+        without_blind_copies(message, |message| {
+            put_content(&mut inner.out, frame_max, number, message);
+        });
     }
 
     /// Checks and routes a publish, in RabbitMQ's order.
@@ -364,12 +367,14 @@ impl Connection {
     fn reply_directly(&mut self, work: &mut Work<'_>, message: &MessageRef<'_>) -> bool {
         self.flush(work);
         let address = message.routing_key;
-        if !self.shared.marks_sent_time {
-            return self.broker.reply(&mut work.turn, address, message);
-        }
-        let properties = &marked_outgoing(message, self.now);
-        let message = MessageRef { properties, image: None, ..*message };
-        self.broker.reply(&mut work.turn, address, &message)
+        without_blind_copies(message, |message| {
+            if !self.shared.marks_sent_time {
+                return self.broker.reply(&mut work.turn, address, message);
+            }
+            let properties = &marked_outgoing(message, self.now);
+            let message = MessageRef { properties, image: None, ..*message };
+            self.broker.reply(&mut work.turn, address, &message)
+        })
     }
 
     /// The queues of a message.
@@ -422,10 +427,10 @@ impl Connection {
         work.turn.trace(Trace::of_publish(&self.vhost, party, message, keys, names));
     }
 
-    /// The message with the properties it is to be delivered with, if they are not those it came
-    /// with: another reply address, no BCC, what interceptors add, and values that RabbitMQ reads but
-    /// writes in another way. It writes all properties anew; what only differs in the order of the
-    /// headers stays as it came.
+    /// The message with the properties that queues are to keep, if they are not those it came with:
+    /// another reply address, a note that there are BCC keys, what interceptors add, and values that
+    /// RabbitMQ reads but writes in another way. It writes all properties anew; what only differs in
+    /// the order of the headers stays as it came.
     fn rewritten(
         &self,
         message: &MessageRef<'_>,
@@ -433,7 +438,8 @@ impl Connection {
         facts: Facts,
         reply_to: Option<String>,
     ) -> Option<Image> {
-        let has_bcc = properties.headers().is_some_and(|headers| headers.get("BCC").is_some());
+        let has_bcc =
+            properties.headers().is_some_and(|headers| headers.get(BLIND_COPIES).is_some());
         let config = self.broker.config();
         let is_marked = config.interceptors.mark_incoming();
         let is_canonical = properties.is_canonical()
@@ -449,13 +455,15 @@ impl Connection {
             changed.expiration = ShortStr::new(ttl_ms.to_string()).ok();
         }
         if let Some(headers) = &mut changed.headers {
-            headers.remove("BCC");
             headers.sort_unique();
         }
         if is_marked {
             mark_incoming(&mut changed, config.interceptors, &config.identity.node, self.now);
         }
-        let properties = changed.to_bytes();
+        let mut properties = changed.to_bytes();
+        if has_bcc {
+            properties[1] |= HAS_BLIND_COPIES;
+        }
         let MessageRef { exchange, routing_key, body, .. } = *message;
         let bytes = Bytes::from([exchange, routing_key, &properties, body].concat());
         let lens = (exchange.len() as u8, routing_key.len() as u8, properties.len() as u32);

@@ -50,11 +50,6 @@ impl<'a> Properties<'a> {
             return Some(properties);
         }
         let flags = u16::from_be_bytes(*raw.split_off(..2)?.first_chunk()?);
-        // The lowest bit announces more flags; no property lies behind it.
-        let mut more = flags & 1 != 0;
-        while more {
-            more = raw.split_off(..2)?[1] & 1 != 0;
-        }
         for (index, kind) in KINDS.iter().enumerate() {
             if flags & 0x8000 >> index == 0 {
                 continue;

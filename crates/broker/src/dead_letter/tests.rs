@@ -1,6 +1,6 @@
 use expect_test::{Expect, expect};
 use field_table::{FieldTable, FieldValue};
-use message::{History, MessageRef};
+use message::{BLIND_COPIES, History, MessageRef};
 use stdx::Timestamp;
 
 use super::Reincarnation;
@@ -69,7 +69,9 @@ fn check(copy: &Reincarnation, expected: Expect) {
     assert!(incoming.is_persistent);
     assert!(incoming.history.is_dead_lettered);
     let raw = properties.raw(properties::HEADERS).expect("x-death");
-    let headers = FieldTable::decode_all(raw).expect("well formed");
+    let mut headers = FieldTable::decode_all(raw).expect("well formed");
+    let has_blind_copies = headers.remove(BLIND_COPIES).is_some();
+    assert_eq!(message::has_blind_copies(incoming.message.properties), has_blind_copies);
     assert_eq!(&headers, copy.headers());
     lines.extend(show_fields(&headers));
     expected.assert_eq(&lines.join("\n"));
@@ -98,7 +100,7 @@ fn the_first_death_is_recorded() {
 }
 
 #[test]
-fn cc_stays_and_bcc_goes() {
+fn cc_stays_and_bcc_is_not_told() {
     let headers =
         FieldTable::default().with("CC", keys(&["cc1", "cc2"])).with("BCC", keys(&["bcc"]));
     let letter = letter(headers, None, DeathReason::Rejected);
@@ -113,6 +115,22 @@ fn cc_stays_and_bcc_goes() {
         x-first-death-reason=rejected
         x-last-death-exchange=src
         x-last-death-queue=q1
+        x-last-death-reason=rejected"#]],
+    );
+    // Both route at the next death, too.
+    let copy = Reincarnation::new(&letter, "q1", "dlx", None, NOW);
+    let copy = Reincarnation::new(&again(&copy, DeathReason::Rejected), "q2", "dlx", None, NOW);
+    check(
+        &copy,
+        expect![[r#"
+        routed by key, cc1, cc2, bcc
+        CC=[cc1, cc2]
+        x-death=[{count=1, reason=rejected, queue=q2, time=T1700000000, exchange=dlx, routing-keys=[key, cc1, cc2]}, {count=1, reason=rejected, queue=q1, time=T1700000000, exchange=src, routing-keys=[key, cc1, cc2]}]
+        x-first-death-exchange=src
+        x-first-death-queue=q1
+        x-first-death-reason=rejected
+        x-last-death-exchange=dlx
+        x-last-death-queue=q2
         x-last-death-reason=rejected"#]],
     );
     // With a key of the queue's own, CC does not route, now or at the next death.

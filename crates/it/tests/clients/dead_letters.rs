@@ -112,6 +112,30 @@ fn the_published_key_is_kept_when_the_queue_names_none() {
 }
 
 #[test]
+fn blind_copies_are_made_of_every_dead_letter_and_never_told() {
+    let broker = Broker::start();
+    let ch = broker.channel();
+    ch.exchange("graveyard", "direct");
+    for queue in ["work", "copy", "blind"] {
+        ch.queue_with(queue, "x-dead-letter-exchange=\"graveyard\"");
+        ch.queue(&format!("dead {queue}"));
+        ch.bind(&format!("dead {queue}"), "graveyard", queue);
+    }
+    ch.send("", "work", headers("CC=[\"copy\"], BCC=[\"blind\"]"), "letter");
+    for queue in ["work", "copy", "blind"] {
+        ch.get_unsettled(queue).reject(false);
+    }
+    for queue in ["dead work", "dead copy", "dead blind"] {
+        for _ in ["from each of the three queues"; 3] {
+            let dead = ch.wait_for(queue);
+            assert_eq!(dead.header("BCC"), "");
+            assert_eq!(dead.header("CC"), "[\"copy\"]");
+            assert!(dead.header("x-death").contains("routing-keys=[\"work\", \"copy\"]"));
+        }
+    }
+}
+
+#[test]
 fn dead_letters_to_an_exchange_that_is_gone_are_dropped() {
     let broker = Broker::start();
     let ch = broker.channel();
