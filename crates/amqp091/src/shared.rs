@@ -77,8 +77,10 @@ pub(crate) struct Side {
 pub(crate) struct Slot {
     /// `None` for the consumer of direct replies, which has no queue, and for a free slot.
     pub(crate) queue: Option<QueueRef>,
-    /// `None` for `basic.get`.
+    /// Who settles. `None` for the consumer of direct replies.
     pub(crate) consumer: Option<ConsumerId>,
+    /// Of `basic.get`: what it got does not count for the channel's prefetch.
+    pub(crate) is_get: bool,
     pub(crate) tag: Arc<str>,
     /// `basic.consume-ok` is to be sent before the first delivery.
     pub(crate) owes_consume_ok: bool,
@@ -121,25 +123,37 @@ impl Side {
         idx as u32
     }
 
-    /// The slot that remembers what `basic.get` took from `queue`.
-    pub(crate) fn get_slot(&mut self, queue: &QueueRef) -> u32 {
+    /// The slot that remembers what `basic.get` took from `queue`, and who it is for the queue:
+    /// `new` if nobody did so before.
+    pub(crate) fn get_slot(&mut self, queue: &QueueRef, new: ConsumerId) -> (u32, ConsumerId) {
         let is_of_queue = |slot: &Slot| {
-            slot.consumer.is_none()
-                && slot.queue.as_ref().is_some_and(|it| Arc::ptr_eq(it, queue))
-                && !slot.is_live
+            slot.is_get && slot.queue.as_ref().is_some_and(|it| Arc::ptr_eq(it, queue))
         };
-        if let Some(idx) = self.slots.iter().position(is_of_queue) {
-            return idx as u32;
+        if let Some(idx) = self.slots.iter().position(is_of_queue)
+            && let Some(known) = self.slots[idx].consumer
+        {
+            return (idx as u32, known);
         }
-        self.add_slot(Slot {
+        let slot = self.add_slot(Slot {
             queue: Some(queue.clone()),
-            consumer: None,
+            consumer: Some(new),
+            is_get: true,
             tag: Arc::from(""),
             owes_consume_ok: false,
             no_ack: false,
             is_live: false,
             unacked: 0,
-        })
+        });
+        (slot, new)
+    }
+
+    /// Nothing was got: a slot that has nothing else does not keep its queue.
+    pub(crate) fn drop_if_free(&mut self, slot: u32) {
+        let of_slot = &mut self.slots[slot as usize];
+        if of_slot.is_free() {
+            of_slot.queue = None;
+            self.first_free = self.first_free.min(slot as usize);
+        }
     }
 
     /// The next delivery tag.
@@ -153,7 +167,7 @@ impl Side {
         self.unacked.push(tag, Delivered { slot, ticket });
         let of_slot = &mut self.slots[slot as usize];
         of_slot.unacked += 1;
-        self.prefetched += u32::from(of_slot.consumer.is_some());
+        self.prefetched += u32::from(!of_slot.is_get);
         self.show_unacked();
     }
 
@@ -172,11 +186,8 @@ impl Side {
     pub(crate) fn release(&mut self, slot: u32) {
         let of_slot = &mut self.slots[slot as usize];
         of_slot.unacked -= 1;
-        self.prefetched -= u32::from(of_slot.consumer.is_some());
-        if of_slot.is_free() {
-            of_slot.queue = None;
-            self.first_free = self.first_free.min(slot as usize);
-        }
+        self.prefetched -= u32::from(!of_slot.is_get);
+        self.drop_if_free(slot);
         self.show_unacked();
     }
 
@@ -185,10 +196,7 @@ impl Side {
         let source = self.source(slot);
         if let Some(of_slot) = self.slots.get_mut(slot as usize) {
             of_slot.is_live = false;
-            if of_slot.is_free() {
-                of_slot.queue = None;
-                self.first_free = self.first_free.min(slot as usize);
-            }
+            self.drop_if_free(slot);
         }
         self.parked.retain(|it| *it != slot);
         source

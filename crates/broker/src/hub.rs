@@ -22,8 +22,8 @@ use crate::reply::ReplyConsumers;
 use crate::timers::Timers;
 use crate::{
     AuthenticatorRef, BrokerConfig, ConsumeRefusal, Consumer, ConsumerId, ConsumerKey,
-    ConsumerView, Control, Counts, Cycles, Event, Got, Journal, Lsn, MailboxRef, Pages, Queue,
-    QueueCell, QueueRef, Settle, Ticket, Turn,
+    ConsumerView, Control, Counts, Cycles, Event, Getter, Got, Journal, Lsn, MailboxRef, Pages,
+    Queue, QueueCell, QueueRef, Settle, Ticket, Turn,
 };
 use message::Incoming;
 use paging::Paging;
@@ -378,16 +378,17 @@ impl Broker {
         self.conclude(turn, cell, queue);
     }
 
-    /// Takes one message. `f` runs with the queue locked: append to a mailbox and return.
+    /// Takes one message, for `getter` or settled at once. `f` runs with the queue locked: append to a
+    /// mailbox and return.
     pub fn get<R>(
         &self,
         turn: &mut Turn,
         cell: &QueueRef,
-        no_ack: bool,
+        getter: Option<&Getter>,
         f: impl FnOnce(Option<Got<'_>>) -> R,
     ) -> (R, Reading) {
         let mut queue = cell.lock();
-        let result = f(queue.get(turn.now, no_ack, &mut turn.fx));
+        let result = f(queue.get(turn.now, getter, &mut turn.fx));
         let settled = self.conclude(turn, cell, queue);
         (result, Reading { marked: cell.mark_lsn(), settled })
     }

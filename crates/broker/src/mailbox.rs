@@ -57,8 +57,8 @@ pub type MailboxRef = Arc<dyn Mailbox>;
 pub enum Event {
     /// The queue of this consumer is gone, or its owner lost the right to read it.
     ConsumerCancelled(ConsumerKey),
-    /// Deliveries of this consumer were not settled in time, and the queue took them back. It gets
-    /// nothing more until it settles them all the same.
+    /// Deliveries of this consumer (or what `basic.get` got) were not settled in time, and the queue
+    /// took them back. It gets nothing more until it settles them all the same.
     DeliveryTimedOut {
         /// The name its connection knows the consumer by.
         key: ConsumerKey,

@@ -38,6 +38,7 @@ pub use consumers::{ActivityStatus, ConsumeRefusal, Consumer, ConsumerId, Consum
 pub use delivery::{Batch, Delivery, Got};
 pub(crate) use effects::TimedOut;
 pub use effects::{DeadLetter, DeathReason, Effects};
+pub use holders::Getter;
 pub use ledger::Attempts;
 pub use paging::PageOut;
 pub use recovery::{Damaged, Recovery};
@@ -426,12 +427,16 @@ impl Queue {
         taken
     }
 
-    fn hand_over(&mut self, ticket: Ticket, header: &Header) {
+    fn hand_over(
+        &mut self,
+        ticket: Ticket,
+        header: &Header,
+        (holder, deadline): (ConsumerId, Timestamp),
+    ) {
         self.messages.update_flags(ticket, UNACKED, 0);
         self.unacked += 1;
         self.unacked_bytes += self.weight(header);
-        let never = Timestamp(u64::MAX);
-        self.note_holder(header.level, (header.seq, header.seq), 1, NOBODY, never);
+        self.note_holder(header.level, (header.seq, header.seq), 1, holder, deadline);
     }
 
     /// Ready messages, and bytes of their bodies.
@@ -449,9 +454,14 @@ impl Queue {
         self.consumers.resume(id);
     }
 
-    /// Takes one message, `basic.get`. Finds nothing while more than a turn's worth of expired
-    /// messages wait to be dead-lettered before it.
-    pub fn get(&mut self, now: Timestamp, is_no_ack: bool, fx: &mut Effects) -> Option<Got<'_>> {
+    /// Takes one message, `basic.get`: for `getter`, or settled at once. Finds nothing while more than
+    /// a turn's worth of expired messages wait to be dead-lettered before it.
+    pub fn get(
+        &mut self,
+        now: Timestamp,
+        getter: Option<&Getter>,
+        fx: &mut Effects,
+    ) -> Option<Got<'_>> {
         self.settle_got(fx);
         self.used_at = now;
         self.trim(now, fx);
@@ -465,11 +475,18 @@ impl Queue {
         }
         self.load_head_body(fx);
         let (ticket, header) = self.take_head(fx)?;
-        self.hand_over(ticket, &header);
+        let holder = match getter {
+            Some(getter) => (getter.id, Self::deadline_of(now, getter.timeout_ms)),
+            None => (NOBODY, Timestamp(u64::MAX)),
+        };
+        self.hand_over(ticket, &header, holder);
+        if let (Some(getter), Some(quorum)) = (getter, &mut self.quorum) {
+            quorum.holders.note_getter(getter);
+        }
         if self.polled_below <= header.seq {
             self.polled_below = self.next_seq;
         }
-        if is_no_ack {
+        if getter.is_none() {
             self.got = Some(ticket);
         }
         let remaining = self.ready;

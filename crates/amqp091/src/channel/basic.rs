@@ -6,7 +6,7 @@ use amqp091_codec::{
     BasicGet, BasicGetEmpty, BasicGetOk, BasicQos, BasicQosOk, BasicRecoverOk, ReplyCode,
     ShortBytes,
 };
-use broker::{Got, Settle, Trace};
+use broker::{ConsumerId, ConsumerKey, Getter, Got, QueueRef, Settle, Trace};
 use message::MessageRef;
 use topology::{Permission, QueueKind, QueueRecord, ResourceKind};
 
@@ -69,7 +69,7 @@ impl Connection {
             self.shared.send(number, BasicGetEmpty::default());
             return Ok(());
         };
-        let no_ack = get.no_ack;
+        let getter = (!get.no_ack).then(|| self.getter(number, &queue));
         let (shared, now) = (&self.shared, self.now);
         let party = self.entry.as_ref().filter(|_| self.is_traced);
         let party = party.map(|entry| self.broker.party(&entry.facts, number));
@@ -77,13 +77,14 @@ impl Connection {
         let reply = |got: Option<Got<'_>>| {
             let mut inner = shared.lock();
             let frame_max = inner.frame_max;
+            let slot = getter.as_ref().map(|it| it.key.slot);
+            let Some(side) = inner.channels.get_mut(number) else { return };
             let Some(Got { delivery, remaining }) = got else {
+                slot.into_iter().for_each(|slot| side.drop_if_free(slot));
                 return inner.send(number, BasicGetEmpty::default());
             };
-            let Some(side) = inner.channels.get_mut(number) else { return };
             let delivery_tag = side.assign_tag();
-            if !no_ack {
-                let slot = side.get_slot(&queue);
+            if let Some(slot) = slot {
                 side.hold(delivery_tag, slot, delivery.ticket);
             }
             let message = delivery.message;
@@ -108,13 +109,24 @@ impl Connection {
                 put_content(&mut inner.out, frame_max, number, message);
             });
         };
-        let ((), reading) = self.broker.get(&mut work.turn, &queue, no_ack, reply);
+        let ((), reading) = self.broker.get(&mut work.turn, &queue, getter.as_ref(), reply);
         if let Some(trace) = trace {
             work.turn.trace(trace);
         }
         self.hold_for(reading.marked.max(self.settled));
         self.settled = self.settled.max(reading.settled);
         Ok(())
+    }
+
+    /// Who gets a message from `queue` to settle it later.
+    fn getter(&self, number: u16, queue: &QueueRef) -> Getter {
+        let new = ConsumerId(self.broker.next_id());
+        let mut inner = self.shared.lock();
+        let side = inner.channels.get_mut(number).expect("an open channel has its side");
+        let (slot, id) = side.get_slot(queue, new);
+        let key = ConsumerKey { channel: number, slot };
+        let timeout_ms = self.timeout_of(&queue.record);
+        Getter { id, mailbox: self.mailbox(), key, timeout_ms }
     }
 
     /// Requeues everything unsettled.

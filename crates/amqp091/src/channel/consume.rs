@@ -79,6 +79,7 @@ impl Connection {
             Slot {
                 queue: Some(queue.clone()),
                 consumer: Some(id),
+                is_get: false,
                 tag: tag.clone(),
                 owes_consume_ok: !consume.nowait,
                 no_ack: consume.no_ack,
@@ -122,7 +123,7 @@ impl Connection {
     }
 
     /// How long consumers of a queue may take, in milliseconds, if they do not say it themselves.
-    fn timeout_of(&self, queue: &QueueRecord) -> u64 {
+    pub(super) fn timeout_of(&self, queue: &QueueRecord) -> u64 {
         let of_queue = queue.settings.quorum.as_ref().and_then(|it| it.consumer_timeout_ms);
         of_queue.unwrap_or(self.broker.config().consumer_timeout_ms)
     }
@@ -141,6 +142,7 @@ impl Connection {
             Slot {
                 queue: None,
                 consumer: None,
+                is_get: false,
                 tag: tag.clone(),
                 owes_consume_ok: false,
                 no_ack: true,

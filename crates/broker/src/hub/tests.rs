@@ -9,7 +9,7 @@ use super::Broker;
 use crate::testing::MemoryJournal;
 use crate::{
     Authenticator, Batch, BrokerConfig, Completion, ConsumeRefusal, Consumer, ConsumerId,
-    ConsumerKey, Control, Event, Intake, Mailbox, QueueRef,
+    ConsumerKey, Control, Event, Getter, Intake, Mailbox, QueueRef,
 };
 
 /// A control plane that takes its time: proposals wait until they are applied.
@@ -118,6 +118,11 @@ fn start() -> Arc<SlowControl> {
     control
 }
 
+pub(super) fn getter() -> Getter {
+    let key = ConsumerKey { channel: 1, slot: 0 };
+    Getter { id: ConsumerId(1), mailbox: Arc::new(Nobody), key, timeout_ms: 1_800_000 }
+}
+
 fn consumer(id: u64) -> Consumer {
     Consumer {
         id: ConsumerId(id),
@@ -187,7 +192,7 @@ fn a_queue_has_one_deadline_and_a_deleted_one_has_none() {
     for ms in 1..100 {
         let now = Timestamp(ms * 100);
         let mut turn = broker.begin(now);
-        broker.get(&mut turn, &queue, true, |_| {});
+        broker.get(&mut turn, &queue, None, |_| {});
         broker.publish(&mut turn, &queue, &[incoming(b"x")]);
         broker.finish(turn);
         broker.poll_timers(now.plus_ms(50));
@@ -204,7 +209,8 @@ fn a_deleted_queue_holds_nothing_for_those_who_still_refer_to_it() {
     let broker = control.broker();
     let mut turn = broker.begin(Timestamp(0));
     broker.publish(&mut turn, &queue, &[incoming(b"x"), incoming(b"y")]);
-    let (ticket, _) = broker.get(&mut turn, &queue, false, |got| got.map(|it| it.delivery.ticket));
+    let (ticket, _) =
+        broker.get(&mut turn, &queue, Some(&getter()), |got| got.map(|it| it.delivery.ticket));
     broker.finish(turn);
     control.apply(Timestamp(0), &Command::DeleteQueues(vec![queue.record.id]));
     let counts = broker.counts(&queue);
@@ -213,7 +219,7 @@ fn a_deleted_queue_holds_nothing_for_those_who_still_refer_to_it() {
     let tickets = [ticket.expect("one was there")];
     let lsn = broker.settle(&mut turn, &queue, None, &tickets, crate::Settle::Ack);
     assert_eq!(lsn, crate::Lsn(0));
-    broker.get(&mut turn, &queue, true, |got| assert!(got.is_none()));
+    broker.get(&mut turn, &queue, None, |got| assert!(got.is_none()));
     broker.finish(turn);
 }
 

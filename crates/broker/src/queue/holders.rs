@@ -25,7 +25,26 @@ pub(super) struct Run {
     pub(super) deadline: Timestamp,
 }
 
-/// A consumer that was cancelled and still has messages.
+/// Who takes a message with `basic.get` and settles it later.
+#[derive(Clone)]
+pub struct Getter {
+    /// Like a consumer's: settlements name it.
+    pub id: ConsumerId,
+    /// The connection.
+    pub mailbox: MailboxRef,
+    /// The name the connection knows it by.
+    pub key: ConsumerKey,
+    /// How long it may take, in milliseconds; only quorum queues mind.
+    pub timeout_ms: u64,
+}
+
+impl std::fmt::Debug for Getter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Getter").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// Somebody without a subscription who has messages: a consumer that was cancelled, or a getter.
 #[derive(Clone)]
 pub(super) struct Departed {
     pub(super) id: ConsumerId,
@@ -194,6 +213,14 @@ impl Holders {
         self.late.retain(|(late, _)| *late != id);
         if left != 0 {
             self.departed.push(Departed { id, mailbox, key, left });
+        }
+    }
+
+    /// Somebody without a subscription gets one message.
+    pub(super) fn note_getter(&mut self, getter: &Getter) {
+        match self.departed.iter_mut().find(|it| it.id == getter.id) {
+            Some(known) => known.left += 1,
+            None => self.depart(getter.id, getter.mailbox.clone(), getter.key, 1),
         }
     }
 

@@ -43,7 +43,7 @@ pub(super) enum Fate {
     Returned,
     /// It came back, and somebody has it again.
     Out {
-        /// Who; 0 for `basic.get`.
+        /// Who.
         holder: ConsumerId,
         /// When that has lasted too long.
         deadline: Timestamp,

@@ -24,7 +24,7 @@ pub(super) const PRIORITY_DEFAULT: u8 = 4;
 /// A full queue takes messages again once this share of its limit is left, in percent.
 const ROOM_PERCENT: u64 = 80;
 
-/// `basic.get` instead of a consumer.
+/// What is got and settled at once, and what is settled for nobody in particular.
 pub(super) const NOBODY: ConsumerId = ConsumerId(0);
 /// Never.
 const NEVER: Timestamp = Timestamp(u64::MAX);

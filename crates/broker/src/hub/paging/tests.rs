@@ -7,6 +7,7 @@ use message::{Incoming, MessageRef};
 use stdx::Timestamp;
 use topology::{Command, DeclareQueue};
 
+use crate::hub::tests::getter;
 use crate::testing::{MemoryJournal, MemoryPages, broker_with_pages};
 use crate::{Broker, BrokerConfig, PageJob, PageRef, QueueRef};
 
@@ -58,7 +59,7 @@ fn get_all(broker: &Broker, queue: &QueueRef) -> Vec<u32> {
     let mut turn = broker.begin(NOW);
     let number_of = |body: &[u8]| u32::from_le_bytes(*body.first_chunk().expect("four bytes"));
     let take = |turn: &mut _| {
-        broker.get(turn, queue, true, |got| got.map(|got| number_of(got.delivery.message.body))).0
+        broker.get(turn, queue, None, |got| got.map(|got| number_of(got.delivery.message.body))).0
     };
     let numbers = std::iter::from_fn(|| take(&mut turn)).collect();
     broker.finish(turn);
@@ -242,7 +243,7 @@ fn a_backlog_of_large_bodies_takes_little_memory_and_is_not_copied() {
     for queue in [&first, &second] {
         let mut turn = broker.begin(NOW);
         for _ in 0..50 {
-            let (is_there, _) = broker.get(&mut turn, queue, false, |got| got.is_some());
+            let (is_there, _) = broker.get(&mut turn, queue, Some(&getter()), |got| got.is_some());
             assert!(is_there);
             let bound = RESIDENT_MAX + 2 * LARGE as u64;
             assert!(broker.resident_bytes() <= bound, "one body is in memory at a time");

@@ -11,8 +11,8 @@ use topology::{QueueId, QueueKind, QueueRecord, QueueSettings};
 use crate::mailbox::{ConsumerKey, Event, Intake, Mailbox, MailboxRef};
 use crate::queue::messages::Messages;
 use crate::queue::{
-    Attempts, Batch, ConsumeRefusal, Consumer, ConsumerId, DeadLetter, Delivery, Effects, PageOut,
-    Queue, Settle, Ticket,
+    Attempts, Batch, ConsumeRefusal, Consumer, ConsumerId, DeadLetter, Delivery, Effects, Getter,
+    PageOut, Queue, Settle, Ticket,
 };
 use crate::testing::MemoryPages;
 use crate::{Lsn, PageRef, Pages, QueueRef};
@@ -198,12 +198,16 @@ impl Harness {
     }
 
     pub(super) fn get(&mut self, is_no_ack: bool) {
-        let seen = match self.queue.get(self.now, is_no_ack, &mut self.fx) {
+        self.get_by((!is_no_ack).then(|| getter(0, u64::MAX)));
+    }
+
+    pub(super) fn get_by(&mut self, getter: Option<Getter>) {
+        let seen = match self.queue.get(self.now, getter.as_ref(), &mut self.fx) {
             None => Seen::GotNothing,
             Some(got) => {
                 let body = got.delivery.message.body.to_vec();
-                if !is_no_ack {
-                    self.unacked.push((0, body.clone(), got.delivery.ticket));
+                if let Some(getter) = getter {
+                    self.unacked.push((getter.id.0, body.clone(), got.delivery.ticket));
                 }
                 let (is_redelivered, attempts) =
                     (got.delivery.is_redelivered, got.delivery.attempts);
@@ -416,6 +420,11 @@ pub(super) fn entries(log: &[LogStep]) -> BTreeMap<u64, Vec<u8>> {
         }
     }
     entries
+}
+
+pub(super) fn getter(id: u64, timeout_ms: u64) -> Getter {
+    let (id, key) = (ConsumerId(id), ConsumerKey { channel: 1, slot: id as u32 });
+    Getter { id, mailbox: Arc::new(NoMailbox), key, timeout_ms }
 }
 
 pub(super) fn consumer(id: u64) -> Consumer {

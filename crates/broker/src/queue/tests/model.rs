@@ -491,7 +491,7 @@ proptest! {
         }
         let mut fx = crate::queue::Effects::with_pages(before.harness.pages);
         let mut queue = recovery.finish(false, &mut fx);
-        while queue.get(before.harness.now, true, &mut fx).is_some() {
+        while queue.get(before.harness.now, None, &mut fx).is_some() {
             queue.take_journal(&mut fx);
             fx.clear();
         }

@@ -236,6 +236,37 @@ fn who_takes_too_long_gets_nothing_more_until_it_settles() {
 }
 
 #[test]
+fn what_is_got_and_not_settled_in_time_comes_back() {
+    check(
+        "declare quorum
+         publish a b
+         get c1 timeout=1000
+         tick 600
+         get c1 timeout=1000
+         get c2 timeout=1000
+         tick 400
+         counts
+         get c2 timeout=1000
+         ack c1:a
+         requeue c1:b
+         tick 600
+         tick 400
+         get no-ack
+         get no-ack",
+        expect![[r#"
+            got a, 1 left
+            got b, 0 left
+            got nothing
+            c1 took too long
+            ready 1, unacked 1, consumers 0
+            got a*1/0, 0 left
+            c2 took too long
+            got b*1/0, 1 left
+            got a*2/0, 0 left"#]],
+    );
+}
+
+#[test]
 fn the_single_active_consumer_hands_over_when_it_took_too_long() {
     check(
         "declare quorum single-active

@@ -3,7 +3,7 @@
 use expect_test::{Expect, expect};
 use topology::{DelayedRetry, Overflow, QueueSettings, QuorumSettings, RetryKind};
 
-use super::harness::{Harness, Outgoing, Seen, consumer, record};
+use super::harness::{Harness, Outgoing, Seen, consumer, getter, record};
 use crate::queue::{Attempts, Settle};
 
 /// Runs a script, one command per line, and compares what happened.
@@ -115,7 +115,16 @@ fn run(harness: &mut Harness, command: &str, rest: &[&str]) -> Option<String> {
         }
         "cancel" => harness.cancel(id(rest[0])),
         "resume" => harness.resume(id(rest[0]), rest[1].parse().expect("a number")),
-        "get" => harness.get(rest.contains(&"no-ack")),
+        "get" => match rest {
+            [] => harness.get(false),
+            ["no-ack"] => harness.get(true),
+            [name, limit] => {
+                let limit = limit.strip_prefix("timeout=").expect("a timeout");
+                let timeout_ms = limit.parse().expect("milliseconds");
+                harness.get_by(Some(getter(id(name), timeout_ms)));
+            }
+            _ => panic!("unknown words {rest:?}"),
+        },
         "purge" => return Some(format!("purged {}", harness.purge())),
         "tick" => harness.tick(rest[0].parse().expect("milliseconds")),
         "touch" => harness.queue.touch(harness.now),
