@@ -196,11 +196,18 @@ pub(crate) fn log_fallbacks(queue: &QueueRecord) {
             "Invalid overflow strategy <<\"reject-publish-dlx\">> for quorum queue: queue '{name}' in vhost '{vhost}'"
         );
     }
-    if text("x-dead-letter-strategy") == Some("at-least-once")
-        && !settings.dead_letters_at_least_once
-    {
+    let wants_at_least_once = text("x-dead-letter-strategy") == Some("at-least-once");
+    if wants_at_least_once && queue.settings.dead_letter_exchange.is_none() {
         warn!(
-            "queue '{name}' in vhost '{vhost}' dead-letters at most once: at-least-once needs x-dead-letter-exchange and x-overflow = reject-publish"
+            "Disabling dead-lettering for queue '{name}' in vhost '{vhost}' despite configured \
+             dead-letter-strategy 'at-least-once' because dead-letter-exchange is not configured."
+        );
+    } else if wants_at_least_once && !settings.dead_letters_at_least_once {
+        warn!(
+            "Falling back to dead-letter-strategy at-most-once for queue '{name}' in vhost \
+             '{vhost}' because configured dead-letter-strategy at-least-once is incompatible with \
+             effective overflow strategy drop-head. To enable dead-letter-strategy at-least-once, \
+             set overflow strategy to reject-publish."
         );
     }
 }
