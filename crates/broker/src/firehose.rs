@@ -207,30 +207,45 @@ impl Broker {
     /// Publishes the copies made so far in this turn.
     pub(crate) fn publish_traces(&self, turn: &mut Turn) {
         for Trace { vhost, routing_key, headers, body } in std::mem::take(&mut turn.traces) {
-            let mut queues = SmallVec::new();
-            let chance = self.chance();
-            let key = &routing_key[..];
-            if let Some(vhost) = self.topology().vhost(&vhost)
-                && vhost.route(EXCHANGE, &[key], &|| headers.clone(), chance, &mut queues).is_err()
-            {
-                queues.clear();
-            }
-            if queues.is_empty() {
-                continue;
-            }
+            let properties = headers_only(&headers);
             let message = MessageRef {
                 exchange: EXCHANGE.as_bytes(),
-                routing_key: key.get(..ROUTING_KEY_MAX).unwrap_or(key),
-                properties: &headers_only(&headers),
+                routing_key: &routing_key,
+                properties: &properties,
                 body: &body,
                 image: None,
             };
-            let (is_persistent, priority, ttl_ms, history) =
-                (false, None, None, History::default());
-            let incoming = Incoming { message, is_persistent, priority, ttl_ms, history };
-            for queue in queues.into_iter().filter_map(|id| self.queue(id)) {
-                self.publish(turn, &queue, &[incoming]);
-            }
+            self.publish_own(turn, &vhost, &message, &headers);
+        }
+    }
+
+    /// Publishes a transient message of the broker's own to an exchange, which need not be there.
+    pub fn publish_own(
+        &self,
+        turn: &mut Turn,
+        vhost: &str,
+        message: &MessageRef<'_>,
+        headers: &FieldTable,
+    ) {
+        let mut queues = SmallVec::new();
+        let chance = self.chance();
+        let key = message.routing_key;
+        let exchange = String::from_utf8_lossy(message.exchange);
+        if let Some(vhost) = self.topology().vhost(vhost)
+            && vhost.route(&exchange, &[key], &|| headers.clone(), chance, &mut queues).is_err()
+        {
+            queues.clear();
+        }
+        let routing_key = key.get(..ROUTING_KEY_MAX).unwrap_or(key);
+        let incoming = Incoming {
+            message: MessageRef { routing_key, ..*message },
+            is_persistent: false,
+            priority: None,
+            ttl_ms: None,
+            history: History::default(),
+        };
+        for queue in queues.into_iter().filter_map(|id| self.queue(id)) {
+            self.publish(turn, &queue, &[incoming]);
         }
     }
 }

@@ -22,7 +22,8 @@ pub use load::{LoadError, Loaded, Notice, Place, Problem};
 pub use paths::{default_config_files, default_data_dir, default_node_name};
 pub use resolved::{
     Auth, CertLoginFrom, Config, ConfirmDurability, DefaultUser, DiskFreeLimit, Interceptors,
-    Limits, ListenAddress, Listeners, Log, LogConsole, LogFile, LogLevel, MemoryCalculation,
-    MemoryHighWatermark, QueueType, SanType, TcpListenOptions, TlsOptions, TlsVerify, TlsVersion,
+    Limits, ListenAddress, Listeners, Log, LogConsole, LogExchange, LogFile, LogLevel,
+    MemoryCalculation, MemoryHighWatermark, QueueType, SanType, TcpListenOptions, TlsOptions,
+    TlsVerify, TlsVersion,
 };
 pub use value::information_unit;

@@ -397,6 +397,17 @@ pub struct Log {
     pub file: LogFile,
     /// `log.file.level`
     pub file_level: LogLevel,
+    /// An exchange.
+    pub exchange: LogExchange,
+}
+
+/// `log.exchange*`: lines as messages of the exchange `amq.rabbitmq.log`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogExchange {
+    /// `log.exchange`
+    pub is_enabled: bool,
+    /// `log.exchange.level`
+    pub level: LogLevel,
 }
 
 impl Default for Log {
@@ -406,6 +417,7 @@ impl Default for Log {
             console: LogConsole { is_enabled: true, level: LogLevel::Info, is_stderr: false },
             file: LogFile::Off,
             file_level: LogLevel::Info,
+            exchange: LogExchange { is_enabled: false, level: LogLevel::Info },
         }
     }
 }

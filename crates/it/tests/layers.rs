@@ -37,6 +37,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "leveret",
         &[
             "amqp091",
+            "amqp091-codec",
             "auth",
             "broker",
             "config",

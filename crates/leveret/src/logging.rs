@@ -17,6 +17,8 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt as layer, reload};
 
+use crate::log_exchange::Publishing;
+
 /// `2026-11-20 21:00:26.840751+00:00 [warning] <0.0.0> text key=value`
 struct RabbitFormat;
 
@@ -31,17 +33,22 @@ where
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        let level = match *event.metadata().level() {
-            Level::ERROR => "error",
-            Level::WARN => "warning",
-            Level::INFO => "info",
-            Level::DEBUG | Level::TRACE => "debug",
-        };
+        let level = level_name(*event.metadata().level());
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         write_time(&mut writer, since.as_secs(), since.subsec_micros())?;
         write!(writer, " [{level}] <0.0.0> ")?;
         ctx.field_format().format_fields(writer.by_ref(), event)?;
         writeln!(writer)
+    }
+}
+
+/// RabbitMQ's word for a level.
+pub(crate) fn level_name(level: Level) -> &'static str {
+    match level {
+        Level::ERROR => "error",
+        Level::WARN => "warning",
+        Level::INFO => "info",
+        Level::DEBUG | Level::TRACE => "debug",
     }
 }
 
@@ -155,8 +162,15 @@ pub(crate) fn init(config: &Config, data_dir: &Path) -> io::Result<Vec<String>> 
             )
         }
     };
+    let to_exchange = config.log.exchange.is_enabled.then(|| {
+        layer::layer()
+            .event_format(RabbitFormat)
+            .with_writer(Publishing)
+            .with_ansi(false)
+            .with_filter(changeable(config.log.exchange.level, &mut outputs).and(OwnOrGrave))
+    });
     OUTPUTS.get_or_init(|| outputs);
-    tracing_subscriber::registry().with(to_console).with(to_file).init();
+    tracing_subscriber::registry().with(to_console).with(to_file).with(to_exchange).init();
     Ok(places)
 }
 

@@ -6,6 +6,7 @@
 
 mod check_data;
 mod listeners;
+mod log_exchange;
 mod logging;
 mod operator;
 mod server;

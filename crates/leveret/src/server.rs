@@ -24,6 +24,7 @@ use topology::{AddUser, AddVhost, Command, QueueKind, Rules, SetPermissions};
 use tracing::{error, info, warn};
 
 use crate::listeners::Listeners;
+use crate::log_exchange;
 use crate::operator::{Facts, NodeOperator};
 
 /// What clients are told when the server stops.
@@ -259,6 +260,9 @@ async fn serve(
     tokio::spawn(run_timers(node.broker.clone()));
     tokio::spawn(warn_of_cycles(node.broker.clone()));
     tokio::spawn(remind_allocator());
+    if config.log.exchange.is_enabled {
+        log_exchange::start(node.broker.clone(), config.default_user.vhost.clone()).await;
+    }
     listeners.accept(bound);
     let startup = started_at.elapsed();
     info!("Time to start: {:.1} ms", startup.as_secs_f64() * 1e3);

@@ -71,4 +71,20 @@ pub(super) const KEYS: &[Key] = &[
             Ok(())
         },
     },
+    Key {
+        name: "log.exchange",
+        about: "publish log lines to the exchange amq.rabbitmq.log of the default vhost",
+        set: |typed, entry| {
+            typed.config.log.exchange.is_enabled = boolean(entry.value)?;
+            Ok(())
+        },
+    },
+    Key {
+        name: "log.exchange.level",
+        about: "least severe level published to the exchange",
+        set: |typed, entry| {
+            typed.config.log.exchange.level = one_of(entry.value, LEVELS)?;
+            Ok(())
+        },
+    },
 ];

@@ -246,14 +246,15 @@ fn alarms() {
 fn logs_and_the_rest() {
     check(
         "log.console = false\nlog.console.level = debug\nlog.file = rabbit.log\n\
+         log.exchange = true\nlog.exchange.level = error\n\
          data_dir = /d\ncluster_name = c\nclassic_queue.confirm = os\n\
          message_memory_limit = 1MiB\n\
          deprecated_features.permit.global_qos = false",
         expect![[r#"
-            is_enabled: false,
             level: Debug,
             file: Named(
             "rabbit.log",
+            level: Error,
             data_dir: Some(
             "/d",
             cluster_name: Some(

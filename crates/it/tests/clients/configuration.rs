@@ -113,3 +113,25 @@ fn a_known_key_without_effect_yet_is_a_warning() {
     let log = broker.server.log();
     assert!(log.contains("collect_statistics_interval"), "{log}");
 }
+
+#[test]
+fn log_lines_are_published_to_an_exchange_that_is_internal() {
+    let broker = Broker::with("log.exchange = true\nlog.exchange.level = warning");
+    let ch = broker.channel();
+    ch.queue("lines");
+    ch.bind("lines", "amq.rabbitmq.log", "error");
+    broker.channel().counts("nosuch").expect_err("it is not there");
+    let line = ch.wait_for("lines");
+    let text = "operation queue.declare caused a channel exception not_found: no queue 'nosuch'";
+    assert!(line.text().contains(text), "{}", line.text());
+    assert!(line.text().ends_with('\n'));
+    assert_eq!(line.delivery.exchange.as_str(), "amq.rabbitmq.log");
+    assert_eq!(line.delivery.routing_key.as_str(), "error");
+    let properties = &line.delivery.properties;
+    assert_eq!(properties.content_type().as_ref().map(|it| it.as_str()), Some("text/plain"));
+    assert!(properties.timestamp().is_some());
+    assert!(line.header("node").starts_with("\"rabbit@"), "{}", line.header("node"));
+    let row = "amq.rabbitmq.log\ttopic\ttrue\tfalse\ttrue\n";
+    let exchanges = broker.ctl("list_exchanges name type durable auto_delete internal");
+    assert!(exchanges.contains(row), "{exchanges}");
+}

@@ -130,7 +130,10 @@ impl State {
             check_equivalent(named, exchange, kind, declare)?;
             return Ok((Some(Arc::clone(exchange)), kind));
         }
-        check_not_reserved("exchange", &declare.name)?;
+        // The broker itself declares reserved ones, which nobody checks.
+        if rules.is_some() {
+            check_not_reserved("exchange", &declare.name)?;
+        }
         check_alternate_type(declare)?;
         if let Some(limit) = rules.and_then(|rules| rules.cluster_exchange_limit)
             && limit <= self.exchange_count()
