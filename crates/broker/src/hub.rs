@@ -32,6 +32,10 @@ use pressure::Bodies;
 pub use pressure::{BodyRoom, NoRoom};
 pub use recovery::Recovered;
 
+/// Rejected deliveries settled at once: each may become a dead letter, which is in memory until it is
+/// published.
+const REJECTED_MAX: usize = 4096;
+
 /// Turns kept for reuse; more are dropped.
 const TURNS_KEPT_MAX: usize = 64;
 
@@ -388,6 +392,12 @@ impl Broker {
         f: impl FnOnce(Option<Got<'_>>) -> R,
     ) -> (R, Reading) {
         let mut queue = cell.lock();
+        // What expired before the first message that lives is dead-lettered a part at a time.
+        while queue.has_more_expired(turn.now, &mut turn.fx) {
+            self.conclude(turn, cell, queue);
+            self.publish_dead_letters(turn);
+            queue = cell.lock();
+        }
         let result = f(queue.get(turn.now, getter, &mut turn.fx));
         let settled = self.conclude(turn, cell, queue);
         (result, Reading { marked: cell.mark_lsn(), settled })
@@ -403,13 +413,24 @@ impl Broker {
         tickets: &[Ticket],
         how: Settle,
     ) -> Lsn {
-        let mut queue = cell.lock();
-        if cell.is_deleted() {
-            return Lsn(0);
+        let part_max = match how {
+            Settle::Reject | Settle::RejectFailed => REJECTED_MAX,
+            Settle::Ack | Settle::Requeue | Settle::RequeueFailed => tickets.len().max(1),
+        };
+        let mut lsn = Lsn(0);
+        for (place, part) in tickets.chunks(part_max).enumerate() {
+            if place != 0 {
+                self.publish_dead_letters(turn);
+            }
+            let mut queue = cell.lock();
+            if cell.is_deleted() {
+                break;
+            }
+            queue.settle(turn.now, consumer, part, how, &mut turn.fx);
+            self.deliver(turn, cell, &mut queue);
+            lsn = self.conclude(turn, cell, queue).max(lsn);
         }
-        queue.settle(turn.now, consumer, tickets, how, &mut turn.fx);
-        self.deliver(turn, cell, &mut queue);
-        self.conclude(turn, cell, queue)
+        lsn
     }
 
     /// A parked consumer has room again.

@@ -454,8 +454,16 @@ impl Queue {
         self.consumers.resume(id);
     }
 
-    /// Takes one message, `basic.get`: for `getter`, or settled at once. Finds nothing while more than
-    /// a turn's worth of expired messages wait to be dead-lettered before it.
+    /// Drops what expired in front, and says whether there is more of it than may become dead letters
+    /// at once: then the caller publishes those and asks again.
+    pub fn has_more_expired(&mut self, now: Timestamp, fx: &mut Effects) -> bool {
+        self.settle_got(fx);
+        self.trim(now, fx);
+        self.is_behind
+    }
+
+    /// Takes one message, `basic.get`: for `getter`, or settled at once. Finds nothing while the queue
+    /// [has more expired](Self::has_more_expired) messages to dead-letter.
     pub fn get(
         &mut self,
         now: Timestamp,
@@ -489,6 +497,8 @@ impl Queue {
         if getter.is_none() {
             self.got = Some(ticket);
         }
+        // RabbitMQ counts what is left when the heads that expired are gone.
+        self.trim(now, fx);
         let remaining = self.ready;
         let found = self.messages.taken(ticket)?;
         let ledger = self.quorum.as_ref().map(|quorum| &quorum.ledger);

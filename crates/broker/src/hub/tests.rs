@@ -281,3 +281,51 @@ fn persistent(body: &[u8]) -> message::Incoming<'_> {
     incoming.message.properties = &[0x10, 0, 2];
     incoming
 }
+
+/// A queue whose messages live for 10 ms and then go to another, and that one.
+fn dying(control: &SlowControl) -> (QueueRef, QueueRef) {
+    let dead = control.declare_as("dead", Timestamp(0), false, FieldTable::new());
+    let arguments = FieldTable::new()
+        .with("x-message-ttl", 10)
+        .with("x-dead-letter-exchange", "")
+        .with("x-dead-letter-routing-key", "dead");
+    (control.declare_as("dying", Timestamp(0), false, arguments), dead)
+}
+
+fn fill(broker: &Broker, queue: &QueueRef, now: Timestamp, count: usize) {
+    let mut turn = broker.begin(now);
+    broker.publish(&mut turn, queue, &vec![incoming(b"x"); count]);
+    broker.finish(turn);
+}
+
+#[test]
+fn a_get_finds_what_lives_behind_any_number_of_expired_messages() {
+    let control = start();
+    let broker = control.broker();
+    let (dying, dead) = dying(&control);
+    fill(broker, &dying, Timestamp(0), 10_000);
+    fill(broker, &dying, Timestamp(15), 1);
+    let mut turn = broker.begin(Timestamp(20));
+    let (remaining, _) = broker.get(&mut turn, &dying, None, |got| got.map(|got| got.remaining));
+    broker.finish(turn);
+    assert_eq!(remaining, Some(0));
+    assert_eq!(broker.counts(&dead).ready, 10_000);
+}
+
+#[test]
+fn any_number_of_rejected_messages_is_dead_lettered() {
+    let control = start();
+    let broker = control.broker();
+    let (dying, dead) = dying(&control);
+    fill(broker, &dying, Timestamp(0), 10_000);
+    let mut turn = broker.begin(Timestamp(5));
+    let mut take = || {
+        let take = |got: Option<crate::Got<'_>>| got.map(|it| it.delivery.ticket);
+        broker.get(&mut turn, &dying, Some(&getter()), take).0
+    };
+    let tickets: Vec<_> = std::iter::from_fn(&mut take).collect();
+    broker.settle(&mut turn, &dying, Some(ConsumerId(1)), &tickets, crate::Settle::Reject);
+    broker.finish(turn);
+    let (left, died) = (broker.counts(&dying), broker.counts(&dead));
+    assert_eq!((left.ready, left.unacked, died.ready), (0, 0, 10_000));
+}

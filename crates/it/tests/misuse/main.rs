@@ -198,6 +198,7 @@ files!(
     arguments_classic arguments_quorum arguments_stream
     dead_letters field_types prefetch redelivery interceptors interceptors_overwrite
     quorum quorum_timeouts stream plugins
+    expiry lengths priorities single_active confirms delivery_limits
 );
 
 #[test]

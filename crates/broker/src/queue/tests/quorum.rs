@@ -236,6 +236,27 @@ fn who_takes_too_long_gets_nothing_more_until_it_settles() {
 }
 
 #[test]
+fn what_comes_back_too_late_expires() {
+    check(
+        "declare quorum
+         publish a/t100 b/t400 c
+         get c1 timeout=1000
+         get c1 timeout=1000
+         tick 200
+         requeue c1:a
+         requeue c1:b
+         counts
+         tick 200
+         get",
+        expect![[r#"
+            got a, 2 left
+            got b, 1 left
+            ready 2, unacked 0, consumers 0
+            got c, 0 left"#]],
+    );
+}
+
+#[test]
 fn what_is_got_and_not_settled_in_time_comes_back() {
     check(
         "declare quorum
