@@ -14,6 +14,9 @@ use crate::{
     ResourceKind, State,
 };
 
+/// The exchange that log lines are published to, where that is wanted.
+const LOG_EXCHANGE: &str = "amq.rabbitmq.log";
+
 /// Words that are no exchange types but that RabbitMQ's virtual machine happens to know from its own
 /// code: it has another text for them. The likeliest mistakes, not the thousands there are.
 const WORDS_KNOWN_TO_RABBITMQ: &[&str] = &[
@@ -130,8 +133,8 @@ impl State {
             check_equivalent(named, exchange, kind, declare)?;
             return Ok((Some(Arc::clone(exchange)), kind));
         }
-        // The broker itself declares reserved ones, which nobody checks.
-        if rules.is_some() {
+        // The broker itself declares this one, and asks nobody.
+        if rules.is_some() || declare.name != LOG_EXCHANGE {
             check_not_reserved("exchange", &declare.name)?;
         }
         check_alternate_type(declare)?;
