@@ -276,7 +276,8 @@ impl Queue {
     }
 
     /// Puts the messages of a recovered queue where the ledger says. What somebody had again comes
-    /// back as failed, as in RabbitMQ, which sees that its consumers are gone.
+    /// back as failed, as in RabbitMQ, which sees that its consumers are gone; once too often, it dies
+    /// of that.
     pub(super) fn restore_ledger(&mut self, now: Timestamp, ledger: Ledger, fx: &mut Effects) {
         let Some(quorum) = &mut self.quorum else { return };
         quorum.ledger = ledger;
@@ -294,6 +295,7 @@ impl Queue {
                 quorum.ledger.forget(seq);
                 continue;
             };
+            let Some(note) = self.outlive_crash(note, ticket, &header, fx) else { continue };
             if matches!(note.fate, Fate::Discarded(_)) {
                 self.messages.update_flags(ticket, UNACKED, 0);
             }
@@ -304,6 +306,32 @@ impl Queue {
         for (note, ticket, header) in moved {
             self.put_aside(now, note, ticket, &header);
         }
+    }
+
+    /// Whoever had the message is gone: if it failed too often by that, it is a dead letter, or gone
+    /// (then `None`).
+    fn outlive_crash(
+        &mut self,
+        note: Note,
+        ticket: Ticket,
+        header: &Header,
+        fx: &mut Effects,
+    ) -> Option<Note> {
+        let limit = self.quorum_settings().and_then(|settings| settings.delivery_limit);
+        let attempts = note.attempts.after(true);
+        let is_out = matches!(note.fate, Fate::Out { .. });
+        if !is_out || limit.is_none_or(|limit| attempts.failures <= limit) {
+            return Some(note);
+        }
+        if self.record.settings.dead_letter_exchange.is_none() {
+            self.ready -= 1;
+            self.ready_bytes -= self.weight(header);
+            self.finish(ticket, header, fx);
+            return None;
+        }
+        let fate = Fate::Discarded(DeathReason::DeliveryLimit);
+        self.quorum.as_mut()?.ledger.set(header, attempts, fate);
+        Some(Note { attempts, fate, ..note })
     }
 
     /// Puts a message that was taken out of its place where the ledger says.
@@ -449,7 +477,8 @@ impl Queue {
                     reason: next.reason,
                     history: super::history_of(&found.header, attempts.failures),
                     ticket: Some(next.ticket),
-                    safe_in: Some(next.safe_in),
+                    // Others are as good as gone once the exchange has them.
+                    safe_in: self.keeps_dead_letters().then_some(next.safe_in),
                 });
             }
         }

@@ -137,6 +137,75 @@ fn a_crash_counts_as_a_failure_of_what_was_out() {
 }
 
 #[test]
+fn a_crash_can_be_one_failure_too_many() {
+    check(
+        "declare quorum limit=1
+         publish a b
+         get
+         requeue-failed a
+         get
+         restart
+         counts
+         get
+         get
+         restart
+         counts",
+        expect![[r#"
+            got a, 1 left
+            got a*1/1, 1 left
+            ready 1, unacked 0, consumers 0
+            got b*1/1, 0 left
+            got nothing
+            ready 1, unacked 0, consumers 0"#]],
+    );
+}
+
+#[test]
+fn what_a_crash_brought_past_the_limit_is_a_dead_letter() {
+    check(
+        "declare quorum limit=1 dlx
+         publish a
+         get
+         requeue-failed a
+         get
+         restart
+         counts
+         tick 0
+         forget
+         restart
+         counts
+         tick 0",
+        expect![[r#"
+            got a, 0 left
+            got a*1/1, 0 left
+            ready 0, unacked 0, consumers 0, delayed 0, dead 1
+            dead a* delivery_limit
+            ready 0, unacked 0, consumers 0"#]],
+    );
+    check(
+        "declare quorum limit=1 dlx at-least-once overflow=reject-publish
+         publish a
+         get
+         requeue-failed a
+         get
+         restart
+         counts
+         tick 0
+         restart
+         tick 0
+         safe a
+         counts",
+        expect![[r#"
+            got a, 0 left
+            got a*1/1, 0 left
+            ready 0, unacked 0, consumers 0, delayed 0, dead 1
+            dead a* delivery_limit
+            dead a* delivery_limit
+            ready 0, unacked 0, consumers 0"#]],
+    );
+}
+
+#[test]
 fn retries_are_delayed() {
     check(
         "declare quorum retry=all:1000:2500

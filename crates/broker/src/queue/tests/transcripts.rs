@@ -126,6 +126,7 @@ fn run(harness: &mut Harness, command: &str, rest: &[&str]) -> Option<String> {
             _ => panic!("unknown words {rest:?}"),
         },
         "purge" => return Some(format!("purged {}", harness.purge())),
+        "forget" => harness.forget(),
         "tick" => harness.tick(rest[0].parse().expect("milliseconds")),
         "touch" => harness.queue.touch(harness.now),
         "restart" if rest == ["clean"] => harness.restart_clean(),
