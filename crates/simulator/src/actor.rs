@@ -14,17 +14,18 @@ use stdx::Timestamp;
 
 use crate::chance::Chance;
 use crate::history::History;
-use crate::ledger::QueueName::{self, Dead, Expiring, Polled, Priority, Quiet, Rejects, Work};
 use crate::ledger::{Id, Ledger, Sent};
 use crate::link::{Link, Said};
+use crate::queues::QueueName::{
+    Buried, Delayed, Expiring, Limited, Polled, Priority, Quiet, Quorum, Rejects, Single, Work,
+};
+use crate::queues::{Argument, QueueName};
+use crate::tries::Counts;
 
 /// Messages that a consumer holds at most.
 const PREFETCH: u16 = 20;
 /// Unconfirmed messages of a publisher at most.
 const WINDOW: usize = 60;
-/// Messages of the expiring queue live this long.
-const EXPIRING_TTL_MS: u32 = 150;
-
 /// What all actors share.
 pub(crate) struct Scene<'a> {
     pub(crate) now: Timestamp,
@@ -56,26 +57,32 @@ struct Consumer {
     is_subscribed: bool,
     /// Delivered and not settled, by delivery tag.
     open: BTreeMap<u64, Id>,
-    /// Acknowledged since the last question that has an answer.
-    acknowledged: Vec<Id>,
+    /// Settled since the last question that has an answer.
+    settled: Vec<Settled>,
     /// The same for each question under way.
-    asked: Vec<Vec<Id>>,
+    asked: Vec<Vec<Settled>>,
     is_getting: bool,
+}
+
+/// What is true once a later answer was heard.
+enum Settled {
+    /// It is gone.
+    Acknowledged(Id),
+    /// It is back, and counts this.
+    Returned(Id, Counts),
 }
 
 /// Declares the queues; the answers do not matter.
 pub(crate) fn declare(link: &mut Link) {
     for queue in QueueName::ALL {
         let mut arguments = FieldTable::new();
-        if matches!(queue, Rejects | Expiring) {
-            arguments = arguments.with("x-dead-letter-exchange", "");
-            arguments = arguments.with("x-dead-letter-routing-key", Dead.as_str());
-        }
-        if queue == Expiring {
-            arguments = arguments.with("x-message-ttl", FieldValue::I64(EXPIRING_TTL_MS.into()));
-        }
-        if queue == Priority {
-            arguments = arguments.with("x-max-priority", FieldValue::I64(5));
+        for (name, value) in queue.arguments() {
+            let value = match value {
+                Argument::Text(text) => FieldValue::from(text),
+                Argument::Number(number) => FieldValue::I64(number),
+                Argument::Flag(flag) => FieldValue::Bool(flag),
+            };
+            arguments.set(name, value);
         }
         let mut fields = Vec::new();
         arguments.encode_fields(&mut fields);
@@ -121,7 +128,7 @@ impl Actor {
             queue,
             is_subscribed,
             open: BTreeMap::new(),
-            acknowledged: Vec::new(),
+            settled: Vec::new(),
             asked: vec![Vec::new()],
             is_getting: false,
         };
@@ -140,6 +147,26 @@ impl Actor {
                 scene.history.note(scene.now, &self.name, &line);
             }
         }
+    }
+
+    /// What it reads from, if it is a consumer.
+    pub(crate) fn queue(&self) -> Option<QueueName> {
+        match &self.role {
+            Role::Publisher(_) => None,
+            Role::Consumer(consumer) => Some(consumer.queue),
+        }
+    }
+
+    /// Its socket is gone.
+    pub(crate) fn break_off(self, scene: &mut Scene<'_>) {
+        self.link.disconnect(scene.now);
+        if let Role::Consumer(consumer) = self.role {
+            if consumer.is_subscribed || consumer.is_getting {
+                scene.ledger.end_reading(consumer.queue);
+            }
+            scene.ledger.lose_reader(consumer.queue, consumer.open.into_values());
+        }
+        scene.history.note(scene.now, &self.name, "is gone");
     }
 
     /// Does something, or nothing.
@@ -192,13 +219,18 @@ impl Publisher {
     }
 
     fn publish(&mut self, link: &mut Link, chance: &mut Chance, ledger: &mut Ledger) {
-        let queue = match chance.below(12) {
+        let queue = match chance.below(24) {
             0..=4 => Work,
             5 | 6 => Quiet,
             7 => Priority,
             8 | 9 => Rejects,
             10 => Expiring,
-            _ => Polled,
+            11 => Polled,
+            12..=16 => Quorum,
+            17 | 18 => Limited,
+            19 | 20 => Buried,
+            21 => Delayed,
+            _ => Single,
         };
         let body_len = match chance.below(60) {
             0 => 100_000,
@@ -206,7 +238,7 @@ impl Publisher {
             _ => 12 + chance.below(200) as usize,
         };
         let is_persistent = !chance.one_in(6);
-        let priority = if queue == Priority { chance.below(6) as u8 } else { 0 };
+        let priority = if queue.has_priorities() { chance.below(6) as u8 } else { 0 };
         let id = self.next;
         ledger.publish(id, Sent { queue, is_persistent, priority, body_len });
         let properties = BasicProperties {
@@ -224,17 +256,17 @@ impl Publisher {
 impl Consumer {
     fn hear(&mut self, said: Said, ledger: &mut Ledger) -> Option<String> {
         match said {
-            Said::Delivery { tag, is_redelivered, body } => {
-                let id = ledger.deliver(self.queue, &body, is_redelivered)?;
+            Said::Delivery { tag, tried, body } => {
+                let id = ledger.deliver(self.queue, &body, tried)?;
                 self.open.insert(tag, id);
-                Some(format!("heard {id:?}, redelivered {is_redelivered}"))
+                Some(format!("heard {id:?}, {tried:?}"))
             }
-            Said::Got { tag, is_redelivered, body } => {
+            Said::Got { tag, tried, body } => {
                 self.is_getting = false;
-                let id = ledger.deliver(self.queue, &body, is_redelivered);
+                let id = ledger.deliver(self.queue, &body, tried);
                 ledger.end_reading(self.queue);
                 self.open.insert(tag, id?);
-                Some(format!("got {id:?}, redelivered {is_redelivered}"))
+                Some(format!("got {id:?}, {tried:?}"))
             }
             Said::Empty => {
                 self.is_getting = false;
@@ -243,8 +275,11 @@ impl Consumer {
             }
             Said::QosOk if !self.asked.is_empty() => {
                 let settled = self.asked.remove(0);
-                for &id in &settled {
-                    ledger.settle(self.queue, id);
+                for it in &settled {
+                    match *it {
+                        Settled::Acknowledged(id) => ledger.settle(self.queue, id),
+                        Settled::Returned(id, counts) => ledger.take_back(self.queue, id, counts),
+                    }
                 }
                 Some(format!("knows {} settled", settled.len()))
             }
@@ -265,7 +300,7 @@ impl Consumer {
         }
         if chance.one_in(4) {
             link.send(BasicQos { prefetch_size: 0, prefetch_count: PREFETCH, global: false });
-            self.asked.push(std::mem::take(&mut self.acknowledged));
+            self.asked.push(std::mem::take(&mut self.settled));
             return Some("asks for an answer".to_owned());
         }
         self.settle(link, chance, ledger)
@@ -284,22 +319,22 @@ impl Consumer {
                 for tag in settled {
                     let id = self.open.remove(&tag).expect("just found");
                     ledger.acknowledge(self.queue, id);
-                    self.acknowledged.push(id);
+                    self.settled.push(Settled::Acknowledged(id));
                 }
                 link.send(BasicAck { delivery_tag: tag, multiple: true });
                 Some(format!("acknowledges up to {id:?}"))
             }
             3 => {
-                self.open.remove(&tag);
+                self.give_back(tag, id, false, ledger);
                 link.send(BasicNack { delivery_tag: tag, multiple: false, requeue: true });
                 Some(format!("requeues {id:?}"))
             }
             4 => {
-                self.open.remove(&tag);
+                self.give_back(tag, id, true, ledger);
                 link.send(BasicReject { delivery_tag: tag, requeue: true });
                 Some(format!("rejects {id:?} back"))
             }
-            5 | 6 if self.queue == Rejects => {
+            5 | 6 if matches!(self.queue, Rejects | Buried) => {
                 self.open.remove(&tag);
                 ledger.reject(id);
                 link.send(BasicReject { delivery_tag: tag, requeue: false });
@@ -308,10 +343,16 @@ impl Consumer {
             _ => {
                 self.open.remove(&tag);
                 ledger.acknowledge(self.queue, id);
-                self.acknowledged.push(id);
+                self.settled.push(Settled::Acknowledged(id));
                 link.send(BasicAck { delivery_tag: tag, multiple: false });
                 Some(format!("acknowledges {id:?}"))
             }
         }
+    }
+
+    fn give_back(&mut self, tag: u64, id: Id, has_failed: bool, ledger: &mut Ledger) {
+        self.open.remove(&tag);
+        let counts = ledger.give_back(self.queue, id, has_failed);
+        self.settled.push(Settled::Returned(id, counts));
     }
 }

@@ -1,7 +1,10 @@
 //! What happened, line by line, and what came of it.
 
+use std::panic::catch_unwind;
+
 use stdx::Timestamp;
 
+use crate::ledger::Coverage;
 use crate::world::World;
 
 /// The lines of one run.
@@ -30,10 +33,23 @@ pub struct Outcome {
     pub confirmed: u64,
     /// Times the node came back after a stop, a kill or a power cut.
     pub restarts: u32,
+    /// What happened in quorum queues.
+    pub quorum: Coverage,
 }
 
-/// Runs the history of a seed.
+/// Runs the history of a seed. A panic is something that must not happen, too.
 #[must_use]
 pub fn run(seed: u64) -> Outcome {
-    World::new(seed).run()
+    catch_unwind(|| World::new(seed).run()).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panic.downcast_ref().copied()).unwrap_or("for no reason");
+        Outcome {
+            seed,
+            history: History::default(),
+            violations: vec![format!("it panicked: {text}")],
+            confirmed: 0,
+            restarts: 0,
+            quorum: Coverage::default(),
+        }
+    })
 }

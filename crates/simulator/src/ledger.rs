@@ -1,54 +1,10 @@
 //! What the clients know of each message: the side of the truth that the broker is held to.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ops::AddAssign;
 
-/// The queues under load. All are durable.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum QueueName {
-    /// Has a consumer that acknowledges and requeues.
-    Work,
-    /// Nobody looks at it while it is under load.
-    Quiet,
-    /// Has priorities and a consumer.
-    Priority,
-    /// Has a consumer that rejects into [`QueueName::Dead`].
-    Rejects,
-    /// Its messages expire into [`QueueName::Dead`].
-    Expiring,
-    /// Read by `basic.get`, message by message, now and then.
-    Polled,
-    /// Published to and read in transactions.
-    Transactional,
-    /// Takes dead letters.
-    Dead,
-}
-
-use QueueName::{Dead, Expiring, Polled, Priority, Quiet, Rejects, Transactional, Work};
-
-impl QueueName {
-    /// All, the one for dead letters last.
-    pub const ALL: [Self; 8] =
-        [Work, Quiet, Priority, Rejects, Expiring, Polled, Transactional, Dead];
-
-    /// The queue's name.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Work => "work",
-            Quiet => "quiet",
-            Priority => "priority",
-            Rejects => "rejects",
-            Expiring => "expiring",
-            Polled => "polled",
-            Transactional => "transactional",
-            Dead => "dead",
-        }
-    }
-
-    /// Its messages may leave it for [`QueueName::Dead`] by themselves or on request.
-    fn is_mortal(self) -> bool {
-        matches!(self, Rejects | Expiring)
-    }
-}
+use crate::queues::QueueName::{self, Delayed};
+use crate::tries::{Counts, Tried, Tries};
 
 /// Names a message: who published it, and as the how manieth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -75,9 +31,10 @@ pub struct Sent {
 /// One copy of a message in one queue.
 #[derive(Clone, Copy, Debug, Default)]
 struct Copy {
-    /// There was a consumer or a get since it was published: it may have been delivered unseen.
-    may_be_delivered: bool,
-    is_delivered: bool,
+    /// The first reading in which it may have been delivered, seen or unseen.
+    read_in: Option<u64>,
+    /// What deliveries tell, and how many there were.
+    tries: Tries,
     may_be_settled: bool,
     /// Acknowledged, and a later answer on the channel was seen.
     is_settled: bool,
@@ -100,12 +57,64 @@ pub struct Ledger {
     messages: BTreeMap<Id, Message>,
     /// How many consumers and gets each queue has right now.
     readers: HashMap<QueueName, u32>,
+    /// Those that were read since the clients came.
+    read: HashSet<QueueName>,
+    /// Consumers and gets so far.
+    readings: u64,
     /// What went wrong, in words.
     pub violations: Vec<String>,
     /// Events so far: kill moments count in them.
     pub events: u64,
     /// Confirmed messages so far.
     pub confirmed: u64,
+    /// What happened in quorum queues.
+    pub quorum: Coverage,
+}
+
+/// How often quorum queues came to what only they do.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Coverage {
+    /// Messages confirmed.
+    pub confirms: u64,
+    /// Deliveries of messages that had come back.
+    pub returns: u64,
+    /// Messages that failed too often and are gone.
+    pub drops: u64,
+    /// Dead letters that arrived.
+    pub dead_letters: u64,
+    /// Messages that had come back and were found before one that nobody had had.
+    pub overtakers: u64,
+    /// Pages with messages when a node ended.
+    pub pages: u64,
+    /// Power cuts while there were messages.
+    pub power_cuts: u64,
+}
+
+impl Coverage {
+    /// Each figure with its name.
+    pub fn figures(&self) -> [(&'static str, u64); 7] {
+        [
+            ("confirms", self.confirms),
+            ("returns", self.returns),
+            ("drops", self.drops),
+            ("dead letters", self.dead_letters),
+            ("overtakers", self.overtakers),
+            ("pages", self.pages),
+            ("power cuts", self.power_cuts),
+        ]
+    }
+}
+
+impl AddAssign for Coverage {
+    fn add_assign(&mut self, other: Self) {
+        self.confirms += other.confirms;
+        self.returns += other.returns;
+        self.drops += other.drops;
+        self.dead_letters += other.dead_letters;
+        self.overtakers += other.overtakers;
+        self.pages += other.pages;
+        self.power_cuts += other.power_cuts;
+    }
 }
 
 impl Ledger {
@@ -130,7 +139,7 @@ impl Ledger {
     pub fn publish(&mut self, id: Id, sent: Sent) {
         self.events += 1;
         let is_read = self.readers.get(&sent.queue).is_some_and(|&count| 0 < count);
-        let home = Copy { may_be_delivered: is_read, ..Copy::default() };
+        let home = Copy { read_in: is_read.then_some(self.readings), ..Copy::default() };
         let message = Message {
             sent,
             is_confirmed: false,
@@ -147,6 +156,7 @@ impl Ledger {
         self.confirmed += 1;
         if let Some(message) = self.messages.get_mut(&id) {
             message.is_confirmed = true;
+            self.quorum.confirms += u64::from(message.sent.queue.is_quorum());
         }
     }
 
@@ -154,6 +164,8 @@ impl Ledger {
     pub fn begin_reading(&mut self, queue: QueueName) {
         self.events += 1;
         *self.readers.entry(queue).or_default() += 1;
+        self.read.insert(queue);
+        self.readings += 1;
         self.note_readers(queue);
     }
 
@@ -165,70 +177,80 @@ impl Ledger {
         }
     }
 
-    /// All connections are gone.
-    pub fn end_all_reading(&mut self) {
+    /// Somebody who read from a queue is gone and leaves these messages unsettled, and maybe some
+    /// that nobody saw.
+    pub fn lose_reader(&mut self, queue: QueueName, held: impl IntoIterator<Item = Id>) {
+        let held: HashSet<Id> = held.into_iter().collect();
+        for (id, message) in self.messages.iter_mut().filter(|(_, it)| it.sent.queue == queue) {
+            message.home.tries.lose(held.contains(id));
+        }
+    }
+
+    /// The broker has stopped in order, after all connections were gone.
+    pub fn stop(&mut self) {
         self.readers.clear();
+        self.read.clear();
+        self.messages.values_mut().for_each(|message| message.home.tries.stop());
+    }
+
+    /// The broker has crashed, and all connections are gone.
+    pub fn crash(&mut self) {
+        self.readers.clear();
+        let read = std::mem::take(&mut self.read);
+        for message in self.messages.values_mut().filter(|it| read.contains(&it.sent.queue)) {
+            message.home.tries.crash();
+        }
     }
 
     fn note_readers(&mut self, queue: QueueName) {
+        let reading = Some(self.readings);
         for message in self.messages.values_mut() {
-            if queue == Dead {
-                message.dead.may_be_delivered = true;
-            } else if message.sent.queue == queue {
-                message.home.may_be_delivered = true;
+            if let Some(copy) = message.copy(queue) {
+                copy.read_in = copy.read_in.or(reading);
             }
         }
     }
 
     fn copy(&mut self, queue: QueueName, id: Id) -> Option<&mut Copy> {
-        let message = self.messages.get_mut(&id)?;
-        Some(if queue == Dead { &mut message.dead } else { &mut message.home })
+        self.messages.get_mut(&id)?.copy(queue)
+    }
+
+    /// A message came out of a queue whose files are damaged: it must be one of ours, whole.
+    pub fn recognise(&mut self, queue: QueueName, body: &[u8]) {
+        let is_ours = |id: Id| body == Self::body(id, body.len());
+        if !Self::parse(body).is_some_and(is_ours) {
+            let start = String::from_utf8_lossy(&body[..body.len().min(40)]).into_owned();
+            let name = queue.as_str();
+            self.violations.push(format!("queue {name}: {start:?} was never published"));
+        }
     }
 
     /// A message came out of a queue. Returns which, if it is one of ours.
-    pub fn deliver(&mut self, queue: QueueName, body: &[u8], is_redelivered: bool) -> Option<Id> {
+    pub fn deliver(&mut self, queue: QueueName, body: &[u8], tried: Tried) -> Option<Id> {
         self.events += 1;
         let name = queue.as_str();
-        let known = Self::parse(body).and_then(|id| Some((id, self.messages.get(&id)?.clone())));
+        let known = Self::parse(body).and_then(|id| Some((id, self.messages.get(&id)?)));
         let Some((id, message)) = known else {
             let start = String::from_utf8_lossy(&body[..body.len().min(40)]).into_owned();
             self.violations.push(format!("queue {name}: {start:?} was never published"));
             return None;
         };
-        let mut wrong = |text: &str| {
-            let facts = format!("{message:?}");
-            self.violations.push(format!("queue {name}: message {id:?} {text}; known: {facts}"));
-        };
-        if message.sent.queue != queue && !(queue == Dead && message.sent.queue.is_mortal()) {
-            wrong("was published to another queue");
+        let what = format!("queue {name}: message {id:?}");
+        if message.sent.queue != queue && message.sent.queue.grave() != Some(queue) {
+            self.violations.push(format!("{what} was published to {:?}", message.sent.queue));
             return None;
         }
-        if body != Self::body(id, message.sent.body_len) {
-            wrong("has another body than was published");
+        let wrongs = message.check_delivery(queue, id, body, tried).into_iter().flatten();
+        let known = wrongs.map(|wrong| format!("{what} {wrong}; {tried:?}; known: {message:?}"));
+        self.violations.extend(known.collect::<Vec<_>>());
+        if queue.is_quorum() {
+            self.quorum.returns += u64::from(0 < tried.acquired && !queue.is_grave());
+            self.quorum.dead_letters += u64::from(queue.is_grave());
         }
-        if queue == Dead && message.sent.queue == Rejects && !message.may_be_rejected {
-            wrong("was dead-lettered, and nobody rejected it");
-        }
-        let copy = if queue == Dead { message.dead } else { message.home };
-        // A letter may die twice: a crash between copy and removal leaves both.
-        if queue != Dead {
-            if copy.is_settled {
-                wrong("came back after it was acknowledged");
-            }
-            if copy.is_absent {
-                wrong("came back after it was gone");
-            }
-            if is_redelivered && !copy.may_be_delivered {
-                wrong("is flagged as redelivered, expected not: nobody can have seen it");
-            }
-        }
-        if !is_redelivered && copy.is_delivered && queue != Dead {
-            wrong("is not flagged as redelivered, expected to be: it was delivered before");
-        }
-        if let Some(copy) = self.copy(queue, id) {
-            copy.is_delivered = true;
-            copy.may_be_delivered = true;
-        }
+        let reading = self.readings;
+        let copy = self.copy(queue, id)?;
+        copy.read_in = copy.read_in.or(Some(reading));
+        copy.tries.deliver(tried);
         Some(id)
     }
 
@@ -237,6 +259,22 @@ impl Ledger {
         self.events += 1;
         if let Some(copy) = self.copy(queue, id) {
             copy.may_be_settled = true;
+            copy.tries.give_back(true);
+        }
+    }
+
+    /// A message is about to be given back; whether that counts as a failure. Returns what it counts
+    /// then.
+    pub fn give_back(&mut self, queue: QueueName, id: Id, has_failed: bool) -> Counts {
+        self.events += 1;
+        let copy = self.copy(queue, id);
+        copy.map_or_else(Counts::default, |copy| copy.tries.give_back(has_failed))
+    }
+
+    /// A later answer came: it is back for good, and counted this.
+    pub fn take_back(&mut self, queue: QueueName, id: Id, counts: Counts) {
+        if let Some(copy) = self.copy(queue, id) {
+            copy.tries.take_back(counts);
         }
     }
 
@@ -253,21 +291,31 @@ impl Ledger {
         self.events += 1;
         if let Some(message) = self.messages.get_mut(&id) {
             message.may_be_rejected = true;
+            message.home.tries.give_back(true);
         }
     }
 
     /// Everything in a queue was looked at, and this is what was there, in this order.
     pub fn inspect(&mut self, queue: QueueName, found: &[Id]) {
+        if queue.is_grave() {
+            return;
+        }
         self.check_order(queue, found);
+        self.check_overtaking(queue, found);
         let present: HashSet<Id> = found.iter().copied().collect();
-        if present.len() != found.len() && queue != Dead {
+        if present.len() != found.len() {
             self.violations.push(format!("queue {}: holds a message twice", queue.as_str()));
         }
-        if queue == Dead || queue.is_mortal() {
+        if queue.grave().is_some() {
             return;
         }
         for (id, message) in &mut self.messages {
             if message.sent.queue != queue || present.contains(id) {
+                continue;
+            }
+            if message.home.tries.may_exceed(queue.delivery_limit()) {
+                // A crash may bring it back: nobody asked for its end.
+                self.quorum.drops += u64::from(message.must_be_home());
                 continue;
             }
             if message.must_be_home() && !message.home.is_absent {
@@ -285,7 +333,7 @@ impl Ledger {
     /// neither list.
     pub fn missing_dead(&self, present: &HashSet<Id>) -> Vec<Id> {
         let is_missing = |(id, message): &(&Id, &Message)| {
-            message.sent.queue.is_mortal()
+            message.sent.queue.grave().is_some()
                 && message.must_be_home()
                 && !message.dead.may_be_settled
                 && !present.contains(*id)
@@ -298,27 +346,52 @@ impl Ledger {
         for id in missing {
             let message = &self.messages[id];
             let name = message.sent.queue.as_str();
-            let text = format!("message {id:?} is neither in queue {name} nor in queue dead");
+            let text =
+                format!("message {id:?} is neither in queue {name} nor where it goes from there");
             self.violations.push(format!("{text}, expected in one: it was confirmed; {message:?}"));
         }
     }
 
-    /// A publisher's messages of one priority come in the order in which they were published.
+    /// A publisher's messages of one priority come in the order in which they were published. In a
+    /// quorum queue, those do that nobody saw before and that were tried as often as each other.
     fn check_order(&mut self, queue: QueueName, found: &[Id]) {
-        if queue == Dead {
-            return;
-        }
-        let mut last: HashMap<(u32, u8), Id> = HashMap::new();
+        let mut last: HashMap<(u32, u8, u32), Id> = HashMap::new();
         for &id in found {
-            let priority = self.messages[&id].sent.priority;
-            let key = (id.publisher, if queue == Priority { priority } else { 0 });
-            if let Some(before) = last.insert(key, id)
+            let Message { sent, home, .. } = &self.messages[&id];
+            if queue.is_quorum() && home.tries.deliveries != 1 {
+                continue;
+            }
+            let priority = if queue.has_priorities() { sent.priority } else { 0 };
+            let acquired = if queue.is_quorum() { home.tries.acquired } else { 0 };
+            if let Some(before) = last.insert((id.publisher, priority, acquired), id)
                 && id <= before
             {
                 let text = format!("{id:?} comes after {before:?}");
                 self.violations.push(format!("queue {}: order: {text}", queue.as_str()));
             }
         }
+    }
+
+    /// What came back to a quorum queue comes before what nobody can have had.
+    fn check_overtaking(&mut self, queue: QueueName, found: &[Id]) {
+        if !queue.is_quorum() || queue == Delayed {
+            return;
+        }
+        let mut untouched = None;
+        let mut returned = 0;
+        for id in found {
+            let home = &self.messages[id].home;
+            if home.read_in == Some(self.readings) {
+                untouched.get_or_insert(*id);
+            } else if home.tries.is_returned {
+                returned += 1;
+                if let Some(before) = untouched {
+                    let text = format!("{id:?} came back, and comes after {before:?}");
+                    self.violations.push(format!("queue {}: order: {text}", queue.as_str()));
+                }
+            }
+        }
+        self.quorum.overtakers += if untouched.is_some() { returned } else { 0 };
     }
 
     /// Forgets messages that can never matter again, so that rounds cost the same.
@@ -331,6 +404,55 @@ impl Ledger {
 
 impl Message {
     fn must_be_home(&self) -> bool {
-        self.is_confirmed && self.sent.is_persistent && !self.home.may_be_settled
+        let is_kept = self.sent.is_persistent || self.sent.queue.is_quorum();
+        self.is_confirmed && is_kept && !self.home.may_be_settled
+    }
+
+    /// The one in `queue`, if the message is for it or may go there.
+    fn copy(&mut self, queue: QueueName) -> Option<&mut Copy> {
+        if self.sent.queue == queue {
+            Some(&mut self.home)
+        } else {
+            (self.sent.queue.grave() == Some(queue)).then_some(&mut self.dead)
+        }
+    }
+
+    /// What is wrong with a delivery, in words.
+    fn check_delivery(
+        &self,
+        queue: QueueName,
+        id: Id,
+        body: &[u8],
+        tried: Tried,
+    ) -> [Option<&'static str>; 6] {
+        let is_other = body != Ledger::body(id, self.sent.body_len);
+        let wrong_body = is_other.then_some("has another body than was published");
+        if queue.is_grave() {
+            let is_expected = self.may_be_rejected
+                || self.sent.queue == QueueName::Expiring
+                || self.home.tries.may_exceed(self.sent.queue.delivery_limit());
+            let wrong = "was dead-lettered, and nobody rejected it";
+            // A letter may die twice: a crash between copy and removal leaves both.
+            return [wrong_body, (!is_expected).then_some(wrong), None, None, None, None];
+        }
+        let home = &self.home;
+        let is_seen = 0 < home.tries.deliveries;
+        let is_over = queue.delivery_limit().is_some_and(|limit| limit < tried.failures);
+        [
+            wrong_body,
+            home.is_settled.then_some("came back after it was acknowledged"),
+            home.is_absent.then_some("came back after it was gone"),
+            (tried.is_redelivered && home.read_in.is_none())
+                .then_some("is flagged as redelivered, expected not: nobody can have seen it"),
+            (!tried.is_redelivered && is_seen).then_some(
+                "is not flagged as redelivered, expected to be: it was delivered before",
+            ),
+            is_over.then_some("is beyond the delivery limit").or_else(|| self.check_tries(tried)),
+        ]
+    }
+
+    fn check_tries(&self, tried: Tried) -> Option<&'static str> {
+        let is_quorum = self.sent.queue.is_quorum();
+        is_quorum.then(|| self.home.tries.check(tried)).flatten()
     }
 }

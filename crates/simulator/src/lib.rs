@@ -14,8 +14,12 @@ mod chance;
 mod history;
 mod ledger;
 mod link;
+mod queues;
+mod tries;
 mod world;
 
 pub use chance::Chance;
 pub use history::{History, Outcome, run};
-pub use ledger::{Id, Ledger, QueueName, Sent};
+pub use ledger::{Coverage, Id, Ledger, Sent};
+pub use queues::{Argument, QueueName};
+pub use tries::{Counts, Tried};

@@ -12,7 +12,10 @@ use amqp091_codec::{
     split_frame,
 };
 use broker::{Broker, Outbox, Protocol, Status};
+use field_table::FieldValue;
 use stdx::{Signal, Timestamp};
+
+use crate::tries::Tried;
 
 /// The one channel of each connection.
 const CHANNEL: u16 = 1;
@@ -26,9 +29,9 @@ pub(crate) enum Said {
     /// Publishes are confirmed, or refused.
     Confirm { tag: u64, is_multiple: bool, is_negative: bool },
     /// A message for a consumer.
-    Delivery { tag: u64, is_redelivered: bool, body: Vec<u8> },
+    Delivery { tag: u64, tried: Tried, body: Vec<u8> },
     /// A message that was asked for.
-    Got { tag: u64, is_redelivered: bool, body: Vec<u8> },
+    Got { tag: u64, tried: Tried, body: Vec<u8> },
     /// There was none.
     Empty,
     /// Everything sent before was handled.
@@ -43,9 +46,22 @@ pub(crate) enum Said {
 struct Open {
     is_get: bool,
     tag: u64,
-    is_redelivered: bool,
+    tried: Tried,
     body: Vec<u8>,
     body_len: usize,
+}
+
+impl Open {
+    /// Takes from the message's properties how often it was tried.
+    fn count(&mut self, properties: &[u8]) {
+        let properties = BasicProperties::decode(properties).expect("the broker's are right");
+        let count = |name| {
+            let value = properties.headers.as_ref().and_then(|headers| headers.get(name));
+            value.and_then(FieldValue::as_integer).map_or(0, |count| count as u32)
+        };
+        self.tried.acquired = count("x-acquired-count");
+        self.tried.failures = count("x-delivery-count");
+    }
 }
 
 pub(crate) struct Link {
@@ -177,7 +193,12 @@ impl Link {
                 Payload::Method(raw) => {
                     self.understand_method(&raw.decode().expect("the broker's methods are right"));
                 }
-                Payload::Header(header) => self.understand_body(&[], header.body_size as usize),
+                Payload::Header(header) => {
+                    if let Some(open) = &mut self.open {
+                        open.count(header.properties);
+                    }
+                    self.understand_body(&[], header.body_size as usize);
+                }
                 Payload::Body(body) => self.understand_body(body, 0),
                 Payload::Heartbeat => {}
             }
@@ -204,7 +225,8 @@ impl Link {
     }
 
     fn open(&mut self, is_get: bool, tag: u64, is_redelivered: bool) {
-        self.open = Some(Open { is_get, tag, is_redelivered, body: Vec::new(), body_len: 0 });
+        let tried = Tried { is_redelivered, ..Tried::default() };
+        self.open = Some(Open { is_get, tag, tried, body: Vec::new(), body_len: 0 });
     }
 
     /// A header, which tells the length, or a part of the body.
@@ -215,10 +237,10 @@ impl Link {
         if open.body.len() < open.body_len {
             return;
         }
-        let Some(Open { is_get, tag, is_redelivered, body, .. }) = self.open.take() else { return };
+        let Some(Open { is_get, tag, tried, body, .. }) = self.open.take() else { return };
         self.said.push_back(match is_get {
-            true => Said::Got { tag, is_redelivered, body },
-            false => Said::Delivery { tag, is_redelivered, body },
+            true => Said::Got { tag, tried, body },
+            false => Said::Delivery { tag, tried, body },
         });
     }
 }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
-use simulator::{Outcome, run};
+use simulator::{Coverage, Outcome, run};
 
 const USAGE: &str = "\
 Usage: cargo xtask simulate [OPTIONS]
@@ -49,10 +49,12 @@ fn simulate() -> Result<bool> {
     }
     let start = Instant::now();
     let (mut failed, mut confirmed, mut restarts) = (Vec::new(), 0, 0);
+    let mut quorum = Coverage::default();
     for done in 0..options.seeds {
         let outcome = run(options.from + done);
         confirmed += outcome.confirmed;
         restarts += u64::from(outcome.restarts);
+        quorum += outcome.quorum;
         if options.history {
             outcome.history.lines.iter().for_each(|line| println!("{line}"));
         }
@@ -68,6 +70,8 @@ fn simulate() -> Result<bool> {
         options.seeds,
         failed.len()
     );
+    let figures = quorum.figures().map(|(name, count)| format!("{count} {name}"));
+    println!("quorum queues: {}", figures.join(", "));
     Ok(failed.is_empty())
 }
 

@@ -3,19 +3,19 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use amqp091_codec::{BasicAck, BasicGet, BasicQos};
+use amqp091_codec::{BasicAck, BasicConsume, BasicGet, BasicQos};
 use broker::BrokerConfig;
 use node::{Core, CoreOptions};
 use stdx::Timestamp;
 use storage::SimDisk;
-use topology::{AddUser, AddVhost, Command, Rules, SetPermissions};
+use topology::{AddUser, AddVhost, Command, QueueKind, Rules, SetPermissions};
 
 use crate::actor::{self, Actor, Scene};
 use crate::chance::Chance;
 use crate::history::{History, Outcome};
-use crate::ledger::QueueName::{self, Dead};
 use crate::ledger::{Id, Ledger};
 use crate::link::{Link, Said};
+use crate::queues::QueueName::{self, Polled, Quiet, Single};
 
 /// Steps of the node and its clients between two restarts at most.
 const STEPS_MAX: u64 = 600;
@@ -29,6 +29,10 @@ const TICK_MS: u64 = 40;
 const LONG_MS: u64 = 5000;
 /// Nothing is secret here.
 const SALT: [u8; 4] = [1, 2, 3, 4];
+/// One of so many histories ends with a disk that rots.
+const ROTS_ONE_IN: u64 = 4;
+/// Bits that rot then at most.
+const ROTTEN_BITS_MAX: u64 = 5;
 /// Where the data directory lies on a disk that nothing else is on.
 const DATA_DIR: &str = "/data";
 
@@ -38,8 +42,8 @@ pub(crate) struct World {
     disk: SimDisk,
     /// The disk has a limit.
     is_tight: bool,
-    /// A sync of this round is bound to fail.
-    is_sync_failing: bool,
+    /// A sync or a write of this round is bound to fail.
+    is_call_failing: bool,
     now: Timestamp,
     ledger: Ledger,
     history: History,
@@ -77,6 +81,13 @@ fn first_boot() -> Vec<Command> {
     ]
 }
 
+/// Takes apart what is left of a node whose disk is gone: its queues and its clients hold on to each
+/// other, and so do its log and whoever waits for that.
+fn let_go(core: &Core, actors: Vec<Actor>, now: Timestamp) {
+    actors.into_iter().for_each(|actor| actor.link.disconnect(now));
+    core.step_log();
+}
+
 impl World {
     pub(crate) fn new(seed: u64) -> Self {
         let mut chance = Chance::new(seed);
@@ -86,7 +97,7 @@ impl World {
             chance,
             disk,
             is_tight: false,
-            is_sync_failing: false,
+            is_call_failing: false,
             now: Timestamp(1_000_000),
             ledger: Ledger::default(),
             history: History::default(),
@@ -104,6 +115,9 @@ impl World {
             }
             self.inspect(&mut core);
             if round == rounds {
+                if self.ledger.violations.is_empty() && self.chance.one_in(ROTS_ONE_IN) {
+                    self.rot(core);
+                }
                 break;
             }
             let actors = self.load(&mut core);
@@ -118,6 +132,7 @@ impl World {
             violations: self.ledger.violations,
             confirmed: self.ledger.confirmed,
             restarts: self.restarts,
+            quorum: self.ledger.quorum,
         }
     }
 
@@ -125,8 +140,12 @@ impl World {
         self.history.note(self.now, "world", what);
     }
 
-    fn start(&mut self) -> Option<Core> {
-        let options = CoreOptions {
+    fn scene(&mut self) -> Scene<'_> {
+        Scene { now: self.now, ledger: &mut self.ledger, history: &mut self.history }
+    }
+
+    fn options(&mut self) -> CoreOptions {
+        CoreOptions {
             disk: Arc::new(self.disk.clone()),
             data_dir: DATA_DIR.into(),
             is_synced: true,
@@ -135,8 +154,11 @@ impl World {
             first_boot: first_boot(),
             seed: self.chance.bits(),
             on_full: None,
-        };
-        match Core::open(options, self.now) {
+        }
+    }
+
+    fn start(&mut self) -> Option<Core> {
+        match Core::open(self.options(), self.now) {
             Ok(core) => {
                 self.note("the node starts");
                 Some(core)
@@ -190,31 +212,47 @@ impl World {
             actors.push(Actor::publisher(&core.broker, self.now, chance, self.publishers));
             self.publishers += 1;
         }
-        for queue in QueueName::ALL {
-            if queue == QueueName::Quiet || self.chance.one_in(3) {
-                continue;
+        for queue in QueueName::ALL.into_iter().filter(|&queue| queue != Quiet) {
+            let consumers = if queue == Single { 2 } else { 1 };
+            for _ in 0..consumers {
+                if !self.chance.one_in(3) {
+                    let consumer = self.consumer(core, queue);
+                    actors.push(consumer);
+                }
             }
-            let is_subscribed = queue != QueueName::Polled && !self.chance.one_in(4);
-            let chance = self.chance.fork();
-            let mut scene =
-                Scene { now: self.now, ledger: &mut self.ledger, history: &mut self.history };
-            let consumer = Actor::consumer(&core.broker, chance, queue, is_subscribed, &mut scene);
-            actors.push(consumer);
         }
         actors
+    }
+
+    fn consumer(&mut self, core: &Core, queue: QueueName) -> Actor {
+        // Nobody gets from a quorum queue with a single active consumer.
+        let is_subscribed = queue == Single || (queue != Polled && !self.chance.one_in(4));
+        let chance = self.chance.fork();
+        let mut scene = self.scene();
+        Actor::consumer(&core.broker, chance, queue, is_subscribed, &mut scene)
+    }
+
+    /// A consumer's socket breaks, and another takes its place.
+    fn replace_consumer(&mut self, core: &Core, actors: &mut [Actor]) {
+        let at = self.chance.below(actors.len() as u64) as usize;
+        let Some(queue) = actors[at].queue() else { return };
+        let heir = self.consumer(core, queue);
+        let mut scene = self.scene();
+        std::mem::replace(&mut actors[at], heir).break_off(&mut scene);
     }
 
     fn step(&mut self, core: &mut Core, actors: &mut [Actor]) {
         match self.chance.below(16) {
             0..=8 => {
                 let actor = &mut actors[self.chance.below(actors.len() as u64) as usize];
-                let mut scene =
-                    Scene { now: self.now, ledger: &mut self.ledger, history: &mut self.history };
+                let (acts, now) = (self.chance.one_in(2), self.now);
+                let bytes_max = 1 + self.chance.below(100_000) as usize;
+                let mut scene = self.scene();
                 actor.listen(&mut scene);
-                if self.chance.one_in(2) {
+                if acts {
                     actor.act(&mut scene);
                 }
-                actor.link.turn(self.now, 1 + self.chance.below(100_000) as usize);
+                actor.link.turn(now, bytes_max);
                 actor.listen(&mut scene);
             }
             9..=11 => drop(core.step_log()),
@@ -224,13 +262,14 @@ impl World {
                 self.now = self.now.plus_ms(1 + self.chance.below(TICK_MS));
                 core.broker.poll_timers(self.now);
             }
+            _ if self.chance.one_in(4) => self.replace_consumer(core, actors),
             _ => self.upset_disk(core),
         }
     }
 
     /// Rarely, something happens to the disk.
     fn upset_disk(&mut self, core: &mut Core) {
-        match self.chance.below(24) {
+        match self.chance.below(20) {
             0 if !self.is_tight => {
                 let room = self.chance.below(200_000);
                 self.disk.set_capacity(self.disk.used_bytes() + room);
@@ -241,8 +280,13 @@ impl World {
             7 => core.purge(self.now).unwrap_or_default(),
             8 if self.chance.one_in(4) => {
                 self.disk.fail_sync(1);
-                self.is_sync_failing = true;
+                self.is_call_failing = true;
                 self.note("the next sync will fail");
+            }
+            9 if self.chance.one_in(4) => {
+                self.disk.fail_write(1);
+                self.is_call_failing = true;
+                self.note("the next write will fail");
             }
             _ => {}
         }
@@ -264,27 +308,51 @@ impl World {
         };
         self.note(&format!("the round ends with {end:?}"));
         self.restarts += 1;
+        self.cover(&core, end);
         match end {
             End::Stop => {
                 for actor in actors {
-                    actor.link.disconnect(self.now);
+                    actor.break_off(&mut self.scene());
                 }
                 match core.close(self.now) {
-                    Ok(()) => {}
-                    Err(_) if self.is_sync_failing => self.disk.power_cut(self.chance.bits()),
+                    Ok(()) => self.ledger.stop(),
+                    Err(_) if self.is_call_failing => self.cut_power(),
                     Err(error) => {
                         self.ledger.violations.push(format!("no clean stop: {error}"));
                     }
                 }
             }
             // The clients' sockets break after the node is gone, so that it never hears of it.
-            End::Kill => self.disk.kill(),
-            End::PowerCut => self.disk.power_cut(self.chance.bits()),
+            End::Kill => {
+                self.disk.kill();
+                self.ledger.crash();
+                let_go(&core, actors, self.now);
+            }
+            End::PowerCut => {
+                self.cut_power();
+                let_go(&core, actors, self.now);
+            }
         }
         // Armed faults go with the node.
-        self.is_sync_failing = false;
-        self.ledger.end_all_reading();
+        self.is_call_failing = false;
         self.now = self.now.plus_ms(self.chance.below(LONG_MS));
+    }
+
+    fn cut_power(&mut self) {
+        self.disk.power_cut(self.chance.bits());
+        self.ledger.crash();
+    }
+
+    /// Counts what is in the quorum queues at the end of a node.
+    fn cover(&mut self, core: &Core, end: End) {
+        let queues = core.broker.queues();
+        let quorum = queues.iter().filter(|queue| queue.record.kind == QueueKind::Quorum);
+        let mut has_messages = false;
+        for queue in quorum {
+            has_messages |= core.broker.counts(queue).ready != 0;
+            self.ledger.quorum.pages += core.broker.pages_of(queue).len() as u64;
+        }
+        self.ledger.quorum.power_cuts += u64::from(has_messages && matches!(end, End::PowerCut));
     }
 
     /// Goes on until nothing moves any more.
@@ -319,18 +387,65 @@ impl World {
         for queue in QueueName::ALL {
             let mut link = Link::connect(&core.broker, self.now, 9998);
             self.ledger.begin_reading(queue);
-            let found = self.get_all(core, &mut link, queue);
-            self.ledger.inspect(queue, &found.iter().map(|(_, id)| *id).collect::<Vec<_>>());
-            seen.extend(found.iter().map(|(_, id)| *id));
+            let found = match queue {
+                Single => self.consume_all(core, &mut link, queue),
+                _ => self.get_all(core, &mut link, queue),
+            };
+            let ids: Vec<Id> = found.iter().map(|(_, id)| *id).collect();
+            self.ledger.inspect(queue, &ids);
             self.settle_some(core, &mut link, queue, &found);
             link.disconnect(self.now);
             self.ledger.end_reading(queue);
+            self.ledger.lose_reader(queue, ids.iter().copied());
+            seen.extend(ids);
             let what = format!("finds {} in {}", found.len(), queue.as_str());
             self.note(&what);
         }
         let missing = self.ledger.missing_dead(&seen);
         self.ledger.report_missing_dead(&missing);
         self.ledger.prune(self.publishers.saturating_sub(1));
+    }
+
+    /// Cuts the power, lets bits rot, and looks at what is left: something may be missing, and may
+    /// come back, but nothing that was never published.
+    fn rot(&mut self, core: Core) {
+        self.disk.power_cut(self.chance.bits());
+        let_go(&core, Vec::new(), self.now);
+        for _ in 0..=self.chance.below(ROTTEN_BITS_MAX) {
+            let mut files: Vec<_> = self.disk.files().into_iter().map(|(path, _)| path).collect();
+            let path = files.swap_remove(self.chance.below(files.len() as u64) as usize);
+            let bytes = self.disk.read(&path);
+            let Some(last) = bytes.iter().rposition(|&octet| octet != 0) else { continue };
+            let offset = self.chance.below(last as u64 + 1);
+            self.disk.rot(&path, offset, 1 << self.chance.below(8));
+            self.note(&format!("a bit rots at {offset} of {}", path.display()));
+        }
+        let mut core = match Core::open(self.options(), self.now) {
+            Ok(core) => core,
+            Err(error) => return self.note(&format!("the node does not start: {error}")),
+        };
+        for queue in QueueName::ALL {
+            self.recognise_all(&mut core, queue);
+        }
+    }
+
+    fn recognise_all(&mut self, core: &mut Core, queue: QueueName) {
+        let mut link = Link::connect(&core.broker, self.now, 9997);
+        link.send(BasicConsume { queue: queue.as_str(), ..BasicConsume::default() });
+        self.settle(core, &mut [&mut link]);
+        let mut count = 0;
+        while let Some(said) = link.hear() {
+            match said {
+                Said::Delivery { body, .. } => {
+                    self.ledger.recognise(queue, &body);
+                    count += 1;
+                }
+                Said::Closed(text) => self.note(&format!("queue {}: {text}", queue.as_str())),
+                _ => {}
+            }
+        }
+        self.note(&format!("{count} are left in {}", queue.as_str()));
+        link.disconnect(self.now);
     }
 
     fn get_all(&mut self, core: &mut Core, link: &mut Link, queue: QueueName) -> Vec<(u64, Id)> {
@@ -340,8 +455,8 @@ impl World {
             self.settle(core, &mut [link]);
             loop {
                 match link.hear() {
-                    Some(Said::Got { tag, is_redelivered, body }) => {
-                        let id = self.ledger.deliver(queue, &body, is_redelivered);
+                    Some(Said::Got { tag, tried, body }) => {
+                        let id = self.ledger.deliver(queue, &body, tried);
                         found.extend(id.map(|id| (tag, id)));
                         break;
                     }
@@ -360,6 +475,30 @@ impl World {
         }
     }
 
+    fn consume_all(
+        &mut self,
+        core: &mut Core,
+        link: &mut Link,
+        queue: QueueName,
+    ) -> Vec<(u64, Id)> {
+        link.send(BasicConsume { queue: queue.as_str(), ..BasicConsume::default() });
+        self.settle(core, &mut [link]);
+        let mut found = Vec::new();
+        while let Some(said) = link.hear() {
+            match said {
+                Said::Delivery { tag, tried, body } => {
+                    let id = self.ledger.deliver(queue, &body, tried);
+                    found.extend(id.map(|id| (tag, id)));
+                }
+                Said::Closed(text) => {
+                    self.ledger.violations.push(format!("an inspection was closed: {text}"));
+                }
+                _ => {}
+            }
+        }
+        found
+    }
+
     fn settle_some(
         &mut self,
         core: &mut Core,
@@ -370,7 +509,7 @@ impl World {
         let count = match self.chance.below(4) {
             0 => 0,
             1 => self.chance.below(found.len() as u64 + 1) as usize,
-            _ if queue == Dead => 0,
+            _ if queue.is_grave() => 0,
             _ => found.len(),
         };
         let Some(&(delivery_tag, _)) = found[..count].last() else { return };

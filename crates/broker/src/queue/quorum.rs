@@ -312,7 +312,7 @@ impl Queue {
     /// (then `None`).
     fn outlive_crash(
         &mut self,
-        note: Note,
+        mut note: Note,
         ticket: Ticket,
         header: &Header,
         fx: &mut Effects,
@@ -329,9 +329,9 @@ impl Queue {
             self.finish(ticket, header, fx);
             return None;
         }
-        let fate = Fate::Discarded(DeathReason::DeliveryLimit);
-        self.quorum.as_mut()?.ledger.set(header, attempts, fate);
-        Some(Note { attempts, fate, ..note })
+        (note.attempts, note.fate) = (attempts, Fate::Discarded(DeathReason::DeliveryLimit));
+        self.quorum.as_mut()?.ledger.set(header, attempts, note.fate);
+        Some(note)
     }
 
     /// Puts a message that was taken out of its place where the ledger says.

@@ -8,7 +8,7 @@ use lapin::options::{
     QueueDeclareOptions,
 };
 use lapin::publisher_confirm::Confirmation;
-use lapin::types::FieldTable;
+use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties, Result};
 use tokio::runtime::Runtime;
 
@@ -41,18 +41,20 @@ fn peak_memory(server: &Server) -> usize {
     kib << 10
 }
 
-async fn channel(server: &Server) -> Result<(Connection, Channel)> {
+async fn channel(server: &Server, queue_type: &str) -> Result<(Connection, Channel)> {
     let uri = format!("amqp://guest:guest@{}/%2f", server.address());
     let connection = Connection::connect(&uri, ConnectionProperties::default()).await?;
     let channel = connection.create_channel().await?;
     channel.confirm_select(ConfirmSelectOptions::default()).await?;
     let options = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
-    channel.queue_declare("big", options, FieldTable::default()).await?;
+    let mut arguments = FieldTable::default();
+    arguments.insert("x-queue-type".into(), AMQPValue::LongString(queue_type.into()));
+    channel.queue_declare("big", options, arguments).await?;
     Ok((connection, channel))
 }
 
-async fn publish(server: &Server, body: &[u8]) -> Result<()> {
-    let (_connection, channel) = channel(server).await?;
+async fn publish(server: &Server, queue_type: &str, body: &[u8]) -> Result<()> {
+    let (_connection, channel) = channel(server, queue_type).await?;
     let options = BasicPublishOptions::default();
     let properties = BasicProperties::default().with_delivery_mode(2);
     let confirm = channel.basic_publish("", "big", options, body, properties).await?;
@@ -61,8 +63,8 @@ async fn publish(server: &Server, body: &[u8]) -> Result<()> {
 }
 
 /// Takes the only message.
-async fn take(server: &Server) -> Result<Vec<u8>> {
-    let (_connection, channel) = channel(server).await?;
+async fn take(server: &Server, queue_type: &str) -> Result<Vec<u8>> {
+    let (_connection, channel) = channel(server, queue_type).await?;
     let got = channel.basic_get("big", BasicGetOptions::default()).await?.expect("a message");
     assert_eq!(got.message_count, 0);
     got.delivery.ack(BasicAckOptions::default()).await?;
@@ -72,19 +74,22 @@ async fn take(server: &Server) -> Result<Vec<u8>> {
 #[test]
 fn large_bodies_survive_a_kill_and_take_bounded_memory() {
     let runtime = Runtime::new().expect("a runtime");
-    for len in [100 * MB, 300 * MB] {
+    for (queue_type, len) in [("classic", 100 * MB), ("classic", 300 * MB), ("quorum", 100 * MB)] {
         let mut server = Server::start("max_message_size = 400000000\n");
         let body = body(len);
-        runtime.block_on(publish(&server, &body)).expect("confirmed");
+        runtime.block_on(publish(&server, queue_type, &body)).expect("confirmed");
         let taking = peak_memory(&server);
         server.kill();
         server.restart();
         let recovering = peak_memory(&server);
-        let taken = runtime.block_on(take(&server)).expect("a message");
+        let taken = runtime.block_on(take(&server, queue_type)).expect("a message");
         assert!(taken == body, "{} of {len} bytes came back, or others", taken.len());
         let giving = peak_memory(&server);
         let peaks = [taking, recovering, giving].map(|it| it / MB);
-        println!("{} MB: peaks of {peaks:?} MB taking, recovering and giving", len / MB);
+        println!(
+            "{queue_type}, {} MB: peaks of {peaks:?} MB taking, recovering and giving",
+            len / MB
+        );
         assert!(peaks.iter().all(|&peak| peak * MB <= memory_max(len)), "{peaks:?} MB");
     }
 }

@@ -55,10 +55,21 @@ fn open(server: &Server) -> Option<RawClient> {
 
 #[test]
 fn a_broker_that_cannot_write_ends_and_has_all_it_confirmed_when_there_is_room_again() {
+    fill_the_disk("classic");
+}
+
+#[test]
+fn a_quorum_queue_has_all_it_confirmed_before_the_disk_was_full() {
+    fill_the_disk("quorum");
+}
+
+fn fill_the_disk(queue_type: &str) {
     let mut server = Server::prepare("");
     let mut limited = launch_limited(&server);
     let mut client = wait_for("the start", || open(&server));
-    client.call(1, "queue.declare queue=work durable").expect("declared");
+    let declare =
+        format!("queue.declare queue=work durable arguments={{x-queue-type=\"{queue_type}\"}}");
+    client.call(1, &declare).expect("declared");
     client.call(1, "confirm.select").expect("confirms");
     let body = "x".repeat(BODY_BYTES);
     let publish = format!("basic.publish routing-key=work {{delivery-mode=2}} \"{body}\"");

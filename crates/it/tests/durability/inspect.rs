@@ -7,10 +7,10 @@ use futures_lite::StreamExt;
 use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicGetOptions, QueueDeclareOptions};
 use lapin::types::FieldTable;
 use lapin::{Channel, Connection, Result};
-use simulator::QueueName::{Dead, Expiring};
+use simulator::QueueName::{Dead, Expiring, Single};
 use simulator::{Chance, Id, QueueName};
 
-use crate::load::Settling;
+use crate::load::{self, Settling};
 use crate::round::Round;
 
 /// How long a message may take that is due.
@@ -23,7 +23,7 @@ const POLL: Duration = Duration::from_millis(5);
 pub(crate) async fn inspect(round: &Round, chance: &mut Chance) -> Result<()> {
     let connection = round.connect().await?;
     let mut seen = HashSet::new();
-    for queue in QueueName::ALL {
+    for queue in load::queues() {
         if queue != Dead {
             inspect_queue(round, &connection, chance, queue, &mut seen).await?;
         }
@@ -41,7 +41,9 @@ async fn inspect_queue(
     let channel = connection.create_channel().await?;
     round.note(|ledger| ledger.begin_reading(queue));
     let mut deliveries = Vec::new();
-    let found = if matches!(queue, Dead | Expiring) || chance.one_in(4) {
+    // Nobody gets from a quorum queue with a single active consumer.
+    let gets = matches!(queue, Dead | Expiring) || (queue != Single && chance.one_in(4));
+    let found = if gets {
         get_all(round, &channel, queue, &mut deliveries).await?
     } else {
         consume_all(round, &channel, queue, &mut deliveries).await?
@@ -66,7 +68,10 @@ async fn inspect_queue(
     }
     settling.sync(round, &channel, queue).await?;
     channel.close(200, "").await?;
-    round.note(|ledger| ledger.end_reading(queue));
+    round.note(|ledger| {
+        ledger.end_reading(queue);
+        ledger.lose_reader(queue, found);
+    });
     Ok(())
 }
 
@@ -81,8 +86,8 @@ async fn get_all(
     let mut found = Vec::new();
     while let Some(got) = channel.basic_get(queue.as_str(), BasicGetOptions::default()).await? {
         let delivery = got.delivery;
-        let (data, redelivered) = (&delivery.data, delivery.redelivered);
-        let arrived = round.note(|ledger| ledger.deliver(queue, data, redelivered));
+        let (data, tried) = (&delivery.data, load::tried(&delivery));
+        let arrived = round.note(|ledger| ledger.deliver(queue, data, tried));
         if let Some(id) = arrived {
             found.push(id);
             deliveries.push((id, delivery));
@@ -111,8 +116,8 @@ async fn consume_all(
             break;
         };
         let delivery = delivery?;
-        let (data, redelivered) = (&delivery.data, delivery.redelivered);
-        let arrived = round.note(|ledger| ledger.deliver(queue, data, redelivered));
+        let (data, tried) = (&delivery.data, load::tried(&delivery));
+        let arrived = round.note(|ledger| ledger.deliver(queue, data, tried));
         if let Some(id) = arrived {
             found.push(id);
             deliveries.push((id, delivery));

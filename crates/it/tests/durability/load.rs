@@ -9,39 +9,55 @@ use lapin::options::{
 use lapin::publisher_confirm::Confirmation;
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, Result};
-use simulator::QueueName::{Dead, Expiring, Polled, Priority, Quiet, Rejects, Transactional, Work};
-use simulator::{Chance, Id, Ledger, QueueName, Sent};
+use simulator::QueueName::{
+    Buried, Delayed, Expiring, Grave, Limited, Polled, Priority, Quiet, Quorum, Rejects, Single,
+    Transactional, Work,
+};
+use simulator::{Argument, Chance, Counts, Id, Ledger, QueueName, Sent, Tried};
 
 use crate::round::Round;
 
 /// Publishers of one round, numbered.
 pub(crate) const PUBLISHERS_PER_ROUND: u32 = 10;
 
-/// Messages of the expiring queue live this long.
-const EXPIRING_TTL_MS: u32 = 150;
-
 const PREFETCH: u16 = 20;
+
+/// The queues under load. Of the quorum queues, those that drop nothing and hide nothing.
+pub(crate) fn queues() -> impl Iterator<Item = QueueName> {
+    let is_left_out = |queue: &QueueName| matches!(queue, Limited | Buried | Delayed | Grave);
+    QueueName::ALL.into_iter().filter(move |queue| !is_left_out(queue))
+}
 
 /// Declares the queues under load.
 pub(crate) async fn declare(channel: &Channel) -> Result<()> {
-    for queue in QueueName::ALL {
+    for queue in queues() {
         let mut arguments = FieldTable::default();
-        if matches!(queue, Rejects | Expiring) {
-            let dead = AMQPValue::LongString(Dead.as_str().into());
-            arguments.insert("x-dead-letter-exchange".into(), AMQPValue::LongString("".into()));
-            arguments.insert("x-dead-letter-routing-key".into(), dead);
-        }
-        if queue == Expiring {
-            let ttl = AMQPValue::LongUInt(EXPIRING_TTL_MS);
-            arguments.insert("x-message-ttl".into(), ttl);
-        }
-        if queue == Priority {
-            arguments.insert("x-max-priority".into(), AMQPValue::LongUInt(5));
+        for (name, value) in queue.arguments() {
+            let value = match value {
+                Argument::Text(text) => AMQPValue::LongString(text.into()),
+                Argument::Number(number) => AMQPValue::LongLongInt(number),
+                Argument::Flag(flag) => AMQPValue::Boolean(flag),
+            };
+            arguments.insert(name.into(), value);
         }
         let options = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
         channel.queue_declare(queue.as_str(), options, arguments).await?;
     }
     Ok(())
+}
+
+/// What a delivery tells of those before it.
+pub(crate) fn tried(delivery: &Delivery) -> Tried {
+    let headers = delivery.properties.headers().as_ref();
+    let count = |name| match headers.and_then(|headers| headers.inner().get(name)) {
+        Some(AMQPValue::LongLongInt(count)) => *count as u32,
+        _ => 0,
+    };
+    Tried {
+        is_redelivered: delivery.redelivered,
+        acquired: count("x-acquired-count"),
+        failures: count("x-delivery-count"),
+    }
 }
 
 /// Publishes under numbers of its own.
@@ -70,7 +86,7 @@ impl Publisher {
             _ => 12 + chance.below(200) as usize,
         };
         let is_persistent = queue == Transactional || !chance.one_in(6);
-        let priority = if queue == Priority { chance.below(6) as u8 } else { 0 };
+        let priority = if queue.has_priorities() { chance.below(6) as u8 } else { 0 };
         let sent = Sent { queue, is_persistent, priority, body_len };
         let id = self.next;
         self.next.number += 1;
@@ -95,13 +111,15 @@ pub(crate) async fn publish(round: Round, mut chance: Chance, worker: u32) -> Re
     loop {
         let mut burst = Vec::new();
         for _ in 0..=chance.below(20) {
-            let queue = match chance.below(12) {
+            let queue = match chance.below(19) {
                 0..=4 => Work,
                 5 | 6 => Quiet,
                 7 => Priority,
                 8 | 9 => Rejects,
                 10 => Expiring,
-                _ => Polled,
+                11 => Polled,
+                12..=16 => Quorum,
+                _ => Single,
             };
             burst.push(publisher.publish(queue).await?);
         }
@@ -117,7 +135,10 @@ pub(crate) async fn publish(round: Round, mut chance: Chance, worker: u32) -> Re
 /// What a consumer has done and not yet seen answered.
 #[derive(Default)]
 pub(crate) struct Settling {
+    /// Acknowledged.
     pub(crate) sent: Vec<Id>,
+    /// Given back, with what they count from then on.
+    given_back: Vec<(Id, Counts)>,
 }
 
 impl Settling {
@@ -137,6 +158,14 @@ impl Settling {
         for id in self.sent.drain(..) {
             round.note(|ledger| ledger.settle(queue, id));
         }
+        for (id, counts) in self.given_back.drain(..) {
+            round.note(|ledger| ledger.take_back(queue, id, counts));
+        }
+    }
+
+    fn give_back(&mut self, round: &Round, queue: QueueName, id: Id, has_failed: bool) {
+        let counts = round.note(|ledger| ledger.give_back(queue, id, has_failed));
+        self.given_back.push((id, counts));
     }
 }
 
@@ -153,8 +182,8 @@ pub(crate) async fn consume(round: Round, mut chance: Chance, queue: QueueName) 
     let mut settling = Settling::default();
     while let Some(delivery) = consumer.next().await {
         let delivery = delivery?;
-        let redelivered = delivery.redelivered;
-        let arrived = round.note(|ledger| ledger.deliver(queue, &delivery.data, redelivered));
+        let tried = tried(&delivery);
+        let arrived = round.note(|ledger| ledger.deliver(queue, &delivery.data, tried));
         open.extend(arrived.map(|id| (id, delivery)));
         if open.len() < usize::from(PREFETCH) && !chance.one_in(5) {
             continue;
@@ -188,10 +217,14 @@ async fn settle_some(
     for (id, delivery) in open.drain(..count) {
         match chance.below(6) {
             0 => {
+                settling.give_back(round, queue, id, false);
                 let options = BasicNackOptions { requeue: true, ..BasicNackOptions::default() };
                 delivery.nack(options).await?;
             }
-            1 => drop(delivery.reject(BasicRejectOptions { requeue: true }).await?),
+            1 => {
+                settling.give_back(round, queue, id, true);
+                delivery.reject(BasicRejectOptions { requeue: true }).await?;
+            }
             2 | 3 if queue == Rejects => {
                 round.note(|ledger| ledger.reject(id));
                 delivery.reject(BasicRejectOptions { requeue: false }).await?;
@@ -223,9 +256,9 @@ pub(crate) async fn poll(round: Round, mut chance: Chance, worker: u32) -> Resul
             round.note(|ledger| ledger.begin_reading(Polled));
             let got = channel.basic_get(Polled.as_str(), BasicGetOptions::default()).await?;
             let delivery = got.map(|got| got.delivery);
-            let arrived = delivery.as_ref().and_then(|it| {
-                round.note(|ledger| ledger.deliver(Polled, &it.data, it.redelivered))
-            });
+            let arrived = delivery
+                .as_ref()
+                .and_then(|it| round.note(|ledger| ledger.deliver(Polled, &it.data, tried(it))));
             round.note(|ledger| ledger.end_reading(Polled));
             let (Some(delivery), Some(id)) = (delivery, arrived) else { continue };
             if chance.one_in(2) {
@@ -256,8 +289,8 @@ pub(crate) async fn transact(round: Round, mut chance: Chance, worker: u32) -> R
             let Some(got) = channel.basic_get(Transactional.as_str(), options).await? else {
                 break;
             };
-            let (data, redelivered) = (&got.delivery.data, got.delivery.redelivered);
-            let arrived = round.note(|ledger| ledger.deliver(Transactional, data, redelivered));
+            let (data, tried) = (&got.delivery.data, tried(&got.delivery));
+            let arrived = round.note(|ledger| ledger.deliver(Transactional, data, tried));
             let Some(id) = arrived else { continue };
             round.note(|ledger| ledger.acknowledge(Transactional, id));
             got.delivery.ack(BasicAckOptions::default()).await?;

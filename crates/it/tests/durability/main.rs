@@ -22,7 +22,7 @@ use std::time::{Duration, SystemTime};
 
 use it::Server;
 use simulator::Chance;
-use simulator::QueueName::{Priority, Rejects, Work};
+use simulator::QueueName::{Priority, Quorum, Rejects, Single, Work};
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 
@@ -92,7 +92,7 @@ fn nothing_is_lost_or_comes_back_when_the_broker_is_killed() {
         server.kill();
         rounds_with_pages += u32::from(are_pages_written_since(&server, started_at));
         let mut ledger = round.ledger();
-        ledger.end_all_reading();
+        ledger.crash();
         let violations = std::mem::take(&mut ledger.violations);
         assert!(
             violations.is_empty(),
@@ -106,6 +106,8 @@ fn nothing_is_lost_or_comes_back_when_the_broker_is_killed() {
     }
     let ledger = shared.ledger.lock().expect("no client panicked");
     println!("{} rounds, {} events, {} confirmed", rounds(), ledger.events, ledger.confirmed);
+    println!("quorum queues: {:?}", ledger.quorum);
+    assert!(0 < ledger.quorum.confirms && 0 < ledger.quorum.returns, "{:?}", ledger.quorum);
     println!("pages were written in {rounds_with_pages} of them");
     assert!(rounds() <= 4 * rounds_with_pages, "in {rounds_with_pages} of {} rounds", rounds());
 }
@@ -167,7 +169,7 @@ fn run_clients(runtime: &Runtime, round: &Round, server: &Server, chance: &mut C
     for worker in 0..2 {
         clients.spawn_on(load::publish(round.clone(), chance.fork(), worker), handle);
     }
-    for queue in [Work, Priority, Rejects] {
+    for queue in [Work, Priority, Rejects, Quorum, Single] {
         clients.spawn_on(load::consume(round.clone(), chance.fork(), queue), handle);
     }
     clients.spawn_on(load::poll(round.clone(), chance.fork(), 2), handle);
