@@ -39,6 +39,9 @@ const REJECTED_MAX: usize = 4096;
 /// Turns kept for reuse; more are dropped.
 const TURNS_KEPT_MAX: usize = 64;
 
+/// Queues whose time has come that get a turn in one call. A turn may be thousands of dead letters.
+const DUE_PER_POLL_MAX: usize = 64;
+
 /// What became of a batch of publishes to one queue.
 #[derive(Debug, Default)]
 pub struct Published {
@@ -586,9 +589,11 @@ impl Broker {
         }
     }
 
-    /// Does what queues wanted done by `now`; returns when the next one wants something.
+    /// Does what queues wanted done by `now`, a turn for each of them and not more than
+    /// [`DUE_PER_POLL_MAX`]; returns when the next one wants something, which may be now. A queue with
+    /// much to do wants another turn at once, and gets it after the others.
     pub fn poll_timers(&self, now: Timestamp) -> Option<Timestamp> {
-        while let Some((at, id)) = self.timers.take_due(now) {
+        for (at, id) in self.timers.take_due(now, DUE_PER_POLL_MAX) {
             let Some(cell) = self.queue(id) else { continue };
             let mut turn = self.begin(now);
             let mut queue = cell.lock();

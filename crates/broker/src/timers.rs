@@ -37,11 +37,17 @@ impl Timers {
         self.deadlines.lock().remove(&(Timestamp(armed_ms), queue));
     }
 
-    /// Takes one deadline that has come.
-    pub(crate) fn take_due(&self, now: Timestamp) -> Option<(Timestamp, QueueId)> {
+    /// Takes deadlines that have come, `max` at most.
+    pub(crate) fn take_due(&self, now: Timestamp, max: usize) -> Vec<(Timestamp, QueueId)> {
         let mut deadlines = self.deadlines.lock();
-        let is_due = deadlines.first().is_some_and(|(at, _)| *at <= now);
-        if is_due { deadlines.pop_first() } else { None }
+        let mut due = Vec::new();
+        while due.len() < max
+            && let Some(first) = deadlines.first().copied().filter(|(at, _)| *at <= now)
+        {
+            deadlines.pop_first();
+            due.push(first);
+        }
+        due
     }
 
     /// The earliest deadline.

@@ -489,6 +489,8 @@ async fn run_timers(broker: Arc<Broker>) {
             true => std::task::Poll::Ready(()),
             false => std::task::Poll::Pending,
         });
+        // There may be more to do at once: connections come first.
+        tokio::task::yield_now().await;
         match next {
             None => armed.await,
             Some(at) => {

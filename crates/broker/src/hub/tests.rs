@@ -329,3 +329,23 @@ fn any_number_of_rejected_messages_is_dead_lettered() {
     let (left, died) = (broker.counts(&dying), broker.counts(&dead));
     assert_eq!((left.ready, left.unacked, died.ready), (0, 0, 10_000));
 }
+
+#[test]
+fn a_queue_with_much_to_expire_does_not_keep_others_waiting() {
+    let control = start();
+    let ttl = || FieldTable::new().with("x-message-ttl", 10);
+    let declare = |name| control.declare_as(name, Timestamp(0), false, ttl());
+    let [many, one] = ["many", "one"].map(declare);
+    let broker = control.broker();
+    let mut turn = broker.begin(Timestamp(0));
+    broker.publish(&mut turn, &many, &vec![incoming(b"x"); 20_000]);
+    broker.publish(&mut turn, &one, &[incoming(b"x")]);
+    broker.finish(turn);
+    let next = broker.poll_timers(Timestamp(100));
+    assert_eq!(broker.counts(&one).ready, 0);
+    let left = broker.counts(&many).ready;
+    assert!(0 < left && left < 20_000, "{left}");
+    assert!(next.is_some_and(|at| at <= Timestamp(100)), "{next:?}");
+    while broker.poll_timers(Timestamp(100)).is_some() {}
+    assert_eq!(broker.counts(&many).ready, 0);
+}

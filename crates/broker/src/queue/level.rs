@@ -495,10 +495,33 @@ impl Level {
         while self.chunks.len() > 1 && self.chunks[0].live == 0 {
             self.strip(0, pool);
             self.chunks.pop_front();
-            self.first_chunk = self.first_chunk.wrapping_add(1);
+            self.advance_first_chunk();
         }
         if self.chunks.len() == 1 && self.chunks[0].live == 0 {
             self.reset(pool);
+        }
+    }
+
+    /// The first chunk is gone, or starts over as another. What points before it comes along: numbers
+    /// wrap around, so that what is left far enough behind would seem to be ahead.
+    fn advance_first_chunk(&mut self) {
+        self.first_chunk = self.first_chunk.wrapping_add(1);
+        let first = self.first_chunk;
+        let is_behind = |chunk: u32| (chunk.wrapping_sub(first) as i32) < 0;
+        if is_behind(self.journaled_to.chunk) {
+            self.journaled_to = Place { chunk: first, offset: 0 };
+        }
+        if is_behind(self.resident_from) {
+            self.resident_from = first;
+        }
+    }
+
+    /// Nothing points before the first chunk.
+    #[cfg(test)]
+    pub(super) fn check_places(&self) {
+        for chunk in [self.journaled_to.chunk, self.resident_from] {
+            let ahead = chunk.wrapping_sub(self.first_chunk) as i32;
+            assert!(0 <= ahead, "chunk {chunk} is before {}", self.first_chunk);
         }
     }
 
@@ -511,7 +534,7 @@ impl Level {
 
     /// Starts over with an empty chunk, or none.
     fn reset(&mut self, pool: &mut Freed) {
-        self.first_chunk = self.first_chunk.wrapping_add(1);
+        self.advance_first_chunk();
         let chunk = &mut self.chunks[0];
         if chunk.bytes.capacity() <= CHUNK_KEPT_MAX && !chunk.is_sealed {
             chunk.bytes.clear();

@@ -263,6 +263,7 @@ impl Harness {
 
     /// Every page is the queue's, on its way, or given up; none twice.
     pub(super) fn check_pages(&self) {
+        self.queue.messages.levels().for_each(|(_, level)| level.check_places());
         let released = self.log.iter().filter_map(|step| match step {
             LogStep::Release(page) => Some(*page),
             _ => None,
