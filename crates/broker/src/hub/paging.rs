@@ -67,10 +67,10 @@ impl PageJob {
         self.out.bytes()
     }
 
-    /// Large messages that are to be written along with the page: their bytes leave memory, and the
-    /// log has not told that it has written them. It may do so at the same time, which does no harm.
+    /// Large messages that are to be written along with the page: their bytes leave memory, and either
+    /// no log writes them or it has not told that it has. It may do so at the same time, which does no harm.
     pub fn blobs(&self) -> &[(PageRef, Bytes)] {
-        if self.has_fresh_blobs { self.out.blobs() } else { &[] }
+        if self.has_fresh_blobs { self.out.blobs() } else { self.out.made_blobs() }
     }
 }
 
@@ -105,8 +105,11 @@ impl Broker {
 
     /// More is in memory than there should be when the pager stops: three quarters of what may be.
     pub fn wants_paging(&self) -> bool {
+        self.holds_too_much() || !self.paging.sparse.lock().is_empty()
+    }
+
+    fn holds_too_much(&self) -> bool {
         self.config.resident_max / 4 * 3 < self.resident_bytes()
-            || !self.paging.sparse.lock().is_empty()
     }
 
     /// Twice as much is in memory as may be: publishers should wait ([`Broker::wait_for_paging`]).
@@ -132,16 +135,20 @@ impl Broker {
         }
     }
 
-    /// Lets about `bytes` of messages leave memory, those of the queues that have had some there for
-    /// longest. What has to be written first is added to `jobs`: write and sync these pages, then
+    /// Lets about `bytes` of messages leave memory if there are too many, those of the queues that have
+    /// had some there for longest, and has sparse pages written again. What has to be written first is added to `jobs`: write and sync these pages, then
     /// call [`Broker::paged_out`], or [`Broker::page_out_failed`]. Returns how many bytes that frees;
     /// with 0, and no job, there is nothing to do for now.
     pub fn collect_pages(&self, now: Timestamp, bytes: usize, jobs: &mut Vec<PageJob>) -> usize {
+        let holds_too_much = self.holds_too_much();
         for id in std::mem::take(&mut *self.paging.sparse.lock()) {
             self.page_out(now, id, jobs, |queue, fx, out| {
                 queue.page_out_sparse(SPARSE_BYTES, fx, out);
                 0
             });
+        }
+        if !holds_too_much {
+            return 0;
         }
         let is_urgent = self.is_paging_behind();
         let mut freed = 0;
@@ -260,8 +267,18 @@ impl Broker {
 
     /// Brings the books up to date with a queue. Called with it locked.
     pub(super) fn note_resident(&self, cell: &QueueCell, queue: &Queue) {
+        if self.pages.is_none() {
+            return;
+        }
+        if queue.sparse_pages() >= SPARSE_PAGES_MAX {
+            let mut sparse = self.paging.sparse.lock();
+            if !sparse.contains(&cell.record.id) {
+                sparse.push(cell.record.id);
+                self.paging.signal.raise();
+            }
+        }
         let (now, before) = cell.note_resident(queue.resident() as u64);
-        if self.pages.is_none() || now == before {
+        if now == before {
             return;
         }
         // Wraps around and back when it shrinks.
@@ -273,13 +290,6 @@ impl Broker {
             let place = listed.last;
             listed.queues.insert(place, cell.record.id);
             cell.set_page_place(place);
-        }
-        if queue.sparse_pages() >= SPARSE_PAGES_MAX {
-            let mut sparse = self.paging.sparse.lock();
-            if !sparse.contains(&cell.record.id) {
-                sparse.push(cell.record.id);
-                self.paging.signal.raise();
-            }
         }
         if self.config.resident_max < all {
             self.paging.signal.raise();

@@ -10,10 +10,11 @@ use super::level::shared_image;
 use super::record::SHARED_BODY_MIN;
 use crate::{Lsn, PageRef, Pages};
 
-/// Bodies of persistent messages become blobs from this length on, those that go to several queues
-/// from [`SHARED_BODY_MIN`] on: in the journal they would be written once for each queue, and again
-/// with each compaction.
-const BLOB_MIN: usize = if cfg!(test) { 4500 } else { 64 * 1024 };
+/// Bodies become blobs from this length on: those of persistent messages when they are published, of
+/// others when they leave memory. Persistent ones that go to several queues do from
+/// [`SHARED_BODY_MIN`] on. In the journal they would be written once for each queue, and again with
+/// each compaction; on a page of a chunk they would be copied.
+pub(super) const BLOB_MIN: usize = if cfg!(test) { 4500 } else { 64 * 1024 };
 /// Blobs of a turn that are remembered for its other queues. A publish goes to its queues one after
 /// the other, so that one would mostly do.
 const REMEMBERED_MAX: usize = 64;

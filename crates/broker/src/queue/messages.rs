@@ -110,6 +110,16 @@ impl Messages {
         self.level(self.top)?.head()
     }
 
+    /// What names the head. (Where it lies, not what its record says: that may be damaged.)
+    pub(super) fn head_ticket(&mut self) -> Option<Ticket> {
+        if let Some(next) = self.front.front() {
+            return Some(next.ticket);
+        }
+        self.settle_top();
+        let found = self.level(self.top)?.head()?;
+        Some(Ticket::new(found.header.seq, self.top, found.place))
+    }
+
     /// Takes the head out of the ready ones.
     pub(super) fn take_head(&mut self) -> Option<(Ticket, Header)> {
         if let Some(Aside { ticket, .. }) = self.front.pop_front() {

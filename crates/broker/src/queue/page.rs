@@ -48,7 +48,17 @@ pub(super) struct Page {
     pub(super) stock: Stock,
     pub(super) marks: Option<Box<Marks>>,
     /// The blobs of its messages that are not dead, by the number of their record on the page.
-    pub(super) blobs: Box<[(u32, PageRef)]>,
+    pub(super) blobs: Box<[BlobOf]>,
+}
+
+/// The blob of a record on a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct BlobOf {
+    /// The number of the record.
+    pub(super) record: u32,
+    pub(super) at: PageRef,
+    /// The journal keeps the message. Of the others it knows nothing: a restart finds their blobs free.
+    pub(super) is_kept: bool,
 }
 
 /// What a chunk holds that is not dead.
@@ -125,12 +135,13 @@ impl Section {
             varint::write(range.end - range.first - 1, out);
             previous = range.end;
         }
-        varint::write(page.blobs.len() as u64, out);
+        let kept = || page.blobs.iter().filter(|blob| blob.is_kept);
+        varint::write(kept().count() as u64, out);
         let mut previous = 0;
-        for (record, blob) in &page.blobs {
-            varint::write(u64::from(record - previous), out);
-            out.extend_from_slice(&blob.encode());
-            previous = *record;
+        for blob in kept() {
+            varint::write(u64::from(blob.record - previous), out);
+            out.extend_from_slice(&blob.at.encode());
+            previous = blob.record;
         }
     }
 
@@ -205,16 +216,17 @@ fn read_dead(bytes: &mut &[u8], records: u32) -> Result<Option<Box<Marks>>, Dama
     Ok(Some(Box::new(Marks { flags, ..Marks::default() })))
 }
 
-fn read_blobs(bytes: &mut &[u8], records: u32) -> Result<Box<[(u32, PageRef)]>, Damaged> {
+fn read_blobs(bytes: &mut &[u8], records: u32) -> Result<Box<[BlobOf]>, Damaged> {
     let count = varint_below(bytes, u64::from(records) + 1)?;
-    let mut blobs: Vec<(u32, PageRef)> = Vec::new();
+    let mut blobs: Vec<BlobOf> = Vec::new();
     for _ in 0..count {
         let step = varint_below(bytes, RECORDS_MAX)? as u32;
-        let record = blobs.last().map_or(0, |&(record, _)| record) + step;
+        let record = blobs.last().map_or(0, |blob| blob.record) + step;
         if records <= record || (step == 0 && !blobs.is_empty()) {
             return Err(Damaged::OutOfRange);
         }
-        blobs.push((record, PageRef::decode(bytes).ok_or(Damaged::Truncated)?));
+        let at = PageRef::decode(bytes).ok_or(Damaged::Truncated)?;
+        blobs.push(BlobOf { record, at, is_kept: true });
     }
     Ok(blobs.into_boxed_slice())
 }

@@ -41,6 +41,11 @@ impl PageOut {
         &self.leaving.blobs
     }
 
+    /// Those of them that were made for this page: nobody else writes them.
+    pub fn made_blobs(&self) -> &[(PageRef, Bytes)] {
+        &self.leaving.blobs[..self.leaving.made]
+    }
+
     fn release_blobs(&self, fx: &mut Effects) {
         fx.pool.pages.extend(self.blobs().iter().map(|&(blob, _)| blob));
     }
@@ -63,9 +68,7 @@ impl Queue {
         fx: &mut Effects,
         out: &mut Vec<PageOut>,
     ) -> usize {
-        if fx.pages.is_none() {
-            return 0;
-        }
+        let Some(pages) = fx.pages.clone() else { return 0 };
         self.settle_got(fx);
         let keeps_window = !is_urgent && !self.consumers.is_empty();
         // The journal looks for chunks by their numbers while it moves on.
@@ -76,7 +79,7 @@ impl Queue {
         let mut freed = 0;
         for (number, level) in self.messages.levels_mut() {
             let want = Want { bytes: bytes.saturating_sub(freed), keeps_window };
-            freed += level.page_out(number, want, &mut fx.pool, &mut leaving);
+            freed += level.page_out(number, want, &*pages, &mut fx.pool, &mut leaving);
         }
         reserve(leaving, fx, out);
         freed
@@ -124,7 +127,7 @@ impl Queue {
             out.release_blobs(fx);
             let PageOut { page, leaving } = out;
             if let Some(level) = self.messages.level_mut(leaving.level) {
-                level.stay(leaving);
+                level.stay(leaving, &mut fx.pool);
             }
             fx.pool.pages.push(*page);
         }
@@ -163,11 +166,7 @@ impl Queue {
     pub(super) fn load_head_body(&mut self, fx: &mut Effects) {
         loop {
             self.load_head(fx);
-            let Some(found) = self.messages.head() else { return };
-            if found.absent_blob().is_none() {
-                return;
-            }
-            let ticket = Ticket::new(found.header.seq, found.header.level, found.place);
+            let Some(ticket) = self.messages.head_ticket() else { return };
             if self.load_body(ticket, fx) {
                 return;
             }
@@ -179,8 +178,9 @@ impl Queue {
     /// Brings the body of a message into memory whose record is there. False when it cannot be read:
     /// then the message is lost.
     pub(super) fn load_body(&mut self, ticket: Ticket, fx: &mut Effects) -> bool {
-        let found = self.record_of(ticket).and_then(|it| Some((it.header, it.absent_blob()?)));
-        let Some((header, blob)) = found else { return true };
+        let Some(found) = self.record_of(ticket) else { return false };
+        let (header, absent) = (found.header, found.absent_blob());
+        let Some(blob) = absent else { return true };
         self.unload_body();
         let mut bytes = Vec::new();
         let read = match &fx.pages {
@@ -273,6 +273,7 @@ impl Queue {
 
     /// Copies what sparse pages still hold, about `bytes` of it.
     fn leave_sparse(&mut self, bytes: usize, fx: &mut Effects) -> Vec<Leaving> {
+        let Some(pages) = fx.pages.clone() else { return Vec::new() };
         let mut leaving: Vec<Leaving> = Vec::new();
         let mut taken = 0;
         while taken < bytes
@@ -287,7 +288,7 @@ impl Queue {
                 self.load(number, chunk, fx);
             }
             let level = self.messages.level_mut(number);
-            let copy = level.and_then(|level| level.leave_sparse(number, chunk));
+            let copy = level.and_then(|level| level.leave_sparse(number, chunk, &*pages));
             taken += copy.as_ref().map_or(0, |copy| copy.image.len());
             leaving.extend(copy);
         }
@@ -340,7 +341,7 @@ impl Queue {
                 journal.drop_page(number, first_seq, page.entry, stock.persistent);
             }
             fx.pool.pages.push(page.at);
-            fx.pool.pages.extend(page.blobs.iter().map(|&(_, blob)| blob));
+            fx.pool.pages.extend(page.blobs.iter().map(|blob| blob.at));
         }
         purged
     }

@@ -37,9 +37,13 @@ fn declare(broker: &Broker, name: &str) -> QueueRef {
 }
 
 fn publish(broker: &Broker, queue: &QueueRef, numbers: std::ops::Range<u32>) {
+    publish_sized(broker, queue, numbers, 100);
+}
+
+fn publish_sized(broker: &Broker, queue: &QueueRef, numbers: std::ops::Range<u32>, len: usize) {
     let mut turn = broker.begin(NOW);
     for number in numbers {
-        let mut body = vec![b'x'; 100];
+        let mut body = vec![b'x'; len];
         body[..4].copy_from_slice(&number.to_le_bytes());
         let (exchange, routing_key, properties): (&[u8], _, _) = (b"", b"q", &[0, 0]);
         let message = MessageRef { exchange, routing_key, properties, body: &body, image: None };
@@ -183,15 +187,25 @@ fn the_log_gets_rid_of_a_queue_that_holds_it_back() {
 
 const LARGE: usize = 100_000;
 
-/// One large message for all of these queues, in a turn.
+/// One large persistent message for all of these queues, in a turn.
 fn fan_out(broker: &Broker, queues: &[&QueueRef], number: u32, len: usize) {
+    publish_large(broker, queues, number, len, true);
+}
+
+fn publish_large(
+    broker: &Broker,
+    queues: &[&QueueRef],
+    number: u32,
+    len: usize,
+    is_persistent: bool,
+) {
     let mut turn = broker.begin(NOW);
     let mut body = vec![b'x'; len];
     body[..4].copy_from_slice(&number.to_le_bytes());
     let (exchange, routing_key, properties): (&[u8], _, _) = (b"", b"q", &[0, 0]);
     let message = MessageRef { exchange, routing_key, properties, body: &body, image: None };
     let image = message.to_image();
-    let (is_persistent, message) = (true, image.as_ref());
+    let message = image.as_ref();
     let history = Default::default();
     let incoming = Incoming { message, is_persistent, priority: None, ttl_ms: None, history };
     turn.set_fan_out(1 < queues.len());
@@ -328,4 +342,88 @@ fn a_deleted_queue_gives_back_its_share_of_large_bodies() {
     broker.paged_out(NOW, jobs);
     assert_eq!(get_all(&broker, &second), [0, 1, 2, 3]);
     assert_eq!(pages.blocks(), [0u32; 0]);
+}
+
+#[test]
+fn large_transient_bodies_leave_memory_without_a_copy() {
+    let (broker, pages, journal) = start();
+    let queue = declare(&broker, "q");
+    publish_large(&broker, &[&queue], 0, LARGE, false);
+    fan_out(&broker, &[&queue], 1, LARGE);
+    publish_large(&broker, &[&queue], 2, LARGE, false);
+    let mut jobs = Vec::new();
+    broker.collect_pages(NOW, usize::MAX, &mut jobs);
+    let copied: usize = jobs.iter().map(|job| job.bytes().len()).sum();
+    let beside: usize = jobs.iter().flat_map(PageJob::blobs).map(|(_, bytes)| bytes.len()).sum();
+    assert!(copied < 500, "{copied} bytes");
+    assert_eq!((beside, journal.attached()), (2 * (LARGE + 3), vec![LARGE + 3]));
+    broker.page_out_failed(NOW, jobs);
+    assert_eq!(pages.references().len(), 1, "of the persistent one");
+    publish_large(&broker, &[&queue], 3, LARGE, false);
+    run_pager(&broker);
+    assert!(broker.resident_bytes() < 1024, "{}", broker.resident_bytes());
+    assert_eq!(get_all(&broker, &queue), [0, 1, 2, 3]);
+    assert_eq!(pages.blocks(), [0u32; 0]);
+}
+
+#[test]
+fn a_restart_finds_the_room_of_large_transient_bodies_free() {
+    let (broker, pages, journal) = start();
+    let queue = declare(&broker, "q");
+    publish_large(&broker, &[&queue], 0, LARGE, false);
+    let transient = {
+        let mut jobs = Vec::new();
+        broker.collect_pages(NOW, usize::MAX, &mut jobs);
+        let blob = jobs[0].blobs()[0].0;
+        broker.page_out_failed(NOW, jobs);
+        blob.len
+    };
+    fan_out(&broker, &[&queue], 1, LARGE - 1);
+    run_pager(&broker);
+    let config = BrokerConfig { resident_max: RESIDENT_MAX, ..BrokerConfig::default() };
+    let again = broker_with_pages(config, Arc::default(), pages);
+    let (entries, queue) = (journal.entries(queue.record.id), declare(&again, "q"));
+    let recovered = again.recover_queues::<()>(NOW, false, |visit| {
+        entries.iter().for_each(|(index, entry)| visit(queue.record.id, *index, entry));
+        Ok(())
+    });
+    let named = recovered.expect("the log can be read").pages;
+    assert!(named.iter().all(|page| page.len != transient), "{named:?}");
+    assert_eq!(get_all(&again, &queue), [1]);
+}
+
+#[test]
+fn pages_that_are_mostly_empty_send_nobody_elses_messages_to_the_disk() {
+    let (broker, pages, _) = start();
+    let [scattered, hot] = ["scattered", "hot"].map(|name| declare(&broker, name));
+    publish_sized(&broker, &scattered, 0..4000, 4);
+    let mut jobs = Vec::new();
+    broker.collect_pages(NOW, usize::MAX, &mut jobs);
+    broker.paged_out(NOW, jobs);
+    publish(&broker, &hot, 0..10);
+    let mut turn = broker.begin(NOW);
+    for number in 0..4000 {
+        let get = |got: Option<crate::Got<'_>>| got.map(|got| got.delivery.ticket);
+        let ticket =
+            broker.get(&mut turn, &scattered, Some(&getter()), get).0.expect("there are more");
+        if number % 16 != 0 {
+            broker.settle(&mut turn, &scattered, None, &[ticket], crate::Settle::Ack);
+        }
+    }
+    broker.finish(turn);
+    let sparse = scattered.lock().sparse_pages();
+    assert!(
+        broker.wants_paging(),
+        "{} pages, {sparse} sparse, {} bytes",
+        pages.blocks().len(),
+        broker.resident_bytes()
+    );
+    let mut jobs = Vec::new();
+    broker.collect_pages(NOW, 16 * 1024, &mut jobs);
+    assert!(!jobs.is_empty(), "what is left is written again");
+    assert!(
+        jobs.iter().all(|job| Arc::ptr_eq(&job.cell, &scattered)),
+        "{}",
+        broker.resident_bytes()
+    );
 }

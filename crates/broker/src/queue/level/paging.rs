@@ -3,10 +3,10 @@
 use bytes::Bytes;
 
 use super::{Chunk, Level, Place};
-use crate::queue::blob::Shared;
+use crate::queue::blob::{BLOB_MIN, Shared};
 use crate::queue::effects::{Effects, Freed};
 use crate::queue::journal::SeqRange;
-use crate::queue::page::{CHANGING, Marks, Packed, Packer, Page, Stock, Unpacked, gap};
+use crate::queue::page::{BlobOf, CHANGING, Marks, Packed, Packer, Page, Stock, Unpacked, gap};
 use crate::queue::quorum;
 use crate::queue::record::{
     self, DEAD, FAILED, HEADER_LEN, Header, PERSISTENT, REDELIVERED, SHARED, UNACKED,
@@ -61,6 +61,8 @@ pub(crate) struct Leaving {
     pub(crate) image: Vec<u8>,
     /// Blobs that its messages refer to, as far as they are in memory: they may not be written yet.
     pub(crate) blobs: Vec<(PageRef, Bytes)>,
+    /// So many of them, the first ones, were made for this: nobody else writes them.
+    pub(crate) made: usize,
 }
 
 /// What is missing on a page that is damaged; negative for what is too much, because the journal is.
@@ -203,14 +205,47 @@ impl Chunk {
     }
 
     /// The blobs of the records in memory, by the number of the record.
-    fn blobs(&self) -> Box<[(u32, PageRef)]> {
+    fn blobs(&self) -> Box<[BlobOf]> {
         if self.images.is_empty() {
             return Box::default();
         }
         let numbered = (0u32..).zip(self.headers());
-        numbered
-            .filter_map(|(number, (at, header))| Some((number, self.shared(&header, at)?.blob?)))
-            .collect()
+        numbered.filter_map(|(number, (at, header))| self.blob_of(number, &header, at)).collect()
+    }
+
+    /// The blob of the record at `offset`, which has this number on the page.
+    fn blob_of(&self, record: u32, header: &Header, offset: u32) -> Option<BlobOf> {
+        let at = self.shared(header, offset)?.blob?;
+        Some(BlobOf { record, at, is_kept: header.is(PERSISTENT) })
+    }
+
+    /// Gives large transient messages that have no blob one: on the page they would be copied. Returns
+    /// what is to be written. (The journal has what it keeps in its own way.)
+    fn make_blobs(&mut self, pages: &dyn Pages) -> Vec<(PageRef, Bytes)> {
+        if self.images_len < BLOB_MIN {
+            return Vec::new();
+        }
+        let is_due = |header: &Header| header.is(SHARED) && !header.is(PERSISTENT | DEAD);
+        let due = self.headers().filter(|(_, header)| is_due(header));
+        let due: Vec<usize> = due.map(|(offset, _)| self.image_index(offset)).collect();
+        let mut made = Vec::new();
+        for index in due {
+            let shared = &mut self.images[index];
+            if shared.blob.is_none() && BLOB_MIN <= shared.bytes.len() {
+                let blob = pages.reserve(&shared.bytes);
+                shared.blob = Some(blob);
+                made.push((blob, shared.bytes.clone()));
+            }
+        }
+        made
+    }
+
+    /// These blobs, just made, could not be written.
+    fn unmake_blobs(&mut self, made: &[(PageRef, Bytes)], pool: &mut Freed) {
+        for (blob, _) in made {
+            let shared = self.images.iter_mut().find(|shared| shared.blob == Some(*blob));
+            pool.pages.extend(shared.and_then(|shared| shared.blob.take()));
+        }
     }
 
     /// Fills the chunk with what its page holds. Returns the records that are not there, by their
@@ -291,16 +326,16 @@ impl Page {
             let bytes = packed.image.map(Bytes::copy_from_slice).unwrap_or_default();
             return Some(Shared { bytes, blob: None });
         }
-        let known = self.blobs.binary_search_by_key(&index, |&(record, _)| record as usize);
-        known.ok().map(|at| Shared::absent(self.blobs[at].1))
+        let known = self.blobs.binary_search_by_key(&index, |blob| blob.record as usize);
+        known.ok().map(|found| Shared::absent(self.blobs[found].at))
     }
 
     /// Some of its records are not there: to the journal, they are dead.
     fn set_missing(&mut self, missing: &[usize], mut census: Census, pool: &mut Freed) {
         let is_missing = |record: u32| missing.binary_search(&(record as usize)).is_ok();
-        let (lost, left): (Vec<_>, Vec<_>) =
-            self.blobs.iter().partition(|(record, _)| is_missing(*record));
-        pool.pages.extend(lost.into_iter().map(|(_, blob)| blob));
+        let (lost, left): (Vec<BlobOf>, Vec<BlobOf>) =
+            self.blobs.iter().copied().partition(|blob| is_missing(blob.record));
+        pool.pages.extend(lost.into_iter().map(|blob| blob.at));
         self.blobs = left.into_boxed_slice();
         let mut found = std::mem::take(&mut census.flags).into_iter();
         let flags = (0..self.records as usize).map(|index| match missing.binary_search(&index) {
@@ -535,10 +570,15 @@ impl Level {
     }
 
     /// Copies a chunk in memory for a smaller page, if it is sparse.
-    pub(in crate::queue) fn leave_sparse(&mut self, level: u8, number: u32) -> Option<Leaving> {
+    pub(in crate::queue) fn leave_sparse(
+        &mut self,
+        level: u8,
+        number: u32,
+        pages: &dyn Pages,
+    ) -> Option<Leaving> {
         let chunk = self.chunk(number)?;
         let is_due = chunk.is_sparse() && chunk.live != 0 && !chunk.is_leaving;
-        (is_due && !chunk.bytes.is_empty()).then(|| self.leave(level, number))?
+        (is_due && !chunk.bytes.is_empty()).then(|| self.leave(level, number, pages))?
     }
 
     /// Lets go of the memory of a loaded chunk, unless it has to be written first. Returns the bytes
@@ -564,6 +604,7 @@ impl Level {
         &mut self,
         level: u8,
         want: Want,
+        pages: &dyn Pages,
         pool: &mut Freed,
         out: &mut Vec<Leaving>,
     ) -> usize {
@@ -591,7 +632,7 @@ impl Level {
                 freed += self.drop_loaded(number, pool);
             } else {
                 freed += chunk.resident();
-                out.extend(self.leave(level, number));
+                out.extend(self.leave(level, number, pages));
             }
         }
         freed + self.drop_empty(pool)
@@ -605,7 +646,7 @@ impl Level {
         let freed = self.resident;
         self.strip(0, pool);
         self.chunks.clear();
-        self.first_chunk = self.first_chunk.wrapping_add(1);
+        self.advance_first_chunk();
         freed
     }
 
@@ -643,7 +684,8 @@ impl Level {
         let page = chunk.page.as_deref_mut()?;
         if let Some(census) = &mut census {
             page.stock = census.stock;
-            page.marks = Some(census.marks());
+            let is_changed = census.flags.iter().any(|&flags| flags != 0);
+            page.marks = is_changed.then(|| census.marks());
         }
         if let Some(blobs) = blobs {
             page.blobs = blobs;
@@ -744,21 +786,25 @@ impl Level {
             self.chunks.iter().filter_map(|chunk| chunk.page.as_deref().map(|page| page.at));
         let blobs = self.chunks.iter().flat_map(|chunk| {
             let absent = chunk.page.as_deref().filter(|_| chunk.is_absent());
-            let absent = absent.into_iter().flat_map(|page| page.blobs.iter().map(|it| it.1));
+            let absent = absent.into_iter().flat_map(|page| page.blobs.iter().map(|it| it.at));
             absent.chain(chunk.images.iter().filter_map(|shared| shared.blob))
         });
         pages.chain(blobs).chain(self.replaced.iter().map(|&(_, page)| page))
     }
 
     /// Copies a chunk for its page.
-    fn leave(&mut self, level: u8, number: u32) -> Option<Leaving> {
+    fn leave(&mut self, level: u8, number: u32, pages: &dyn Pages) -> Option<Leaving> {
         let chunk = self.chunk_mut(number)?;
-        let (image, records) = chunk.pack();
         let in_memory = chunk.images.iter().filter(|shared| !shared.bytes.is_empty());
-        let blobs = in_memory.filter_map(|it| Some((it.blob?, it.bytes.clone()))).collect();
+        let known = in_memory.filter_map(|it| Some((it.blob?, it.bytes.clone())));
+        let known: Vec<(PageRef, Bytes)> = known.collect();
+        let mut blobs = chunk.make_blobs(pages);
+        let made = blobs.len();
+        blobs.extend(known);
+        let (image, records) = chunk.pack();
         (chunk.is_sealed, chunk.is_leaving) = (true, true);
         let first_seq = chunk.first_seq;
-        Some(Leaving { level, chunk: number, first_seq, records, image, blobs })
+        Some(Leaving { level, chunk: number, first_seq, records, image, blobs, made })
     }
 
     fn leaving(&mut self, leaving: &Leaving) -> Option<&mut Chunk> {
@@ -767,9 +813,10 @@ impl Level {
     }
 
     /// The chunk could not be written to a page: it stays.
-    pub(in crate::queue) fn stay(&mut self, leaving: &Leaving) {
+    pub(in crate::queue) fn stay(&mut self, leaving: &Leaving, pool: &mut Freed) {
         if let Some(chunk) = self.leaving(leaving) {
             chunk.is_leaving = false;
+            chunk.unmake_blobs(&leaving.blobs[..leaving.made], pool);
         }
     }
 
@@ -793,8 +840,7 @@ impl Level {
             let header = Header::read(&chunk.bytes, packed.offset as usize)?;
             is_changed |= header.flags != packed.header.flags & !UNACKED || header.is(moved);
             census.count(&header, moved);
-            let blob = chunk.shared(&header, packed.offset).and_then(|shared| shared.blob);
-            blobs.extend(blob.map(|blob| (number, blob)));
+            blobs.extend(chunk.blob_of(number, &header, packed.offset));
             if header.is(PERSISTENT) && !header.is(DEAD) {
                 each(&header);
             }
