@@ -25,6 +25,7 @@ enum Op {
     Get,
     Settle(prop::sample::Index, usize, Settle),
     Tick(u64),
+    Purge,
     PageOut {
         bytes: usize,
         is_urgent: bool,
@@ -49,6 +50,7 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
         6 => (any::<prop::sample::Index>(), 1..4usize, how)
             .prop_map(|(from, count, how)| Op::Settle(from, count, how)),
         2 => (1..40u64).prop_map(Op::Tick),
+        1 => Just(Op::Purge),
         3 => (0..4000usize, any::<bool>())
             .prop_map(|(bytes, is_urgent)| Op::PageOut { bytes, is_urgent }),
         3 => Just(Op::PagedOut),
@@ -98,6 +100,7 @@ impl Run {
             Op::Get => self.harness.get(false),
             Op::Settle(from, count, how) => self.settle(from, *count, *how),
             Op::Tick(ms) => self.harness.tick(*ms),
+            Op::Purge => self.purge(),
             Op::PageOut { bytes, is_urgent } => self.harness.page_out(*bytes, *is_urgent),
             Op::PagedOut => self.harness.paged_out(),
             Op::PageOutFailed => self.harness.page_out_failed(),
@@ -164,6 +167,15 @@ impl Run {
             let is_gone: Vec<_> = bodies.into_iter().filter(|body| !self.is_there(body)).collect();
             self.kept.retain(|body, _| !is_gone.contains(body));
         }
+    }
+
+    /// Drops all that nobody has.
+    fn purge(&mut self) {
+        let unacked = self.harness.queue.counts().unacked;
+        self.harness.purge();
+        let seqs = self.seqs();
+        self.kept.retain(|body, _| seqs.contains_key(body));
+        assert_eq!(self.kept.len() as u64, unacked);
     }
 
     fn is_there(&self, body: &[u8]) -> bool {

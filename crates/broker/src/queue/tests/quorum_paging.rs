@@ -138,6 +138,31 @@ fn a_purge_reads_no_page_that_nobody_had_a_message_of() {
 }
 
 #[test]
+fn a_purge_counts_what_came_back_once() {
+    let mut harness = declare();
+    publish(&mut harness, 0..40);
+    get_and_settle(&mut harness, 10, Settle::Requeue);
+    // A start puts the cursor before messages that are in front.
+    harness.recover(harness.log.len(), false);
+    harness.page_all_out();
+    assert_eq!(harness.purge(), 40);
+    let counts = harness.queue.counts();
+    assert_eq!((counts.ready, counts.ready_bytes, counts.persistent), (0, 0, 0));
+    publish(&mut harness, 40..50);
+    assert_eq!(drain(&mut harness), (40..50).collect::<Vec<_>>());
+}
+
+#[test]
+fn small_chunks_with_messages_that_came_back_are_not_joined() {
+    let mut harness = declare();
+    publish(&mut harness, 0..6);
+    get_and_settle(&mut harness, 5, Settle::Requeue);
+    harness.recover(harness.log.len(), false);
+    harness.page_all_out();
+    assert_eq!(drain(&mut harness), (0..6).collect::<Vec<_>>());
+}
+
+#[test]
 fn heads_on_pages_expire_in_time() {
     let mut harness = declare();
     publish(&mut harness, 0..30);
