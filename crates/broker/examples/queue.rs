@@ -48,7 +48,7 @@ fn record(is_durable: bool) -> Arc<QueueRecord> {
         auto_delete: false,
         owner: None,
         arguments: Arc::new(FieldTable::default()),
-        settings: QueueSettings::default(),
+        settings: QueueSettings::default().into(),
     })
 }
 

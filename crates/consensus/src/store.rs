@@ -21,7 +21,7 @@ const SNAPSHOT_KEY: &[u8] = b"snapshot";
 /// Bytes of a snapshot's slice: one write each, so that no write holds the log for long.
 const SLICE_BYTES: usize = 1 << 20;
 /// Entries kept in memory behind the last, so that what was just written need not be read back.
-const CACHE_BYTES: usize = 1 << 20;
+const CACHE_BYTES: usize = 256 << 10;
 /// Entries read from the log at once.
 const READ_BYTES: usize = 4 << 20;
 /// Entries kept behind a snapshot when there are other voters: one that is this little behind
@@ -63,15 +63,15 @@ impl Cache {
         while self.entries.back().is_some_and(|last| last.index >= entry.index)
             && let Some(replaced) = self.entries.pop_back()
         {
-            self.bytes -= replaced.data.len();
+            self.bytes -= cost(&replaced);
         }
-        self.bytes += entry.data.len();
+        self.bytes += cost(&entry);
         self.entries.push_back(entry);
         while self.bytes > CACHE_BYTES
             && self.entries.len() > 1
             && let Some(oldest) = self.entries.pop_front()
         {
-            self.bytes -= oldest.data.len();
+            self.bytes -= cost(&oldest);
         }
     }
 
@@ -79,7 +79,7 @@ impl Cache {
         while self.entries.front().is_some_and(|first| first.index < index)
             && let Some(oldest) = self.entries.pop_front()
         {
-            self.bytes -= oldest.data.len();
+            self.bytes -= cost(&oldest);
         }
     }
 
@@ -87,6 +87,11 @@ impl Cache {
         let first = self.entries.front()?.index;
         self.entries.get(usize::try_from(index.checked_sub(first)?).ok()?)
     }
+}
+
+/// Bytes that an entry takes in the cache.
+fn cost(entry: &Entry) -> usize {
+    size_of::<Entry>() + entry.data.len()
 }
 
 impl<L: Log> Store<L> {

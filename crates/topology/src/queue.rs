@@ -88,8 +88,8 @@ pub struct QueueRecord {
     /// The arguments it was declared with, `x-queue-type` added when it was missing. Shared between
     /// queues: most have the same.
     pub arguments: Arc<FieldTable>,
-    /// What follows from the arguments.
-    pub settings: QueueSettings,
+    /// What follows from the arguments, shared likewise.
+    pub settings: Arc<QueueSettings>,
 }
 
 impl QueueRecord {

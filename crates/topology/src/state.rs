@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use field_table::FieldTable;
 
-use crate::{QueueId, QueueRecord, User, Vhost};
+use crate::{QueueId, QueueKind, QueueRecord, QueueSettings, User, Vhost};
 
 /// What a node's configuration forbids. Not replicated, and so asked by `State::check_*` only: a
 /// command that was let through once has to be applied for ever after.
@@ -40,8 +40,9 @@ pub struct State {
     users: BTreeMap<Arc<str>, User>,
     queues: HashSet<ById, ahash::RandomState>,
     applied_index: u64,
-    /// The arguments of the queue declared last. Most queues have the same.
+    /// The arguments of the queue declared last, and its settings. Most queues have the same.
     last_arguments: Arc<FieldTable>,
+    last_settings: Arc<QueueSettings>,
 }
 
 /// A queue in a set, found by its number.
@@ -119,12 +120,20 @@ impl State {
         self.vhosts.values().map(|vhost| vhost.exchange_count() as u64).sum()
     }
 
-    /// One copy of equal arguments declared one after the other.
-    fn share(&mut self, arguments: FieldTable) -> Arc<FieldTable> {
+    /// The arguments and settings of a queue: one copy of equal ones declared one after the other.
+    fn share(
+        &mut self,
+        kind: QueueKind,
+        arguments: FieldTable,
+    ) -> (Arc<FieldTable>, Arc<QueueSettings>) {
+        let settings = QueueSettings::effective(kind, &arguments);
         if *self.last_arguments != arguments {
             self.last_arguments = Arc::new(arguments);
         }
-        Arc::clone(&self.last_arguments)
+        if *self.last_settings != settings {
+            self.last_settings = Arc::new(settings);
+        }
+        (Arc::clone(&self.last_arguments), Arc::clone(&self.last_settings))
     }
 }
 

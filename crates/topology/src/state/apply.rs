@@ -9,8 +9,8 @@ use crate::vhost::Cascade;
 use crate::{
     AddUser, AddVhost, BindingSpec, ClearTopicPermissions, Command, DeclareExchange, DeclareQueue,
     DeleteExchange, Event, ExchangeRecord, InvalidPattern, Outcome, Pattern, Permissions, QueueId,
-    QueueKind, QueueRecord, QueueSettings, Refusal, SetPermissions, SetTopicPermissions,
-    TopicPermissions, User, UserLimits, Vhost,
+    QueueKind, QueueRecord, Refusal, SetPermissions, SetTopicPermissions, TopicPermissions, User,
+    UserLimits, Vhost,
 };
 
 type Applied = Result<Outcome, Refusal>;
@@ -285,8 +285,7 @@ impl State {
             Checked::New { kind, properties, arguments } => (kind, properties, arguments),
         };
         let id = QueueId(self.applied_index);
-        let settings = QueueSettings::effective(kind, &arguments);
-        let arguments = self.share(arguments);
+        let (arguments, settings) = self.share(kind, arguments);
         let vhost = self.vhost_mut(&command.vhost)?;
         let queue = Arc::new(QueueRecord {
             id,

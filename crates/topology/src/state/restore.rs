@@ -9,7 +9,7 @@ use crate::stored::snapshot::{
 use crate::stored::{StoredError, from_bytes, to_bytes};
 use crate::{
     AddUser, AddVhost, Binding, DeclareExchange, ExchangeRecord, QueueId, QueueKind, QueueRecord,
-    QueueSettings, Refusal, SetPermissions, SetTopicPermissions, User, Vhost,
+    Refusal, SetPermissions, SetTopicPermissions, User, Vhost,
 };
 
 impl State {
@@ -63,8 +63,7 @@ impl State {
     fn restore_queue(&mut self, vhost: &str, stored: StoredQueue) -> Result<(), StoredError> {
         let kind = QueueKind::from_name(&stored.kind)
             .ok_or_else(|| inconsistent(format!("no queue type {}", stored.kind)))?;
-        let settings = QueueSettings::effective(kind, &stored.arguments);
-        let arguments = self.share(stored.arguments);
+        let (arguments, settings) = self.share(kind, stored.arguments);
         let vhost =
             self.vhosts.get_mut(vhost).ok_or_else(|| inconsistent("a queue without vhost"))?;
         if vhost.queue(&stored.name).is_some() {

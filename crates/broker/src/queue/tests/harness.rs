@@ -125,7 +125,7 @@ pub(super) fn record(
         auto_delete,
         owner: None,
         arguments: Arc::new(FieldTable::default()),
-        settings,
+        settings: settings.into(),
     })
 }
 
