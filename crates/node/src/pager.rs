@@ -18,6 +18,9 @@ use crate::pages::to_store;
 /// twice.
 const ROUND_BYTES: usize = 4 << 20;
 
+/// Bytes of journals that are written again before a stop.
+const PACKED_BYTES_MAX: u64 = 16 << 20;
+
 /// See the module.
 pub(crate) struct Pager {
     broker: Arc<Broker>,
@@ -61,9 +64,40 @@ impl Pager {
         let mut jobs = Vec::new();
         self.broker.collect_pages_of(now, queue, &mut jobs);
         self.write(now, jobs)?;
+        self.move_journal_on(now, queue);
+        Ok(())
+    }
+
+    fn move_journal_on(&self, now: Timestamp, queue: QueueId) {
         let mut is_first = true;
         while self.broker.move_journal_on(now, queue, is_first) {
             is_first = false;
+        }
+    }
+
+    /// Moves all that these groups have in memory to pages, and their journals to the log's end as
+    /// far as they are short, so that the next start finds little to read.
+    ///
+    /// # Errors
+    /// As [`Pager::step`].
+    pub(crate) fn pack_log(&self, now: Timestamp, groups: &[GroupId]) -> Result<(), Error> {
+        let queues = || groups.iter().map(|&group| queue_of(group));
+        let mut jobs = Vec::new();
+        let mut bytes = 0;
+        for queue in queues() {
+            bytes += self.broker.collect_pages_of(now, queue, &mut jobs);
+            if ROUND_BYTES <= bytes {
+                self.write(now, std::mem::take(&mut jobs))?;
+                bytes = 0;
+            }
+        }
+        self.write(now, jobs)?;
+        let mut room = PACKED_BYTES_MAX;
+        for queue in queues() {
+            if let Some(left) = room.checked_sub(self.broker.journal_bytes(queue)) {
+                room = left;
+                self.move_journal_on(now, queue);
+            }
         }
         Ok(())
     }

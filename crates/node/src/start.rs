@@ -14,7 +14,7 @@ use tracing::warn;
 
 use crate::alarms::{ResourceLimits, Resources};
 use crate::control::Work;
-use crate::core::{Core, CoreOptions};
+use crate::core::{self, Core, CoreOptions};
 use crate::data_dir::{self, DataDir, DataDirError};
 use crate::pager::Pager;
 
@@ -68,6 +68,7 @@ pub struct Node {
     pub resources: Arc<Resources>,
     data_dir: DataDir,
     wal: Arc<Wal>,
+    pager: Arc<Pager>,
     control: Sender<Work>,
     stop: Arc<StopFlag>,
     writer: JoinHandle<()>,
@@ -180,11 +181,22 @@ impl Node {
                 move || resources.run(&broker)
             }),
             spawn("purge", {
-                let (wal, stop) = (wal.clone(), stop.clone());
+                let (wal, pager, stop) = (wal.clone(), pager.clone(), stop.clone());
                 move || purge(&wal, &pages, &pager, &stop)
             }),
         ];
-        Ok(Self { broker, resources, data_dir, wal, control, stop, writer, control_thread, others })
+        Ok(Self {
+            broker,
+            resources,
+            data_dir,
+            wal,
+            pager,
+            control,
+            stop,
+            writer,
+            control_thread,
+            others,
+        })
     }
 
     /// Stops the node: everything journaled is durable and queues know what was delivered. All
@@ -198,9 +210,11 @@ impl Node {
         for thread in self.others {
             drop(thread.join());
         }
+        core::make_room(&self.wal, &self.pager, net::now());
         self.broker.seal(net::now());
         self.wal.close();
         drop(self.writer.join());
+        core::pack(&self.wal);
         if self.wal.failure().is_none()
             && let Err(error) = self.data_dir.put_clean_mark()
         {

@@ -298,6 +298,10 @@ impl Log for EngineLog {
     fn purge(&self) -> Result<Vec<GroupId>, Error> {
         self.free_files()
     }
+
+    fn pack(&self, bytes_max: u64) -> Result<Vec<GroupId>, Error> {
+        self.pack_files(bytes_max)
+    }
 }
 
 impl Drop for EngineLog {

@@ -210,6 +210,14 @@ pub trait Log: Send + Sync {
     /// [`Error::Full`] when there is no room left to move anything. [`Error::Io`] when a file cannot
     /// be moved or removed.
     fn purge(&self) -> Result<Vec<GroupId>, Error>;
+
+    /// Leaves little to read for the next start: begins a file, and frees all before it by moving
+    /// what is needed of them, if that is at most `bytes_max` in all. Otherwise returns the groups
+    /// that need something. Does nothing while the files hold no more than that, needed or not.
+    ///
+    /// # Errors
+    /// As [`Log::purge`].
+    fn pack(&self, bytes_max: u64) -> Result<Vec<GroupId>, Error>;
 }
 
 impl<L: Log + ?Sized> Log for Arc<L> {
@@ -241,5 +249,9 @@ impl<L: Log + ?Sized> Log for Arc<L> {
 
     fn purge(&self) -> Result<Vec<GroupId>, Error> {
         (**self).purge()
+    }
+
+    fn pack(&self, bytes_max: u64) -> Result<Vec<GroupId>, Error> {
+        (**self).pack(bytes_max)
     }
 }

@@ -314,13 +314,7 @@ impl Wal {
     /// The groups that hold records.
     #[must_use]
     pub fn groups(&self) -> Vec<GroupId> {
-        let mut groups: Vec<_> = self
-            .log
-            .groups()
-            .into_iter()
-            .filter_map(GroupId::to_wal)
-            .filter(|&group| group != groups::OWN_GROUP)
-            .collect();
+        let mut groups = wal_groups(self.log.groups());
         groups.sort_unstable();
         groups
     }
@@ -367,12 +361,16 @@ impl Wal {
     /// # Errors
     /// As [`Log::purge`].
     pub fn purge(&self) -> Result<Vec<GroupId>, Error> {
-        let groups = self.log.purge()?;
-        Ok(groups
-            .into_iter()
-            .filter_map(GroupId::to_wal)
-            .filter(|&group| group != groups::OWN_GROUP)
-            .collect())
+        Ok(wal_groups(self.log.purge()?))
+    }
+
+    /// Leaves little to read for the next start, see [`Log::pack`]. Returns the groups that need
+    /// more than `bytes_max` together.
+    ///
+    /// # Errors
+    /// As [`Log::pack`].
+    pub fn pack(&self, bytes_max: u64) -> Result<Vec<GroupId>, Error> {
+        Ok(wal_groups(self.log.pack(bytes_max)?))
     }
 
     /// Wakes the writer if it is parked, after the lock is released.
@@ -383,6 +381,12 @@ impl Wal {
             self.work.notify_one();
         }
     }
+}
+
+/// The caller's groups among those of the log, by the caller's numbers.
+fn wal_groups(groups: Vec<GroupId>) -> Vec<GroupId> {
+    let groups = groups.into_iter().filter_map(GroupId::to_wal);
+    groups.filter(|&group| group != groups::OWN_GROUP).collect()
 }
 
 impl Front {

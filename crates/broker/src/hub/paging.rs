@@ -187,6 +187,11 @@ impl Broker {
         is_moving
     }
 
+    /// Bytes of journal that [`Broker::move_journal_on`] would write for a queue.
+    pub fn journal_bytes(&self, queue: QueueId) -> u64 {
+        self.queue(queue).map_or(0, |cell| cell.lock().journal_bytes())
+    }
+
     fn page_out(
         &self,
         now: Timestamp,

@@ -151,6 +151,8 @@ pub(super) struct Journal {
     compacted_to: u64,
     compacted_bytes: u64,
     sweep: Option<Sweep>,
+    /// What is not needed is to go from the log, however little it is.
+    is_packing: bool,
 }
 
 impl Journal {
@@ -174,6 +176,7 @@ impl Journal {
             compacted_to: next_index,
             compacted_bytes: 0,
             sweep: None,
+            is_packing: false,
         }
     }
 
@@ -283,6 +286,7 @@ impl Journal {
     /// Writes everything again that lies in entries so far, however little garbage there is: the log
     /// wants to let go of them.
     pub(super) fn move_on(&mut self, messages: &mut Messages) {
+        self.is_packing = 0 < self.written_entries;
         if self.sweep.is_none() && 0 < self.live && !self.entries.is_empty() {
             let place = messages.level_or_new(0).start();
             self.sweep = Some(Sweep { below: self.next_index, level: 0, place });
@@ -292,6 +296,11 @@ impl Journal {
     /// Whether [`Self::move_on`] still has something to do.
     pub(super) fn is_moving(&self) -> bool {
         self.sweep.is_some()
+    }
+
+    /// Bytes of the log that live messages take: what [`Self::move_on`] writes.
+    pub(super) fn live_bytes(&self) -> u64 {
+        self.live_bytes
     }
 
     /// Writes the turn's entry into `fx`. `mark` says what the log should know about deliveries.
@@ -375,7 +384,8 @@ impl Journal {
         let is_pending = self.journaled_below != next_seq
             || !self.settled.is_empty()
             || !self.sections.is_empty()
-            || self.sweep.is_some();
+            || self.sweep.is_some()
+            || self.is_packing;
         // A log whose end was lost in a crash is dropped by the first turn after it.
         is_pending
             || (self.live == 0 && self.is_worth_clearing())
@@ -383,7 +393,7 @@ impl Journal {
     }
 
     fn is_worth_clearing(&self) -> bool {
-        CLEAR_BYTES < self.written_bytes || CLEAR_ENTRIES < self.written_entries
+        self.is_packing || CLEAR_BYTES < self.written_bytes || CLEAR_ENTRIES < self.written_entries
     }
 
     fn clear(&mut self) {
@@ -501,8 +511,11 @@ impl Journal {
             self.base_index += 1;
         }
         debug_assert_eq!(self.base_index + self.entries.len() as u64, index);
+        let is_packed = self.is_packing && self.sweep.is_none();
         let is_worth_it = COMPACT_ENTRIES <= self.base_index - self.compacted_to
-            || COMPACT_BYTES <= self.compacted_bytes;
+            || COMPACT_BYTES <= self.compacted_bytes
+            || is_packed && self.compacted_to < self.base_index;
+        self.is_packing &= !is_packed;
         // With nothing live, clearing the log is the cheaper way.
         if is_worth_it && (live_in_this != 0 || !self.entries.is_empty()) {
             fx.compact_to = Some(self.base_index);

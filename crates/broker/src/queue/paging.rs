@@ -143,6 +143,11 @@ impl Queue {
         journal.is_moving()
     }
 
+    /// Bytes that [`Queue::move_journal_on`] would write.
+    pub fn journal_bytes(&self) -> u64 {
+        self.journal.as_deref().map_or(0, Journal::live_bytes)
+    }
+
     /// All pages that the queue refers to.
     pub fn pages(&self) -> impl Iterator<Item = PageRef> {
         self.messages.levels().flat_map(|(_, level)| level.pages())

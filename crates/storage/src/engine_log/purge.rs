@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 
 use super::EngineLog;
 use super::files;
-use super::index::Place;
+use super::index::{LogFile, Place};
 use super::writer::Writer;
 use crate::{Error, Flush, GroupId, Open};
 
@@ -38,6 +38,28 @@ impl EngineLog {
                 Plan::Free(file) => self.with_ballast(|| self.free(file))?,
             }
         }
+    }
+
+    /// See [`crate::Log::pack`].
+    pub(super) fn pack_files(&self, bytes_max: u64) -> Result<Vec<GroupId>, Error> {
+        let Some(_only) = self.purging.try_lock() else { return Ok(Vec::new()) };
+        if self.disk_bytes() <= bytes_max {
+            return Ok(Vec::new());
+        }
+        let last = self.writer.lock().begin_file(&self.index, bytes_max)?;
+        let (files, groups) = {
+            let index = self.index.lock();
+            let needed: u64 = index.files().values().map(LogFile::live_bytes).sum();
+            let files: Vec<u32> = index.files().range(..last).map(|(&file, _)| file).collect();
+            (files, (bytes_max < needed).then(|| index.groups().map(GroupId).collect()))
+        };
+        if let Some(groups) = groups {
+            return Ok(groups);
+        }
+        for file in files {
+            self.free(file)?;
+        }
+        Ok(Vec::new())
     }
 
     fn plan(&self) -> Plan {

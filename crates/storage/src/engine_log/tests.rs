@@ -253,6 +253,31 @@ fn compaction_frees_files_when_purged() {
     assert_eq!(entries(&log, B), [(1, b"slow group".to_vec())]);
 }
 
+#[test]
+fn a_packed_log_is_one_small_file() {
+    let disk = SimDisk::new(1);
+    let log = open(&disk);
+    append(&log, B, 1, b"slow group");
+    for index in 1..=200 {
+        append(&log, A, index, &[7; 8 << 10]);
+    }
+    let full = log.disk_bytes();
+    let mut needed_by = log.pack(SMALL.file_bytes).unwrap();
+    needed_by.sort_unstable();
+    assert_eq!((needed_by, log.disk_bytes()), (vec![A, B], full), "they are to compact first");
+    let mut batch = Batch::default();
+    batch.compact(A, 200);
+    log.write(&mut batch, Flush::Write).unwrap();
+    assert_eq!(log.pack(SMALL.file_bytes).unwrap(), []);
+    assert_eq!(log_files(&disk).len(), 1);
+    drop(log);
+    let handle = disk.open(&last_file(&disk), Open::Read).unwrap();
+    assert!(handle.len().unwrap() < 10 << 10, "a start reads no more");
+    let log = open(&disk);
+    assert_eq!(indexes(&log, A), [200]);
+    assert_eq!(entries(&log, B), [(1, b"slow group".to_vec())]);
+}
+
 /// A thousand slow groups fill the oldest file and hardly need more: it must not hold back what
 /// lies behind it for ever.
 #[test]
@@ -346,6 +371,9 @@ fn the_log_on_disk_answers_like_the_one_in_memory() {
             model.write(&mut batch, Flush::Write).unwrap();
             if draw.below(20) == 0 {
                 log.purge().unwrap();
+            }
+            if draw.below(100) == 0 {
+                log.pack(draw.below(SMALL.purge_bytes)).unwrap();
             }
             if draw.below(200) == 0 {
                 drop(log);

@@ -229,6 +229,23 @@ impl Writer {
         }
     }
 
+    /// Begins a file unless there is little in the last one, and not one that was used before: a
+    /// start reads files whole. Returns the last file's number.
+    pub(super) fn begin_file(
+        &mut self,
+        index: &Mutex<Index>,
+        bytes_max: u64,
+    ) -> Result<u32, Error> {
+        self.check()?;
+        if bytes_max < self.len {
+            let spares = std::mem::take(&mut self.spares);
+            let begun = self.rotate(index);
+            self.spares = spares;
+            begun?;
+        }
+        Ok(self.file)
+    }
+
     fn open_next(&mut self, number: u32) -> io::Result<Arc<dyn DiskFile>> {
         let path = files::log_path(&self.dir, number);
         let handle = match self.spares.last() {

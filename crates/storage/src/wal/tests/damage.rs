@@ -57,6 +57,10 @@ impl Log for DamagedLog {
     fn purge(&self) -> Result<Vec<GroupId>, Error> {
         self.log.purge()
     }
+
+    fn pack(&self, bytes_max: u64) -> Result<Vec<GroupId>, Error> {
+        self.log.pack(bytes_max)
+    }
 }
 
 /// Six chunks of two records in A, one chunk in B.

@@ -59,6 +59,10 @@ impl Log for FullLog {
     fn purge(&self) -> Result<Vec<GroupId>, Error> {
         self.log.purge()
     }
+
+    fn pack(&self, bytes_max: u64) -> Result<Vec<GroupId>, Error> {
+        self.log.pack(bytes_max)
+    }
 }
 
 /// What the listener heard.
