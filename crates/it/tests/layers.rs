@@ -20,7 +20,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("topology", &["field-table"]),
     ("broker", &["field-table", "message", "stdx", "topology"]),
     // engine
-    ("storage", &[]),
+    ("storage", &["stdx"]),
     ("consensus", &["storage"]),
     // shell
     ("config", &[]),

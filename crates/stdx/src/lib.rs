@@ -1,8 +1,10 @@
 //! What the standard library could have had. Knows no word of a broker's language.
 #![forbid(unsafe_code)]
 
+mod queue;
 mod signal;
 
+pub use queue::shrink_sparse;
 pub use signal::Signal;
 
 /// Milliseconds since the Unix epoch, handed in from outside wherever time matters.

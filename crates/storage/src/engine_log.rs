@@ -203,7 +203,7 @@ impl EngineLog {
             match (read_place(&*handle, place, bytes), tried) {
                 (Ok(()), _) => return Ok(true),
                 (Err(reason), Some(before)) if before == place => {
-                    let file = files::log_path(&self.dir, place.file);
+                    let file = files::log_path(&self.dir, place.file());
                     let (file, offset) = (file.display(), place.offset);
                     return Err(corrupt(format!("{file} at {offset}: {reason}")));
                 }

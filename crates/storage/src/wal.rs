@@ -26,9 +26,9 @@ pub use replay::Lost;
 pub use writer::Step;
 
 /// Empty segments kept for the next appends (256 KiB each).
-const SPARE_SEGMENTS_MAX: usize = 32;
+const SPARE_SEGMENTS_MAX: usize = 16;
 /// Idle time after which the spare segments are given back to the allocator.
-const IDLE_BEFORE_TRIM: Duration = Duration::from_secs(5);
+const IDLE_BEFORE_TRIM: Duration = Duration::from_secs(2);
 /// Time between two attempts to write while the disk has no room.
 const FULL_RETRY_INTERVAL: Duration = Duration::from_millis(100);
 

@@ -54,13 +54,13 @@ const CLEAR_BYTES: u64 = small_in_tests(64 * 1024, 2048);
 const CLEAR_ENTRIES: u64 = small_in_tests(1000, 16);
 /// A dead prefix is reported when it is at least this long.
 const COMPACT_BYTES: u64 = small_in_tests(256 * 1024, 512);
-const COMPACT_ENTRIES: u64 = small_in_tests(16, 4);
+const COMPACT_ENTRIES: u64 = 4;
 /// Dead bytes the log may hold before live messages are written again behind them.
 const GARBAGE_BYTES_MAX: u64 = small_in_tests(4 * 1024 * 1024, 1024);
 const GARBAGE_PER_LIVE_BYTE_MAX: u64 = 4;
 /// Entries without anything live that are remembered, because older ones have something, before that
 /// is written again: this many, and some per entry that has something. Each takes memory.
-const DEAD_ENTRIES_MAX: u64 = small_in_tests(16, 32);
+const DEAD_ENTRIES_MAX: u64 = small_in_tests(8, 32);
 const DEAD_ENTRIES_PER_LIVE_MAX: u64 = 1;
 /// But not for less than one dead entry per so many bytes that this writes.
 const SWEPT_BYTES_PER_ENTRY_MAX: u64 = 256;
@@ -510,6 +510,7 @@ impl Journal {
             self.entries.pop_front();
             self.base_index += 1;
         }
+        stdx::shrink_sparse(&mut self.entries);
         debug_assert_eq!(self.base_index + self.entries.len() as u64, index);
         let is_packed = self.is_packing && self.sweep.is_none();
         let is_worth_it = COMPACT_ENTRIES <= self.base_index - self.compacted_to

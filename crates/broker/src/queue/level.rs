@@ -29,7 +29,10 @@ pub(super) use paging::{Leaving, Lost, Want};
 /// Capacity of a full-grown chunk. A queue's first chunks are smaller. (All are small in tests, so
 /// that a few messages fill several.)
 pub(super) const CHUNK_MAX: usize = if cfg!(test) { 1024 } else { 64 * 1024 };
-const CHUNK_MIN: usize = if cfg!(test) { 128 } else { 1024 };
+const CHUNK_MIN: usize = if cfg!(test) { 128 } else { 512 };
+/// Up to this capacity chunks grow in small steps, and as slowly as the queue.
+const CHUNK_EXACT_MAX: usize = if cfg!(test) { 256 } else { 4096 };
+const CHUNK_STEP: usize = if cfg!(test) { 64 } else { 256 };
 /// A drained queue keeps its last chunk up to this capacity, so that one message now and then
 /// does not cost an allocation each.
 const CHUNK_KEPT_MAX: usize = if cfg!(test) { 256 } else { 4096 };
@@ -267,22 +270,37 @@ impl Level {
     }
 
     fn grow(&mut self, first_seq: u64, len: usize, expected: usize, pool: &mut Freed) {
-        // The next one is twice as large, if this one got to be full of records: one that had to leave
-        // before, or because of what is shared, shows that there is no need.
-        let previous = self.chunks.back().map_or(0, |c| {
-            let is_full = !c.is_sealed && c.images_len < CHUNK_IMAGES_MAX;
-            if is_full { c.bytes.capacity() * 2 } else { 0 }
-        });
-        let capacity = expected.max(previous).next_power_of_two().clamp(CHUNK_MIN, CHUNK_MAX);
+        let capacity = self.next_capacity(expected);
         // An emptied last chunk is only freed once it is not the last any more.
         let emptied = self.chunks.back().is_some_and(|c| c.live == 0).then(|| self.end().chunk);
         let bytes = pool.take(capacity.max(len));
         self.resident += bytes.capacity();
+        if self.chunks.capacity() == 0 {
+            // Most queues need no second one.
+            self.chunks.reserve_exact(1);
+        }
         // Counts the record that is about to be appended: an empty chunk would be freed at once.
         self.chunks.push_back(Chunk { bytes, live: 1, first_seq, ..Chunk::default() });
         if let Some(chunk) = emptied {
             self.release(chunk, pool);
         }
+    }
+
+    /// Large chunks double, if the last one got to be full of records: one that had to leave before,
+    /// or because of what is shared, shows that there is no need. Small ones are as large as what is
+    /// to be put there: ten thousand queues have room for a few messages each, and no more.
+    fn next_capacity(&self, expected: usize) -> usize {
+        let is_full = |c: &&Chunk| !c.is_sealed && c.images_len < CHUNK_IMAGES_MAX;
+        let capacity = expected.max(match self.chunks.back().filter(is_full) {
+            Some(full) if CHUNK_EXACT_MAX <= full.bytes.capacity() => 2 * full.bytes.capacity(),
+            Some(_) => self.resident / 2,
+            None => 0,
+        });
+        let capacity = match CHUNK_EXACT_MAX < capacity {
+            true => capacity.next_power_of_two(),
+            false => capacity.next_multiple_of(CHUNK_STEP),
+        };
+        capacity.clamp(CHUNK_MIN, CHUNK_MAX)
     }
 
     /// The place after the last record.

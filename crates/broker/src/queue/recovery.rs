@@ -134,7 +134,7 @@ impl Recovery {
             pool: Freed::default(),
             late: BTreeMap::new(),
             pages: BTreeMap::new(),
-            last_seq: vec![0; 256],
+            last_seq: Vec::new(),
             hint: (0, 0, Place::default()),
             live: 0,
             body_bytes: 0,
@@ -207,6 +207,9 @@ impl Recovery {
         header.flags &= DEAD_LETTERED | FAILED | KEY_ONLY | SHARED;
         header.flags |= PERSISTENT | was_taken;
         self.next_seq = self.next_seq.max(header.seq + 1);
+        if self.last_seq.len() <= usize::from(level) {
+            self.last_seq.resize(usize::from(level) + 1, 0);
+        }
         let last_seq = &mut self.last_seq[usize::from(level)];
         if *last_seq < header.seq {
             *last_seq = header.seq;

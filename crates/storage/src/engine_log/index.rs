@@ -2,6 +2,7 @@
 //! alive.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use super::block::{Extent, Step, Steps};
@@ -13,13 +14,21 @@ const LOST_ENTRIES_MAX: u64 = 1 << 22;
 /// Bytes that an entry or a key costs in its file beside its own.
 const STEP_BYTES: u64 = 24;
 
-/// Where an entry is.
+/// Where an entry is. There is one in memory for each entry, so it is kept small.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Place {
-    pub(super) file: u32,
+    /// Never 0, so that the lack of a place takes no room.
+    file: NonZeroU32,
     pub(super) len: u32,
     pub(super) check: u32,
     pub(super) offset: u64,
+}
+
+impl Place {
+    /// The number of the file it lies in.
+    pub(super) fn file(self) -> u32 {
+        self.file.get()
+    }
 }
 
 /// A key's value and the file that has it.
@@ -117,7 +126,9 @@ impl Index {
     ) -> Option<Option<(Place, Arc<dyn DiskFile>)>> {
         let place = self.groups.get(&group)?.place(index)?;
         Some(
-            place.and_then(|place| Some((place, Arc::clone(&self.files.get(&place.file)?.handle)))),
+            place.and_then(|place| {
+                Some((place, Arc::clone(&self.files.get(&place.file())?.handle)))
+            }),
         )
     }
 
@@ -127,7 +138,7 @@ impl Index {
         let placed = (group.first..).zip(&group.places);
         placed
             .filter_map(|(index, place)| Some((index, (*place)?)))
-            .filter(|(_, place)| place.file == file)
+            .filter(|(_, place)| place.file() == file)
             .collect()
     }
 
@@ -143,8 +154,13 @@ impl Index {
         if let Some(file) = self.files.get_mut(&file) {
             file.bytes = end;
         }
-        let place =
-            |Extent { offset, len, check }| Place { file, len, check, offset: start + offset };
+        let in_file = NonZeroU32::new(file).expect("files are numbered from 1");
+        let place = |Extent { offset, len, check }| Place {
+            file: in_file,
+            len,
+            check,
+            offset: start + offset,
+        };
         for step in steps {
             match step {
                 Step::Entry { group, index, extent } => self.append(group, index, place(extent)),
@@ -171,7 +187,7 @@ impl Index {
     /// Sets one entry and leaves the others, unless it is too far from them.
     fn set(&mut self, group: u64, index: u64, place: Option<Place>) {
         if let Some(place) = place {
-            self.credit(place.file, group, u64::from(place.len));
+            self.credit(place.file(), group, u64::from(place.len));
         }
         let contents = self.groups.entry(group).or_default();
         let (first, next) = (contents.first, contents.next());
@@ -191,7 +207,7 @@ impl Index {
         }
         let at = (index - contents.first) as usize;
         if let Some(former) = std::mem::replace(&mut contents.places[at], place) {
-            self.debit(former.file, group, u64::from(former.len));
+            self.debit(former.file(), group, u64::from(former.len));
         }
     }
 
@@ -200,7 +216,7 @@ impl Index {
         let Some(contents) = self.groups.get_mut(&group) else { return };
         let dropped = contents.places.split_off(kept as usize);
         for place in dropped.into_iter().flatten() {
-            self.debit(place.file, group, u64::from(place.len));
+            self.debit(place.file(), group, u64::from(place.len));
         }
     }
 
@@ -211,8 +227,11 @@ impl Index {
         {
             contents.first += 1;
             if let Some(place) = place {
-                self.debit(place.file, group, u64::from(place.len));
+                self.debit(place.file(), group, u64::from(place.len));
             }
+        }
+        if let Some(contents) = self.groups.get_mut(&group) {
+            stdx::shrink_sparse(&mut contents.places);
         }
         self.forget_empty(group);
     }
@@ -230,7 +249,7 @@ impl Index {
     fn remove(&mut self, group: u64) {
         let Some(contents) = self.groups.remove(&group) else { return };
         for place in contents.places.into_iter().flatten() {
-            self.debit(place.file, group, u64::from(place.len));
+            self.debit(place.file(), group, u64::from(place.len));
         }
         for (key, value) in contents.keys {
             self.debit(value.file, group, (key.len() + value.bytes.len()) as u64);

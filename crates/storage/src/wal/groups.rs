@@ -82,6 +82,7 @@ impl Group {
             self.chunks.pop_front();
             self.first_chunk += 1;
         }
+        stdx::shrink_sparse(&mut self.chunks);
         (self.first_chunk > before).then_some(self.first_chunk)
     }
 }

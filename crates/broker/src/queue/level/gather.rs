@@ -1,35 +1,42 @@
 //! Small chunks at the end of a level become one before they go to a page.
 //!
 //! With thousands of queues each has little in memory when its turn to leave comes. A page for every
-//! such bit would cost more in memory than the messages on it; so it is joined with the small page
-//! before it. Nobody must know of a message in these chunks by its place: all are ready.
+//! such bit would cost more in memory than the messages on it; so small pages are joined once they
+//! are enough for a proper one. Nobody must know of a message in these chunks by its place: all are
+//! ready.
 
 use super::{Chunk, Level};
 use crate::queue::effects::Freed;
 use crate::queue::record::{DEAD, SHARED, UNACKED};
 
-/// Chunks are joined to one of at most this size. A page is only read for it if it is not longer than
-/// what it is joined with, so that no message is written more than a few times.
+/// Chunks are joined to one of at most this size.
 const GATHERED_LEN_MAX: usize = if cfg!(test) { 800 } else { 32 * 1024 };
-/// Chunks that are joined at a time.
-const GATHERED_CHUNKS_MAX: usize = if cfg!(test) { 3 } else { 8 };
+/// Pages of at least this size stay as they are, and smaller ones until they can become one: so a
+/// message is written twice at most, unless it comes in tiny bits.
+const GATHERED_LEN_MIN: usize = GATHERED_LEN_MAX / 2;
+/// Chunks that are joined at a time, and become one however small they are.
+const GATHERED_CHUNKS_MAX: usize = if cfg!(test) { 3 } else { 16 };
 
 impl Level {
     /// The chunks at the end that should be joined: the first one's number, and how many.
     pub(in crate::queue) fn to_gather(&self) -> Option<(u32, usize)> {
-        let mut count = 0;
-        let mut len = 0;
+        let (mut count, mut count_in_memory, mut len) = (0, 0, 0);
         for number in self.numbers().rev().take(GATHERED_CHUNKS_MAX) {
             let chunk = self.chunk(number)?;
-            let is_cheap = !chunk.is_absent() || chunk.len() <= len;
+            let is_proper_page = chunk.is_absent() && GATHERED_LEN_MIN <= chunk.len();
             if GATHERED_LEN_MAX < len + chunk.len()
-                || !is_cheap
+                || is_proper_page
                 || !self.is_untouched(number, chunk)
             {
                 break;
             }
+            count_in_memory += usize::from(count == count_in_memory && !chunk.is_absent());
             count += 1;
             len += chunk.len();
+        }
+        // What is in memory becomes one page in any case.
+        if len < GATHERED_LEN_MIN && count < GATHERED_CHUNKS_MAX {
+            count = count_in_memory;
         }
         let last = self.numbers().next_back()?;
         (1 < count).then(|| (last.wrapping_sub(count as u32 - 1), count))
