@@ -16,7 +16,7 @@ use crate::shared::Side;
 use crate::work::Work;
 
 /// Longest time a closing connection waits for the other side, in ms.
-const CLOSING_TIMEOUT_MS: u64 = 30_000;
+pub(crate) const CLOSING_TIMEOUT_MS: u64 = 30_000;
 
 impl Connection {
     /// Ends what `fault` ends: the channel, the connection, or the socket at once.
@@ -141,8 +141,11 @@ impl Connection {
                 self.log_handshake_timeout();
                 self.stage = Stage::Gone(Status::Aborted);
             }
-            Stage::Closed | Stage::Silent => self.stage = Stage::Gone(Status::Aborted),
-            Stage::Running | Stage::Closing | Stage::Gone(_) => {}
+            // Who does not read the last bytes either gets no more time for them.
+            Stage::Closed | Stage::Silent | Stage::Gone(_) => {
+                self.stage = Stage::Gone(Status::Aborted);
+            }
+            Stage::Running | Stage::Closing => {}
         }
     }
 

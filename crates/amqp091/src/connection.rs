@@ -22,7 +22,7 @@ use crate::channel::Channel;
 use crate::channel::publish::PublishFlags;
 use crate::errors::{Failure, Fault, channel_error, unimplemented_method};
 use crate::handshake::Login;
-use crate::heartbeat::Heartbeat;
+use crate::heartbeat::{Heartbeat, Pause};
 use crate::memo::PropertiesMemo;
 use crate::pending::Pending;
 use crate::route_cache::RouteCache;
@@ -137,6 +137,10 @@ pub struct Connection {
     pub(crate) no_room: Option<NoRoom>,
     /// Input waits until the client has read what it asked for.
     pub(crate) is_unread: bool,
+    /// Bytes of answers among what the driver took and has not yet written in full.
+    answers_taken: usize,
+    /// A heartbeat is due while all other output waits for the journal.
+    owes_beat: bool,
     /// Some channel is in confirm mode.
     pub(crate) has_confirms: bool,
     /// The vhost is traced; looked up once a turn.
@@ -191,6 +195,8 @@ impl Connection {
             is_in_flow: false,
             no_room: None,
             is_unread: false,
+            answers_taken: 0,
+            owes_beat: false,
             has_confirms: false,
             is_traced: false,
             wanted: 0,
@@ -480,17 +486,21 @@ impl Connection {
     }
 
     pub(crate) fn is_paused(&self) -> bool {
+        self.is_unread || self.is_paused_by_us()
+    }
+
+    /// Input waits for what the client has no part in.
+    fn is_paused_by_us(&self) -> bool {
         let is_held = self.hold_until.0 != 0 && OUTBOX_MAX <= self.shared.lock().out.len();
         let is_paced = self.pace.is_some();
         let is_unwanted = self.is_blocked || self.is_in_flow || self.no_room.is_some();
-        let is_waiting = is_unwanted || self.is_unread;
-        self.pending.is_some() || is_waiting || is_held || is_paced
+        self.pending.is_some() || is_unwanted || is_held || is_paced
     }
 
     /// Looks whether the answers pile up. Not with every frame, for it takes the lock: after what
     /// may be answered at length, and at the end of a turn.
     pub(crate) fn note_answers(&mut self) {
-        self.is_unread = ANSWERS_MAX <= self.shared.lock().out.len();
+        self.is_unread = ANSWERS_MAX <= self.answers_taken + self.shared.lock().answers();
     }
 }
 
@@ -548,15 +558,20 @@ impl Protocol for Connection {
         }
         self.handle_pace();
         self.no_room.take_if(|it| it.ask_at.is_some_and(|at| at <= now));
-        let is_deaf = self.is_paused();
-        let beat = self.heartbeat.handle_timeout(now, is_deaf);
+        let pause = match () {
+            () if self.is_paused_by_us() => Pause::Ours,
+            () if self.is_unread => Pause::Theirs,
+            () => Pause::None,
+        };
+        let beat = self.heartbeat.handle_timeout(now, pause);
         if beat.is_missed && self.stage == Stage::Running {
             self.log_missed_heartbeats();
             self.stage = Stage::Gone(Status::Aborted);
         }
-        if beat.is_due {
-            let mut inner = self.shared.lock();
-            inner.out.buf().extend_from_slice(&HEARTBEAT);
+        if beat.is_due && self.is_output_held() {
+            self.owes_beat = true;
+        } else if beat.is_due {
+            self.shared.lock().out.buf().extend_from_slice(&HEARTBEAT);
         }
         self.end_turn(work);
     }
@@ -575,28 +590,25 @@ impl Protocol for Connection {
     }
 
     fn take_output(&mut self, now: Timestamp, out: &mut Outbox) {
-        if self.hold_until.0 != 0 {
-            if self.broker.durable() < self.hold_until {
-                return;
+        self.answers_taken = 0;
+        let owes_beat = std::mem::take(&mut self.owes_beat);
+        if self.is_output_held() {
+            // What is held stands behind it: a slow disk makes nobody look dead.
+            if owes_beat {
+                out.buf().extend_from_slice(&HEARTBEAT);
+                self.note_sent(out.len());
             }
-            self.hold_until = Lsn(0);
+            return;
         }
+        self.hold_until = Lsn(0);
         let parked = {
             let mut inner = self.shared.lock();
-            // An empty outbox is swapped only for the memory it brings back.
-            let is_empty = inner.out.is_empty();
-            if !is_empty || inner.out.buf().capacity() < out.buf().capacity() {
-                std::mem::swap(&mut inner.out, out);
-            }
-            self.is_unread = false;
+            self.answers_taken = inner.take_output(out);
             std::mem::take(&mut inner.parked)
         };
+        self.is_unread = ANSWERS_MAX <= self.answers_taken;
         if !out.is_empty() {
-            self.heartbeat.sent();
-            if let Some(entry) = &self.entry {
-                entry.sent_bytes.fetch_add(out.len() as u64, Relaxed);
-                entry.sent_packets.fetch_add(1, Relaxed);
-            }
+            self.note_sent(out.len());
         }
         if !parked.is_empty() {
             let turn = self.begin(now);
@@ -615,8 +627,8 @@ impl Protocol for Connection {
         }
     }
 
-    fn note_unread(&mut self) {
-        self.heartbeat.received();
+    fn note_written(&mut self) {
+        self.heartbeat.written();
     }
 
     fn give_back(&mut self, _now: Timestamp) {
@@ -636,6 +648,19 @@ impl Protocol for Connection {
 }
 
 impl Connection {
+    /// Whether output waits for the journal.
+    fn is_output_held(&self) -> bool {
+        self.hold_until.0 != 0 && self.broker.durable() < self.hold_until
+    }
+
+    fn note_sent(&mut self, bytes: usize) {
+        self.heartbeat.sent();
+        if let Some(entry) = &self.entry {
+            entry.sent_bytes.fetch_add(bytes as u64, Relaxed);
+            entry.sent_packets.fetch_add(1, Relaxed);
+        }
+    }
+
     /// Takes the protocol header.
     fn handle_header(&mut self, input: &[u8]) -> usize {
         let Some(header) = ProtocolHeader::parse(input) else { return 0 };

@@ -9,6 +9,7 @@ use auth::{Anonymous, Attempt, Circumstances, Mechanism, Rejection};
 use broker::{BrokerConfig, ConnectionFacts, ConnectionState, Status};
 use field_table::{FieldTable, ValueRef};
 
+use crate::closing::CLOSING_TIMEOUT_MS;
 use crate::connection::{Capabilities, Connection, Stage};
 use crate::errors::{Failure, not_allowed};
 use crate::heartbeat::Heartbeat;
@@ -59,7 +60,7 @@ impl Connection {
         let mut inner = self.shared.lock();
         inner.out.buf().extend_from_slice(&ProtocolHeader::amqp_bytes(offered));
         drop(inner);
-        self.deadline = None;
+        self.deadline = Some(self.now.plus_ms(CLOSING_TIMEOUT_MS));
         self.stage = Stage::Gone(Status::Draining);
     }
 

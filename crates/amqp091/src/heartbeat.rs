@@ -11,6 +11,16 @@ pub(crate) struct Beat {
     pub(crate) is_missed: bool,
 }
 
+/// Why the client's bytes are not read, if they are not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pause {
+    None,
+    /// Something here has to happen first: silence means nothing.
+    Ours,
+    /// It does not read its answers: it is there as long as it takes some of them.
+    Theirs,
+}
+
 /// Sends every half interval in which nothing else was sent, and looks once an interval whether
 /// something came: two looks in vain end the connection, that is after two to three intervals.
 #[derive(Clone, Copy, Debug, Default)]
@@ -22,6 +32,7 @@ pub(crate) struct Heartbeat {
     is_first: bool,
     has_sent: bool,
     has_received: bool,
+    has_written: bool,
     looks_in_vain: u8,
 }
 
@@ -37,6 +48,7 @@ impl Heartbeat {
             has_sent: false,
             // The frames that negotiated the heartbeat count as traffic of the first interval.
             has_received: true,
+            has_written: false,
             looks_in_vain: 0,
         }
     }
@@ -46,7 +58,12 @@ impl Heartbeat {
         self.has_received = true;
     }
 
-    /// Bytes went out.
+    /// The client took bytes from the socket.
+    pub(crate) fn written(&mut self) {
+        self.has_written = true;
+    }
+
+    /// Bytes are on their way out.
     pub(crate) fn sent(&mut self) {
         self.has_sent = true;
     }
@@ -56,8 +73,8 @@ impl Heartbeat {
         (self.interval_ms != 0).then(|| self.next_send.min(self.next_look))
     }
 
-    /// What is due at `now`. A connection that is not read (`is_deaf`) cannot miss anything.
-    pub(crate) fn handle_timeout(&mut self, now: Timestamp, is_deaf: bool) -> Beat {
+    /// What is due at `now`.
+    pub(crate) fn handle_timeout(&mut self, now: Timestamp, pause: Pause) -> Beat {
         let mut beat = Beat::default();
         if self.interval_ms == 0 {
             return beat;
@@ -69,13 +86,19 @@ impl Heartbeat {
             self.next_send = now.plus_ms(self.interval_ms / 2);
         }
         if self.next_look <= now {
-            if self.has_received || is_deaf {
+            let is_excused = match pause {
+                Pause::None => false,
+                Pause::Ours => true,
+                Pause::Theirs => self.has_written,
+            };
+            if self.has_received || is_excused {
                 self.looks_in_vain = 0;
             } else {
                 self.looks_in_vain += 1;
             }
             beat.is_missed = self.looks_in_vain == 2;
             self.has_received = false;
+            self.has_written = false;
             self.next_look = now.plus_ms(self.interval_ms);
         }
         beat

@@ -108,6 +108,16 @@ impl Connection {
             return delete_orphan(&self.broker, self.id, &result);
         };
         let Pending { channel, method, then, .. } = *pending;
+        if let Ok(Outcome::QueueDeclared { queue, created: true }) = &result {
+            log_fallbacks(queue);
+            if queue.owner == Some(self.id) {
+                self.own(queue.id);
+            }
+        }
+        // The server closed the channel meanwhile: what comes after that is an answer to nothing.
+        if self.channels.get(channel).is_some_and(|it| it.is_closing()) {
+            return;
+        }
         match result {
             Ok(outcome) => self.conclude(work, channel, then, outcome),
             Err(_) if matches!(then, Then::ConnectionClosed) => {
@@ -138,13 +148,7 @@ impl Connection {
             Then::QueueBound => self.reply(channel, QueueBindOk {}),
             Then::QueueUnbound => self.reply(channel, QueueUnbindOk {}),
             Then::QueueDeclared { nowait } => {
-                if let Outcome::QueueDeclared { queue, created } = outcome {
-                    if created {
-                        log_fallbacks(&queue);
-                    }
-                    if created && queue.owner == Some(self.id) {
-                        self.own(queue.id);
-                    }
+                if let Outcome::QueueDeclared { queue, .. } = outcome {
                     self.finish_declare_queue(work, channel, &queue, nowait);
                 }
             }

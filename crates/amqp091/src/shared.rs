@@ -25,8 +25,9 @@ use crate::unacked::{Delivered, Unacked};
 
 /// Unwritten output above which consumers wait, in bytes.
 pub(crate) const OUTBOX_MAX: usize = 256 * 1024;
-/// Unwritten output above which input waits, in bytes: who does not read the answers gets no more of
-/// them. Beyond what deliveries of usual sizes fill, so that they alone stop no input.
+/// Unwritten answers above which input waits, in bytes: who does not read them gets no more of them.
+/// Deliveries do not count, [`OUTBOX_MAX`] limits them: a client may write without reading while its
+/// own publishes come back to it.
 pub(crate) const ANSWERS_MAX: usize = 1024 * 1024;
 /// Unwritten output above which direct replies are refused, in bytes. They have no queue to wait in,
 /// so that the limit is far beyond what a client that reads ever has.
@@ -47,6 +48,8 @@ pub(crate) struct Shared {
 #[derive(Default)]
 pub(crate) struct Inner {
     pub(crate) out: Outbox,
+    /// Bytes of `out` that are deliveries.
+    delivered: usize,
     pub(crate) events: Vec<Event>,
     pub(crate) channels: ByNumber<Box<Side>>,
     /// Consumers that wait for the outbox to be written.
@@ -232,9 +235,99 @@ impl Shared {
 }
 
 impl Inner {
+    /// Moves the output to `out`, which is empty, and returns how many bytes of it are answers.
+    pub(crate) fn take_output(&mut self, out: &mut Outbox) -> usize {
+        let answers = self.answers();
+        // An empty outbox is swapped only for the memory it brings back.
+        if !self.out.is_empty() || self.out.buf().capacity() < out.buf().capacity() {
+            std::mem::swap(&mut self.out, out);
+        }
+        self.delivered = 0;
+        answers
+    }
+
+    /// Bytes of the output that answer what the client sent.
+    pub(crate) fn answers(&self) -> usize {
+        self.out.len() - self.delivered
+    }
+
     /// Appends a method.
     pub(crate) fn send<'a>(&mut self, channel: u16, method: impl Into<Method<'a>>) {
         encode_method(channel, &method.into(), self.out.buf());
+    }
+
+    /// Appends what `key` takes of `batch`. Headers get the time if the node `marks_sent_time`.
+    fn deliver(&mut self, key: ConsumerKey, batch: &Batch<'_>, marks_sent_time: bool) -> Intake {
+        let Self { out, channels, parked, frame_max, .. } = self;
+        let nothing = Intake { taken: 0, is_full: true };
+        let Some(side) = channels.get_mut(key.channel) else { return nothing };
+        let Some(slot) = side.slots.get_mut(key.slot as usize) else { return nothing };
+        if !slot.is_live {
+            return nothing;
+        }
+        if std::mem::take(&mut slot.owes_consume_ok) {
+            let method = BasicConsumeOk { consumer_tag: &slot.tag };
+            encode_method(key.channel, &method.into(), out.buf());
+        }
+        let (tag, no_ack) = (slot.tag.clone(), slot.no_ack);
+        let mut taken = 0;
+        for delivery in batch.iter() {
+            let Delivery { message, is_redelivered, ticket, .. } = delivery;
+            if OUTBOX_MAX <= out.len() {
+                parked.push(key);
+                return Intake { taken, is_full: true };
+            }
+            if !no_ack && side.is_at_prefetch() {
+                side.parked.push(key.slot);
+                return Intake { taken, is_full: true };
+            }
+            let delivery_tag = side.assign_tag();
+            let deliver = BasicDeliver {
+                consumer_tag: ShortBytes(tag.as_bytes()),
+                delivery_tag,
+                redelivered: is_redelivered,
+                exchange: ShortBytes(message.exchange),
+                routing_key: ShortBytes(message.routing_key),
+            };
+            with_attempts(&delivery, |message| {
+                if marks_sent_time {
+                    let properties = &marked_outgoing(message, batch.now());
+                    let message = MessageRef { properties, ..*message };
+                    Self::put_delivery(out, *frame_max, key.channel, &deliver, &message);
+                } else {
+                    Self::put_delivery(out, *frame_max, key.channel, &deliver, message);
+                }
+            });
+            if !no_ack {
+                side.hold(delivery_tag, key.slot, ticket);
+            }
+            taken += 1;
+        }
+        Intake { taken, is_full: false }
+    }
+
+    /// Appends a direct reply; false if there is nobody for it, or no room.
+    fn deliver_reply(&mut self, key: ConsumerKey, message: &MessageRef<'_>) -> bool {
+        let Self { out, channels, frame_max, .. } = self;
+        let Some(side) = channels.get_mut(key.channel) else { return false };
+        let Some(slot) = side.slots.get_mut(key.slot as usize) else { return false };
+        if !slot.is_live || REPLY_OUTBOX_MAX <= out.len() {
+            return false;
+        }
+        if std::mem::take(&mut slot.owes_consume_ok) {
+            let method = BasicConsumeOk { consumer_tag: &slot.tag };
+            encode_method(key.channel, &method.into(), out.buf());
+        }
+        let tag = slot.tag.clone();
+        let deliver = BasicDeliver {
+            consumer_tag: ShortBytes(tag.as_bytes()),
+            delivery_tag: side.assign_tag(),
+            redelivered: false,
+            exchange: ShortBytes(message.exchange),
+            routing_key: ShortBytes(message.routing_key),
+        };
+        Self::put_delivery(out, *frame_max, key.channel, &deliver, message);
+        true
     }
 
     /// Appends a delivery, or leaves its body where it is if that pays.
@@ -303,76 +396,18 @@ impl Mailbox for Shared {
 
     fn deliver(&self, key: ConsumerKey, _queue: &QueueRef, batch: &Batch<'_>) -> Intake {
         let mut inner = self.lock();
-        let Inner { out, channels, parked, frame_max, .. } = &mut *inner;
-        let nothing = Intake { taken: 0, is_full: true };
-        let Some(side) = channels.get_mut(key.channel) else { return nothing };
-        let Some(slot) = side.slots.get_mut(key.slot as usize) else { return nothing };
-        if !slot.is_live {
-            return nothing;
-        }
-        if std::mem::take(&mut slot.owes_consume_ok) {
-            let method = BasicConsumeOk { consumer_tag: &slot.tag };
-            encode_method(key.channel, &method.into(), out.buf());
-        }
-        let (tag, no_ack) = (slot.tag.clone(), slot.no_ack);
-        let mut taken = 0;
-        for delivery in batch.iter() {
-            let Delivery { message, is_redelivered, ticket, .. } = delivery;
-            if OUTBOX_MAX <= out.len() {
-                parked.push(key);
-                return Intake { taken, is_full: true };
-            }
-            if !no_ack && side.is_at_prefetch() {
-                side.parked.push(key.slot);
-                return Intake { taken, is_full: true };
-            }
-            let delivery_tag = side.assign_tag();
-            let deliver = BasicDeliver {
-                consumer_tag: ShortBytes(tag.as_bytes()),
-                delivery_tag,
-                redelivered: is_redelivered,
-                exchange: ShortBytes(message.exchange),
-                routing_key: ShortBytes(message.routing_key),
-            };
-            with_attempts(&delivery, |message| {
-                if self.marks_sent_time {
-                    let properties = &marked_outgoing(message, batch.now());
-                    let message = MessageRef { properties, ..*message };
-                    Inner::put_delivery(out, *frame_max, key.channel, &deliver, &message);
-                } else {
-                    Inner::put_delivery(out, *frame_max, key.channel, &deliver, message);
-                }
-            });
-            if !no_ack {
-                side.hold(delivery_tag, key.slot, ticket);
-            }
-            taken += 1;
-        }
-        Intake { taken, is_full: false }
+        let before = inner.out.len();
+        let intake = inner.deliver(key, batch, self.marks_sent_time);
+        inner.delivered += inner.out.len() - before;
+        intake
     }
 
     fn deliver_reply(&self, key: ConsumerKey, message: &MessageRef<'_>) -> bool {
         let mut inner = self.lock();
-        let Inner { out, channels, frame_max, .. } = &mut *inner;
-        let Some(side) = channels.get_mut(key.channel) else { return false };
-        let Some(slot) = side.slots.get_mut(key.slot as usize) else { return false };
-        if !slot.is_live || REPLY_OUTBOX_MAX <= out.len() {
-            return false;
-        }
-        if std::mem::take(&mut slot.owes_consume_ok) {
-            let method = BasicConsumeOk { consumer_tag: &slot.tag };
-            encode_method(key.channel, &method.into(), out.buf());
-        }
-        let tag = slot.tag.clone();
-        let deliver = BasicDeliver {
-            consumer_tag: ShortBytes(tag.as_bytes()),
-            delivery_tag: side.assign_tag(),
-            redelivered: false,
-            exchange: ShortBytes(message.exchange),
-            routing_key: ShortBytes(message.routing_key),
-        };
-        Inner::put_delivery(out, *frame_max, key.channel, &deliver, message);
-        true
+        let before = inner.out.len();
+        let is_taken = inner.deliver_reply(key, message);
+        inner.delivered += inner.out.len() - before;
+        is_taken
     }
 
     fn post(&self, event: Event) {

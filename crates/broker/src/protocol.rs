@@ -41,13 +41,13 @@ pub trait Protocol: Send {
     /// The socket is gone. Called once, last.
     fn handle_disconnect(&mut self, now: Timestamp);
 
-    /// Moves what is to be written into `out`, which is empty. Consumers that waited for room may
-    /// have been served meanwhile, so the driver asks again after writing.
+    /// Moves what is to be written into `out`, which is empty: all that came before is written.
+    /// Consumers that waited for room may have been served meanwhile, so the driver asks again after
+    /// writing.
     fn take_output(&mut self, now: Timestamp, out: &mut Outbox);
 
-    /// The socket is not read although it may be, because the peer does not read what was written:
-    /// silence means nothing meanwhile.
-    fn note_unread(&mut self);
+    /// The socket took some of what `take_output` gave: the peer is there and reads.
+    fn note_written(&mut self);
 
     /// There was no traffic for a while: free buffers that are empty.
     fn give_back(&mut self, now: Timestamp);

@@ -12,12 +12,8 @@ thread_local! {
     static KEPT: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Runs `f` with a buffer of at least `len` bytes.
-pub(crate) fn with_buffer<R>(len: usize, f: impl FnOnce(&mut [u8]) -> R) -> R {
-    if len > READ_BUFFER_LEN {
-        // A frame larger than a turn: rare enough to pay for its own buffer.
-        return f(&mut vec![0; len]);
-    }
+/// Runs `f` with a buffer of [`READ_BUFFER_LEN`] bytes.
+pub(crate) fn with_buffer<R>(f: impl FnOnce(&mut [u8]) -> R) -> R {
     let kept = KEPT.with_borrow_mut(Vec::pop);
     let mut buffer = kept.unwrap_or_else(|| vec![0; READ_BUFFER_LEN]);
     let result = f(&mut buffer);

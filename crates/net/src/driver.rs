@@ -9,9 +9,12 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use broker::{Outbox, Protocol, Status};
+use socket2::SockRef;
 use stdx::{Signal, Timestamp};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
+use tokio_rustls::server::TlsStream;
 use tracing::error;
 
 use crate::buffers::{READ_BUFFER_LEN, with_buffer};
@@ -20,9 +23,9 @@ use crate::clock::now;
 /// Slices handed to one write.
 const SLICES_MAX: usize = 64;
 
-/// Output above which the socket is not read: a client that sends requests without reading the
-/// answers waits, it does not fill our memory.
-const UNWRITTEN_MAX: usize = 1024 * 1024;
+/// Bytes carried from which what arrives is appended to them, instead of them being copied in front of
+/// it.
+const CARRIED_MAX: usize = READ_BUFFER_LEN / 2;
 
 /// Bytes of buffer given to a frame for the size it announces.
 const WANTED_MAX: usize = 1024 * 1024;
@@ -34,11 +37,26 @@ const TURNS_PER_POLL: usize = 16;
 /// are worth keeping, fresh memory is dear.
 const IDLE_MS: u64 = 500;
 
+/// What a connection speaks through: a TCP socket, encrypted or not.
+pub trait Socket: AsyncRead + AsyncWrite + Unpin {
+    /// The TCP socket below.
+    fn tcp(&self) -> &TcpStream;
+}
+
+impl Socket for TcpStream {
+    fn tcp(&self) -> &TcpStream {
+        self
+    }
+}
+
+impl Socket for TlsStream<TcpStream> {
+    fn tcp(&self) -> &TcpStream {
+        self.get_ref().0
+    }
+}
+
 /// Drives `protocol` with `socket` until either is done.
-pub async fn drive<S>(socket: S, protocol: Box<dyn Protocol>)
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
+pub async fn drive(socket: impl Socket, protocol: Box<dyn Protocol>) {
     let signal = protocol.signal();
     let mut driver = Driver {
         socket,
@@ -92,7 +110,7 @@ enum Step {
     Ended,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
+impl<S: Socket> Driver<S> {
     fn poll(&mut self, ctx: &mut Context<'_>) -> Poll<()> {
         for _ in 0..TURNS_PER_POLL {
             match self.step(ctx) {
@@ -121,7 +139,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             Err(_) => return Step::Ended,
         }
         match self.protocol.status() {
-            Status::Aborted => return Step::Ended,
+            Status::Aborted => {
+                // Who is given up gets nothing more, not even what the kernel still holds for it:
+                // others may have that by the time it reads on.
+                drop(SockRef::from(self.socket.tcp()).set_linger(Some(Duration::ZERO)));
+                return Step::Ended;
+            }
             Status::Draining if self.out.is_empty() && !has_progress => {
                 return match Pin::new(&mut self.socket).poll_shutdown(ctx) {
                     Poll::Pending => Step::Idle,
@@ -132,13 +155,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 self.present_again(now);
                 has_progress = true;
             }
-            Status::Open if self.out.len() < UNWRITTEN_MAX => match self.read(now, ctx) {
+            Status::Open => match self.read(now, ctx) {
                 Ok(true) => has_progress = true,
                 Ok(false) => {}
                 Err(_) => return Step::Ended,
             },
-            // Not read because it does not read: that is no reason to think that it is gone.
-            Status::Open => self.protocol.note_unread(),
             Status::Paused | Status::Draining => {}
         }
         if has_progress { Step::Progress } else { Step::Idle }
@@ -218,6 +239,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
                 Poll::Ready(Ok(written)) => {
                     self.out.advance(written);
+                    self.protocol.note_written();
                     has_progress = true;
                 }
                 Poll::Ready(Err(error)) => return Err(error),
@@ -234,27 +256,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     /// One read and one turn; true when bytes arrived, an error at the end of the stream.
     fn read(&mut self, now: Timestamp, ctx: &mut Context<'_>) -> io::Result<bool> {
-        let wanted = self.protocol.wanted_bytes();
-        // Room for a full turn behind the carried bytes, unless one frame alone needs more.
-        let len = if self.carry.len() >= READ_BUFFER_LEN / 2 || wanted > READ_BUFFER_LEN {
-            // What a frame announces is believed up to a point; beyond it, what has arrived counts.
-            (self.carry.len() * 2).max(wanted.min(WANTED_MAX)).max(READ_BUFFER_LEN)
-        } else {
-            READ_BUFFER_LEN
-        };
+        if CARRIED_MAX <= self.carry.len() {
+            return self.read_behind(now, ctx);
+        }
         let Self { socket, protocol, carry, is_stalled, idle_at, .. } = self;
-        with_buffer(len, |buffer| {
+        with_buffer(|buffer| {
             buffer[..carry.len()].copy_from_slice(carry);
-            let mut space = ReadBuf::new(&mut buffer[carry.len()..]);
-            match Pin::new(socket).poll_read(ctx, &mut space) {
-                Poll::Pending => return Ok(false),
-                Poll::Ready(Err(error)) => return Err(error),
-                Poll::Ready(Ok(())) => {}
-            }
-            let read = space.filled().len();
-            if read == 0 {
-                return Err(io::ErrorKind::UnexpectedEof.into());
-            }
+            let Some(read) = poll_read(socket, ctx, &mut buffer[carry.len()..])? else {
+                return Ok(false);
+            };
             let input = &buffer[..carry.len() + read];
             let consumed = protocol.handle_bytes(now, input);
             carry.clear();
@@ -265,12 +275,50 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         })
     }
 
+    /// As [`Self::read`], for a frame larger than a turn.
+    fn read_behind(&mut self, now: Timestamp, ctx: &mut Context<'_>) -> io::Result<bool> {
+        let Self { socket, protocol, carry, is_stalled, idle_at, .. } = self;
+        // What a frame announces is believed up to a point; beyond it, what has arrived counts.
+        let wanted = protocol.wanted_bytes().min(WANTED_MAX);
+        carry.reserve(wanted.saturating_sub(carry.len()));
+        let read = with_buffer(|buffer| {
+            let read = poll_read(socket, ctx, buffer)?;
+            carry.extend_from_slice(&buffer[..read.unwrap_or(0)]);
+            io::Result::Ok(read)
+        })?;
+        if read.is_none() {
+            return Ok(false);
+        }
+        let consumed = protocol.handle_bytes(now, carry);
+        carry.drain(..consumed);
+        *idle_at = Some(now.plus_ms(IDLE_MS));
+        *is_stalled = is_stalled_at(protocol.status(), carry);
+        Ok(true)
+    }
+
     /// A turn over bytes that were read before the protocol paused.
     fn present_again(&mut self, now: Timestamp) {
         let input = std::mem::take(&mut self.carry);
         let consumed = self.protocol.handle_bytes(now, &input);
         self.carry.extend_from_slice(&input[consumed..]);
         self.is_stalled = is_stalled_at(self.protocol.status(), &self.carry);
+    }
+}
+
+/// Bytes that arrived, `None` if there are none yet, an error at the end of the stream.
+fn poll_read(
+    socket: &mut (impl AsyncRead + Unpin),
+    ctx: &mut Context<'_>,
+    space: &mut [u8],
+) -> io::Result<Option<usize>> {
+    let mut space = ReadBuf::new(space);
+    match Pin::new(socket).poll_read(ctx, &mut space) {
+        Poll::Pending => Ok(None),
+        Poll::Ready(Err(error)) => Err(error),
+        Poll::Ready(Ok(())) if space.filled().is_empty() => {
+            Err(io::ErrorKind::UnexpectedEof.into())
+        }
+        Poll::Ready(Ok(())) => Ok(Some(space.filled().len())),
     }
 }
 

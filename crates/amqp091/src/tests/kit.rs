@@ -68,14 +68,22 @@ impl Client {
     }
 
     pub(super) fn open_as(broker: &Arc<Broker>, user: &str) -> Self {
-        let mut client = Self::connect(broker);
+        Self::connect(broker).opened(user, 0)
+    }
+
+    pub(super) fn open_with_heartbeat(broker: &Arc<Broker>, seconds: u16) -> Self {
+        Self::connect(broker).opened("guest", seconds)
+    }
+
+    fn opened(mut self, user: &str, heartbeat: u16) -> Self {
+        let client = &mut self;
         client.header();
         client.login(user, user);
-        client.tune(0);
+        client.tune(heartbeat);
         client.send(0, ConnectionOpen { virtual_host: "/", ..ConnectionOpen::default() });
         client.send(1, ChannelOpen::default());
         client.said();
-        client
+        self
     }
 
     pub(super) fn header(&mut self) {
@@ -112,11 +120,14 @@ impl Client {
         self.read();
     }
 
-    fn read(&mut self) {
-        if self.connection.status() == Status::Open && !self.carry.is_empty() {
-            let taken = self.connection.handle_bytes(self.now, &self.carry);
-            self.carry.drain(..taken);
+    /// True when something was taken.
+    fn read(&mut self) -> bool {
+        if self.connection.status() != Status::Open || self.carry.is_empty() {
+            return false;
         }
+        let taken = self.connection.handle_bytes(self.now, &self.carry);
+        self.carry.drain(..taken);
+        taken != 0
     }
 
     pub(super) fn declare(&mut self, queue: &str) {
@@ -182,20 +193,7 @@ impl Client {
 
     /// The frames the client got since it last asked, one a line, and the end of the socket.
     pub(super) fn said(&mut self) -> String {
-        let mut bytes = Vec::new();
-        loop {
-            if self.connection.signal().take() {
-                self.connection.handle_wake(self.now);
-            }
-            self.read();
-            let mut out = Outbox::default();
-            self.connection.take_output(self.now, &mut out);
-            if out.is_empty() {
-                break;
-            }
-            take_all(&mut out, &mut bytes);
-        }
-        let mut text = describe(&bytes);
+        let mut text = describe(&self.said_bytes());
         match self.connection.status() {
             Status::Open => {}
             Status::Paused => text.push_str("(paused)\n"),
@@ -203,6 +201,25 @@ impl Client {
             Status::Aborted => text.push_str("(dropped)\n"),
         }
         text
+    }
+}
+
+impl Client {
+    /// The bytes the client got since it last asked.
+    pub(super) fn said_bytes(&mut self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        loop {
+            if self.connection.signal().take() {
+                self.connection.handle_wake(self.now);
+            }
+            let mut out = Outbox::default();
+            self.connection.take_output(self.now, &mut out);
+            let is_written = !out.is_empty();
+            take_all(&mut out, &mut bytes);
+            if !self.read() && !is_written {
+                return bytes;
+            }
+        }
     }
 }
 
@@ -225,8 +242,13 @@ pub(super) fn publish_bytes(
         mandatory,
         ..BasicPublish::default()
     };
+    raw_publish_bytes(&publish, &properties.to_bytes(), body)
+}
+
+/// With flags and properties as they are, well-formed or not.
+pub(super) fn raw_publish_bytes(publish: &BasicPublish<'_>, raw: &[u8], body: &str) -> Vec<u8> {
     let mut bytes = Vec::new();
-    encode_publish(1, &publish, &properties.to_bytes(), body.as_bytes(), 8192, &mut bytes);
+    encode_publish(1, publish, raw, body.as_bytes(), 8192, &mut bytes);
     bytes
 }
 
@@ -272,24 +294,11 @@ fn describe(mut bytes: &[u8]) -> String {
 fn properties_line(raw: &[u8]) -> String {
     let properties = BasicProperties::from(Properties::parse(raw).expect("are well-formed"));
     let mut text = format!("{properties:?}");
-    for absent in [
-        "content_type",
-        "content_encoding",
-        "headers",
-        "delivery_mode",
-        "priority",
-        "correlation_id",
-        "reply_to",
-        "expiration",
-        "message_id",
-        "timestamp",
-        "kind",
-        "user_id",
-        "app_id",
-        "cluster_id",
-    ] {
-        text = text.replace(&format!("{absent}: None, "), "");
-        text = text.replace(&format!("{absent}: None"), "");
+    while let Some(colon) = text.find(": None") {
+        let before_name = text[..colon].rfind(' ').map_or(0, |space| space + 1);
+        let after = colon + ": None".len();
+        let after = after + if text[after..].starts_with(", ") { 2 } else { 0 };
+        text.replace_range(before_name..after, "");
     }
     text.replace("BasicProperties {  }", "-").replace("BasicProperties ", "")
 }

@@ -1,8 +1,11 @@
 //! Time, durability and alarms: what waits for what.
 
-use amqp091_codec::{BasicProperties, BasicQos, ConnectionOpen, TxCommit, TxSelect};
+use amqp091_codec::{
+    BasicProperties, BasicQos, ConnectionClose, ConnectionCloseOk, ConnectionOpen, TxCommit,
+    TxSelect,
+};
 use broker::testing::broker_with;
-use broker::{Alarms, BrokerConfig, Protocol};
+use broker::{Alarms, BrokerConfig, Protocol, Status};
 use expect_test::expect;
 use field_table::FieldTable;
 use stdx::Timestamp;
@@ -107,6 +110,81 @@ fn who_waits_for_its_commit_goes_on_with_the_channel() {
         "#]]
         .assert_eq(&client.said());
     }
+}
+
+#[test]
+fn heartbeats_go_out_while_answers_wait() {
+    let (broker, journal) = slow_broker();
+    let mut client = Client::open_with_heartbeat(&broker, 1);
+    client.declare_with("q", FieldTable::new());
+    client.publish_with("", "q", &persistent(), false, "a");
+    client.get("q", false);
+    journal.sync();
+    client.said();
+    client.ack(1, false);
+    client.declare_with("q", FieldTable::new());
+    client.wait(500);
+    expect![[r#"
+        heartbeat
+    "#]]
+    .assert_eq(&client.said());
+    client.wait(1000);
+    expect![[r#"
+        heartbeat
+    "#]]
+    .assert_eq(&client.said());
+    journal.sync();
+    expect![[r#"
+        1: queue.declare_ok queue: "q", message_count: 0, consumer_count: 0
+    "#]]
+    .assert_eq(&client.said());
+}
+
+/// What `client` can publish before it is not read any more, of `count` bodies.
+fn published_unread(client: &mut Client, mandatory: bool, key: &str, count: usize) -> usize {
+    let bytes = publish_bytes("", key, &persistent(), mandatory, &"x".repeat(2_000_000));
+    for sent in 0..count {
+        // A pause for consumers ends by itself.
+        client.wait(20);
+        if client.connection.status() != Status::Open {
+            return sent;
+        }
+        client.bytes(&bytes);
+    }
+    count
+}
+
+#[test]
+fn who_does_not_read_its_deliveries_may_go_on_publishing() {
+    let broker = broker();
+    let mut client = Client::open(&broker);
+    client.declare("q");
+    client.consume("q", "c", true);
+    client.said();
+    assert_eq!(published_unread(&mut client, false, "q", 10), 10);
+    assert_eq!(client.said().matches("deliver c").count(), 10);
+}
+
+#[test]
+fn who_does_not_read_its_answers_is_not_read_until_it_does() {
+    let broker = broker();
+    let mut client = Client::open(&broker);
+    assert_eq!(published_unread(&mut client, true, "nowhere", 10), 1);
+    assert_eq!(client.said().matches("return 312").count(), 1);
+    assert_eq!(client.connection.status(), Status::Open);
+}
+
+#[test]
+fn a_consumer_that_stopped_with_a_large_body_unread_is_dropped() {
+    let broker = broker();
+    let mut consumer = Client::open_with_heartbeat(&broker, 1);
+    consumer.declare("q");
+    consumer.consume("q", "c", false);
+    consumer.said();
+    let mut publisher = Client::open(&broker);
+    published_unread(&mut publisher, false, "q", 2);
+    consumer.wait(4000);
+    assert_eq!(consumer.connection.status(), Status::Aborted);
 }
 
 #[test]
@@ -422,4 +500,16 @@ fn publishers_wait_while_too_much_is_in_memory_and_readers_do_not() {
     broker.collect_pages(publisher.now, usize::MAX, &mut jobs);
     broker.paged_out(publisher.now, jobs);
     expect![""].assert_eq(&publisher.said());
+}
+
+#[test]
+fn who_says_goodbye_and_does_not_read_the_end_is_dropped() {
+    let broker = broker();
+    let mut client = Client::open(&broker);
+    client.send(0, ConnectionClose::default());
+    client.send(0, ConnectionCloseOk {});
+    assert_eq!(client.connection.status(), Status::Draining);
+    let deadline = client.connection.poll_timeout().expect("it does not wait for ever");
+    client.connection.handle_timeout(deadline);
+    assert_eq!(client.connection.status(), Status::Aborted);
 }
