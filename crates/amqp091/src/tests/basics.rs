@@ -1,16 +1,16 @@
 //! The way things go when nothing is wrong.
 
 use amqp091_codec::{
-    BasicCancel, BasicNack, BasicProperties, BasicRecover, BasicReject, ChannelClose, ChannelOpen,
-    ConnectionClose, ConnectionOpen, ExchangeDeclare, QueueBind, QueueDeclare, QueueDelete,
-    QueuePurge, Table, TxCommit, TxRollback, TxSelect,
+    BasicCancel, BasicNack, BasicProperties, BasicPublish, BasicRecover, BasicReject, ChannelClose,
+    ChannelOpen, ConnectionClose, ConnectionOpen, ExchangeDeclare, QueueBind, QueueDeclare,
+    QueueDelete, QueuePurge, Table, TxCommit, TxRollback, TxSelect,
 };
 use broker::testing::broker_with;
 use broker::{BrokerConfig, Interceptors, Protocol};
 use expect_test::expect;
 use field_table::{FieldTable, FieldValue, ShortStr};
 
-use super::kit::{Client, broker, publish_bytes};
+use super::kit::{Client, broker, publish_bytes, raw_publish_bytes};
 
 #[test]
 fn handshake() {
@@ -505,4 +505,40 @@ fn a_connection_is_small() {
         size_of::<crate::channel::Channel>()
     );
     assert!(size_of::<crate::shared::Side>() <= 144, "{}", size_of::<crate::shared::Side>());
+}
+
+#[test]
+fn flags_that_mean_nothing_do_not_reach_consumers() {
+    let broker = broker();
+    let mut client = Client::open(&broker);
+    client.declare("q");
+    client.said();
+    let publish = BasicPublish { routing_key: "q".into(), ..BasicPublish::default() };
+    // Twice, for the second might go the short way.
+    for _ in 0..2 {
+        client.bytes(&raw_publish_bytes(&publish, &[0x10, 0x01, 2], "a"));
+        client.get("q", true);
+        let bytes = client.said_bytes();
+        let holds = |properties: &[u8]| bytes.windows(3).any(|it| it == properties);
+        assert!(holds(&[0x10, 0x00, 2]) && !holds(&[0x10, 0x01, 2]), "{bytes:?}");
+    }
+}
+
+#[test]
+fn a_dead_letter_keeps_its_properties_whatever_flags_it_came_with() {
+    let broker = broker();
+    let mut client = Client::open(&broker);
+    let dead_lettered = FieldTable::new()
+        .with("x-dead-letter-exchange", "")
+        .with("x-dead-letter-routing-key", "dead");
+    client.declare_with("q", dead_lettered);
+    client.declare("dead");
+    let publish = BasicPublish { routing_key: "q".into(), ..BasicPublish::default() };
+    client.bytes(&raw_publish_bytes(&publish, &[0x10, 0x03, 2], "a"));
+    client.get("q", false);
+    client.said();
+    client.send(1, BasicReject { delivery_tag: 1, requeue: false });
+    client.get("dead", true);
+    let said = client.said();
+    assert!(said.contains("delivery_mode: Some(2)"), "{said}");
 }
