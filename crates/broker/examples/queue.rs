@@ -112,7 +112,9 @@ fn pass_through(
             journaled += fx.journal.len();
             fx.clear();
             if !is_no_ack {
-                queue.settle(NOW, Some(ConsumerId(1)), &tickets, Settle::Ack, &mut fx);
+                let settled =
+                    queue.settle(NOW, Some(ConsumerId(1)), &tickets, Settle::Ack, &mut fx);
+                assert_eq!(settled, tickets.len());
                 queue.take_journal(&mut fx);
                 journaled += fx.journal.len();
                 fx.clear();

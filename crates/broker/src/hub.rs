@@ -32,10 +32,6 @@ use pressure::Bodies;
 pub use pressure::{BodyRoom, NoRoom};
 pub use recovery::Recovered;
 
-/// Rejected deliveries settled at once: each may become a dead letter, which is in memory until it is
-/// published.
-const REJECTED_MAX: usize = 4096;
-
 /// Turns kept for reuse; more are dropped.
 const TURNS_KEPT_MAX: usize = 64;
 
@@ -406,7 +402,8 @@ impl Broker {
         (result, Reading { marked: cell.mark_lsn(), settled })
     }
 
-    /// Settles deliveries of one consumer (or of `basic.get`) and hands over what that allows.
+    /// Settles deliveries of one consumer (or of `basic.get`) and hands over what that allows. What
+    /// dies thereby is published as soon as it takes much memory, and the queue unlocked meanwhile.
     /// The settlement is durable once the returned position is.
     pub fn settle(
         &self,
@@ -416,24 +413,22 @@ impl Broker {
         tickets: &[Ticket],
         how: Settle,
     ) -> Lsn {
-        let part_max = match how {
-            Settle::Reject | Settle::RejectFailed => REJECTED_MAX,
-            Settle::Ack | Settle::Requeue | Settle::RequeueFailed => tickets.len().max(1),
-        };
-        let mut lsn = Lsn(0);
-        for (place, part) in tickets.chunks(part_max).enumerate() {
-            if place != 0 {
-                self.publish_dead_letters(turn);
-            }
+        let (mut lsn, mut rest) = (Lsn(0), tickets);
+        loop {
             let mut queue = cell.lock();
             if cell.is_deleted() {
-                break;
+                return lsn;
             }
-            queue.settle(turn.now, consumer, part, how, &mut turn.fx);
+            let settled = queue.settle(turn.now, consumer, rest, how, &mut turn.fx);
             self.deliver(turn, cell, &mut queue);
-            lsn = self.conclude(turn, cell, queue).max(lsn);
+            lsn = lsn.max(self.conclude(turn, cell, queue));
+            rest = &rest[settled..];
+            if rest.is_empty() {
+                return lsn;
+            }
+            self.publish_dead_letters(turn);
+            turn.fx.end_turn();
         }
-        lsn
     }
 
     /// A parked consumer has room again.

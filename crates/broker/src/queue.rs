@@ -47,9 +47,11 @@ use consumers::Consumers;
 use journal::{Journal, Mark};
 use level::Place;
 use messages::Messages;
+use publish::DROPS_PER_TURN_MAX;
 use quorum::{NOBODY, Quorum};
 use record::{
-    DEAD, DEAD_LETTERED, FAILED, Header, KEY_ONLY, PERSISTENT, REDELIVERED, SHARED, UNACKED,
+    DEAD, DEAD_LETTERED, FAILED, Header, KEY_ONLY, PERSISTENT, REDELIVERED, SHARED,
+    SHARED_BODY_MIN, UNACKED,
 };
 
 use crate::dead_letter::properties;
@@ -257,9 +259,12 @@ impl Queue {
         reason: DeathReason,
         fx: &mut Effects,
     ) {
+        fx.dropped += 1;
         if self.record.settings.dead_letter_exchange.is_none() {
             return self.finish(ticket, header, fx);
         }
+        // A dead letter is held in memory until the turn ends.
+        fx.dropped += header.body_len as usize / SHARED_BODY_MIN;
         if self.keeps_dead_letters() && reason != DeathReason::Maxlen {
             return self.discard(ticket, header, attempts, reason);
         }
@@ -512,8 +517,10 @@ impl Queue {
         }
     }
 
-    /// Settles deliveries. Tickets that were settled before are skipped. `consumer`, if any, gets
-    /// its credit back.
+    /// Settles deliveries, as many as this turn may; returns how many of `tickets` that were. The
+    /// rest is for the next turn, when the bodies of what died in this one are gone from memory.
+    /// Tickets that were settled before are skipped. `consumer`, if any, gets its credit back.
+    #[must_use]
     pub fn settle(
         &mut self,
         now: Timestamp,
@@ -521,12 +528,16 @@ impl Queue {
         tickets: &[Ticket],
         how: Settle,
         fx: &mut Effects,
-    ) {
+    ) -> usize {
         self.settle_got(fx);
-        let mut count = 0;
+        let (mut count, mut looked_at) = (0, 0);
         let settlement = Settlement { now, how, holder: consumer.unwrap_or(NOBODY) };
         for &ticket in tickets {
+            if DROPS_PER_TURN_MAX <= fx.dropped {
+                break;
+            }
             count += u32::from(self.settle_one(ticket, settlement, fx));
+            looked_at += 1;
         }
         if let Some(id) = consumer {
             self.consumers.credit(id, count);
@@ -537,6 +548,7 @@ impl Queue {
         if matches!(how, Settle::Requeue | Settle::RequeueFailed) {
             self.trim(now, fx);
         }
+        looked_at
     }
 
     fn settle_one(&mut self, ticket: Ticket, settlement: Settlement, fx: &mut Effects) -> bool {

@@ -54,7 +54,7 @@ pub struct Effects {
     pub is_expired: bool,
     /// Pages that could not be read, or not all of them, and how many messages are lost with each.
     pub damaged: Vec<(PageDamage, u64)>,
-    /// Heads dropped in this turn because they expired or were too many.
+    /// Messages that died in this turn, by weight: see `DROPS_PER_TURN_MAX`.
     pub(super) dropped: usize,
     /// Where backlogs lie. Without it no queue has any there.
     pub(crate) pages: Option<Arc<dyn Pages>>,

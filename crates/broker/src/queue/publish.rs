@@ -10,12 +10,10 @@ use super::journal::Journal;
 use super::ledger::{Attempts, Fate};
 use super::level::{Level, is_shared};
 use super::quorum::{PRIORITY_DEFAULT, PRIORITY_MAX};
-use super::record::{
-    DEAD_LETTERED, FAILED, HEADER_LEN, Header, KEY_ONLY, PERSISTENT, SHARED_BODY_MIN,
-};
+use super::record::{DEAD_LETTERED, FAILED, HEADER_LEN, Header, KEY_ONLY, PERSISTENT};
 
-/// Messages that expire or are too many, dropped in a turn at most: each may become a dead letter,
-/// and all that time the queue is locked. More than a turn ever publishes, so that a queue of
+/// Messages that expire, are too many or rejected, dropped in a turn at most: each may become a dead
+/// letter, and all that time the queue is locked. More than a turn ever publishes, so that a queue of
 /// limited length does not grow. A dead letter with a large body counts for several.
 pub(super) const DROPS_PER_TURN_MAX: usize = 4096;
 
@@ -217,7 +215,6 @@ impl Queue {
             let Some((ticket, header)) = self.messages.take_head_of(level) else { return };
             self.ready -= 1;
             self.ready_bytes -= self.weight(&header);
-            fx.dropped += 1;
             let attempts = self.attempts_of(&header);
             self.bury(ticket, &header, attempts, DeathReason::Expired, fx);
         }
@@ -230,9 +227,6 @@ impl Queue {
             return false;
         }
         if let Some((ticket, header)) = self.take_head(fx) {
-            // A dead letter is held in memory until the turn ends.
-            let has_dlx = self.record.settings.dead_letter_exchange.is_some();
-            fx.dropped += 1 + if has_dlx { header.body_len as usize / SHARED_BODY_MIN } else { 0 };
             let attempts = self.attempts_of(&header);
             self.bury(ticket, &header, attempts, reason, fx);
         }

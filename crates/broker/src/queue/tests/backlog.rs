@@ -134,3 +134,21 @@ fn a_queue_of_limited_length_drops_what_came_back_a_turn_at_a_time() {
     assert_eq!((dead, delivered.len()), (2, 2));
     assert_eq!(harness.queue.poll_timeout(), None);
 }
+
+#[test]
+fn what_is_rejected_dies_a_turn_at_a_time_by_the_weight_of_its_bodies() {
+    let mut harness = declare(true, None);
+    harness.consume(consumer(1)).expect("nobody is exclusive");
+    let body = vec![b'x'; 64 * 1024];
+    let batch: Vec<Outgoing> =
+        (0..500).map(|_| Outgoing { body: body.clone(), ..outgoing(0, None) }).collect();
+    harness.publish(&batch);
+    harness.seen.clear();
+    // Each counts for 17: itself, and its body.
+    assert_eq!(
+        harness.settle((0..500).collect(), Settle::Reject),
+        500usize.div_ceil(MAX.div_ceil(17))
+    );
+    assert_eq!(deaths(&mut harness).0, 500);
+    assert!(harness.unacked.is_empty());
+}

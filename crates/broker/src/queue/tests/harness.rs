@@ -183,18 +183,25 @@ impl Harness {
         self.end_turn();
     }
 
-    /// Settles the given unacked deliveries of one consumer, by their place in `unacked`.
-    pub(super) fn settle(&mut self, mut at: Vec<usize>, how: Settle) {
+    /// Settles the given unacked deliveries of one consumer, by their place in `unacked`. Returns how
+    /// many turns it took.
+    pub(super) fn settle(&mut self, mut at: Vec<usize>, how: Settle) -> usize {
         at.sort_unstable();
-        let Some(&first) = at.first() else { return };
+        let Some(&first) = at.first() else { return 0 };
         let id = self.unacked[first].0;
         let tickets: Vec<Ticket> = at.iter().map(|&at| self.unacked[at].2).collect();
         for at in at.into_iter().rev() {
             self.unacked.remove(at);
         }
         let consumer = (id != 0).then_some(ConsumerId(id));
-        self.queue.settle(self.now, consumer, &tickets, how, &mut self.fx);
-        self.end_turn();
+        let (mut rest, mut turns) = (tickets.as_slice(), 0);
+        while !rest.is_empty() {
+            turns += 1;
+            let settled = self.queue.settle(self.now, consumer, rest, how, &mut self.fx);
+            rest = &rest[settled..];
+            self.end_turn();
+        }
+        turns
     }
 
     pub(super) fn get(&mut self, is_no_ack: bool) {
