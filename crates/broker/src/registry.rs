@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 
+use ahash::AHashMap;
 use parking_lot::{Mutex, RwLock};
 use stdx::Timestamp;
 use topology::{ConnectionId, Refusal, RefusalKind, State};
@@ -112,6 +113,8 @@ pub struct ConnectionEntry {
     pub sent_packets: AtomicU64,
     /// Open channels.
     pub channels: Mutex<Vec<Arc<ChannelEntry>>>,
+    /// Open channels of all connections of its user.
+    channels_of_user: Arc<AtomicU64>,
 }
 
 impl ConnectionEntry {
@@ -170,8 +173,58 @@ pub struct ChannelEntry {
 /// All open connections of the node.
 #[derive(Default)]
 pub struct Registry {
-    connections: RwLock<BTreeMap<ConnectionId, Arc<ConnectionEntry>>>,
+    connections: RwLock<Connections>,
     channels: AtomicU64,
+}
+
+/// Connections, and how many there are of whom: limits are looked at with each new one.
+#[derive(Default)]
+struct Connections {
+    open: BTreeMap<ConnectionId, Arc<ConnectionEntry>>,
+    of_vhost: AHashMap<Arc<str>, u64>,
+    of_user: AHashMap<Arc<str>, OfUser>,
+}
+
+/// What a user has open.
+#[derive(Default)]
+struct OfUser {
+    connections: u64,
+    /// Shared with its connections, which count without the registry's lock.
+    channels: Arc<AtomicU64>,
+}
+
+impl Connections {
+    fn of_vhost(&self, vhost: &str) -> u64 {
+        self.of_vhost.get(vhost).copied().unwrap_or_default()
+    }
+
+    fn of_user(&self, user: &str) -> u64 {
+        self.of_user.get(user).map_or(0, |it| it.connections)
+    }
+
+    /// Counts one more connection; returns the counter of its user's channels.
+    fn count_in(&mut self, facts: &ConnectionFacts) -> Arc<AtomicU64> {
+        *self.of_vhost.entry(facts.vhost.clone()).or_default() += 1;
+        let of_user = self.of_user.entry(facts.user.clone()).or_default();
+        of_user.connections += 1;
+        of_user.channels.clone()
+    }
+
+    /// Counts one less, and forgets who has none left.
+    fn count_out(&mut self, facts: &ConnectionFacts) {
+        if let Some(of_vhost) = self.of_vhost.get_mut(&facts.vhost) {
+            *of_vhost -= 1;
+            if *of_vhost == 0 {
+                self.of_vhost.remove(&facts.vhost);
+            }
+        }
+        if let Some(of_user) = self.of_user.get_mut(&facts.user) {
+            of_user.connections -= 1;
+            if of_user.connections == 0 {
+                self.of_user.remove(&facts.user);
+            }
+        }
+    }
 }
 
 impl Registry {
@@ -187,22 +240,15 @@ impl Registry {
     ) -> Result<Arc<ConnectionEntry>, Refusal> {
         let mut connections = self.connections.write();
         if let Some(max) = config.connections_max
-            && connections.len() as u64 >= max
+            && connections.open.len() as u64 >= max
         {
             let text = format!("connection refused: node connection limit ({max}) is reached");
             return Err(Refusal { kind: RefusalKind::NotAllowed, text });
         }
-        let count = |is_one: &dyn Fn(&ConnectionFacts) -> bool| {
-            connections.values().filter(|it| is_one(&it.facts)).count() as u64
-        };
-        // Looks at every connection, so that only who set a limit pays for it.
-        let vhost = state.vhost(&facts.vhost);
-        let is_vhost_limited = vhost.is_some_and(|it| it.limits().max_connections.is_some());
-        let of_vhost = if is_vhost_limited { count(&|it| it.vhost == facts.vhost) } else { 0 };
-        let user = state.user(&facts.user);
-        let is_user_limited = user.is_some_and(|it| it.limits().max_connections.is_some());
-        let of_user = if is_user_limited { count(&|it| it.user == facts.user) } else { 0 };
+        let of_vhost = connections.of_vhost(&facts.vhost);
+        let of_user = connections.of_user(&facts.user);
         state.check_connection_limits(&facts.user, &facts.vhost, of_vhost, of_user)?;
+        let channels_of_user = connections.count_in(&facts);
         let entry = Arc::new(ConnectionEntry {
             id,
             facts,
@@ -214,16 +260,20 @@ impl Registry {
             received_packets: AtomicU64::new(0),
             sent_packets: AtomicU64::new(0),
             channels: Mutex::default(),
+            channels_of_user,
         });
-        connections.insert(id, entry.clone());
+        connections.open.insert(id, entry.clone());
         Ok(entry)
     }
 
     /// Forgets a connection and its channels.
     pub fn close(&self, entry: &ConnectionEntry) {
-        if self.connections.write().remove(&entry.id).is_some() {
+        let mut connections = self.connections.write();
+        if connections.open.remove(&entry.id).is_some() {
+            connections.count_out(&entry.facts);
+            drop(connections);
             let left = std::mem::take(&mut *entry.channels.lock());
-            self.channels.fetch_sub(left.len() as u64, Ordering::Relaxed);
+            self.count_channels_out(entry, left.len());
         }
     }
 
@@ -245,17 +295,17 @@ impl Registry {
             return Err(Refusal { kind: RefusalKind::NotAllowed, text });
         }
         let user = &connection.facts.user;
-        if state.user(user).is_some_and(|it| it.limits().max_channels.is_some()) {
-            let of_user = |it: &&Arc<ConnectionEntry>| it.facts.user == *user;
-            let connections = self.connections.read();
-            let open: usize =
-                connections.values().filter(of_user).map(|it| it.channels.lock().len()).sum();
-            state.check_channel_limit(user, open as u64)?;
-        }
+        state.check_channel_limit(user, connection.channels_of_user.load(Ordering::Relaxed))?;
         let channel = Arc::new(channel);
         connection.channels.lock().push(channel.clone());
         self.channels.fetch_add(1, Ordering::Relaxed);
+        connection.channels_of_user.fetch_add(1, Ordering::Relaxed);
         Ok(channel)
+    }
+
+    fn count_channels_out(&self, connection: &ConnectionEntry, count: usize) {
+        self.channels.fetch_sub(count as u64, Ordering::Relaxed);
+        connection.channels_of_user.fetch_sub(count as u64, Ordering::Relaxed);
     }
 
     /// Forgets a channel.
@@ -263,17 +313,17 @@ impl Registry {
         let mut channels = connection.channels.lock();
         let before = channels.len();
         channels.retain(|it| it.id != channel.id);
-        self.channels.fetch_sub((before - channels.len()) as u64, Ordering::Relaxed);
+        self.count_channels_out(connection, before - channels.len());
     }
 
     /// An open connection.
     pub fn get(&self, id: ConnectionId) -> Option<Arc<ConnectionEntry>> {
-        self.connections.read().get(&id).cloned()
+        self.connections.read().open.get(&id).cloned()
     }
 
     /// All open connections, oldest first.
     pub fn connections(&self) -> Vec<Arc<ConnectionEntry>> {
-        self.connections.read().values().cloned().collect()
+        self.connections.read().open.values().cloned().collect()
     }
 
     /// Asks every connection that `wants` names to close with an operator's text (AMQP 0-9-1:
