@@ -4,6 +4,7 @@ mod syntax;
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::OnceLock;
 
 use fancy_regex::Regex;
 
@@ -24,8 +25,9 @@ enum Matcher {
     OnlyEmpty,
     /// Boxed: nearly all patterns are one of the two above.
     Regex(Box<Regex>),
-    /// Holds `{variables}`: compiled when they are known.
-    Template,
+    /// Holds `{variables}`. Remembers what it was first compiled to, with the values that stood for
+    /// them: a permission is of one user in one vhost, so that they are nearly always the same.
+    Template(OnceLock<Box<(String, Regex)>>),
 }
 
 /// Text that is no regular expression.
@@ -55,7 +57,7 @@ impl Pattern {
             return Self::new(source);
         }
         compile(source)?;
-        Ok(Self { source: source.into(), matcher: Matcher::Template })
+        Ok(Self { source: source.into(), matcher: Matcher::Template(OnceLock::new()) })
     }
 
     /// The text it was made from.
@@ -69,15 +71,13 @@ impl Pattern {
             Matcher::Everything => true,
             Matcher::OnlyEmpty => name.is_empty(),
             Matcher::Regex(regex) => regex.is_match(name).unwrap_or(false),
-            Matcher::Template => self.matches_with(name, &[]),
+            Matcher::Template(_) => self.matches_with(name, &[]),
         }
     }
 
     /// As [`matches`](Self::matches), each `{key}` standing for its value, literally.
     pub fn matches_with(&self, name: &str, variables: &[(&str, &str)]) -> bool {
-        if !matches!(self.matcher, Matcher::Template) {
-            return self.matches(name);
-        }
+        let Matcher::Template(first) = &self.matcher else { return self.matches(name) };
         let mut source = Cow::Borrowed(&*self.source);
         for (key, value) in variables {
             let placeholder = format!("{{{key}}}");
@@ -85,7 +85,17 @@ impl Pattern {
                 source = source.replace(&placeholder, &fancy_regex::escape(value)).into();
             }
         }
-        compile(&source).is_ok_and(|regex| regex.is_match(name).unwrap_or(false))
+        let is_match = |regex: &Regex| regex.is_match(name).unwrap_or(false);
+        match first.get() {
+            Some(known) if known.0 == *source => is_match(&known.1),
+            _ => {
+                let Ok(regex) = compile(&source) else { return false };
+                let is_match = is_match(&regex);
+                // Who was first stays.
+                drop(first.set(Box::new((source.into_owned(), regex))));
+                is_match
+            }
+        }
     }
 }
 

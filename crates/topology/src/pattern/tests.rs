@@ -24,6 +24,9 @@ fn variables_stand_for_themselves() {
     assert!(pattern.matches_with("a.b-xy", &variables));
     assert!(!pattern.matches_with("axb-xy", &variables), "the dot is no wildcard");
     assert!(!pattern.matches_with("a.b-xyz", &variables));
+    // Others than the first are not taken for it.
+    assert!(pattern.matches_with("c-xy", &[("username", "c")]));
+    assert!(!pattern.matches_with("a.b-xy", &[("username", "c")]));
 }
 
 #[test]
