@@ -9,6 +9,7 @@
 //! do not act on is reported as a [`Notice`], one it does not know is an error.
 #![forbid(unsafe_code)]
 
+mod guards;
 mod load;
 mod paths;
 mod resolved;

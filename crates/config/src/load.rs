@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    Config, keys, suggest,
+    Config, guards, keys, suggest,
     syntax::{self, Statement},
 };
 
@@ -229,7 +229,12 @@ fn resolve(
                 problems.push(Problem { place, text });
             }
         } else if KNOWN_KEYS.lines().any(|pattern| keys::matches(pattern, &key).is_some()) {
-            notices.push(Notice { place, text: format!("{name} has no effect yet") });
+            match guards::check(&key, &value) {
+                Ok(()) => {
+                    notices.push(Notice { place, text: format!("{name} has no effect yet") });
+                }
+                Err(text) => problems.push(Problem { place, text }),
+            }
         } else {
             problems.push(Problem { place, text: unknown_key(&name) });
         }

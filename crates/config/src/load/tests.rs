@@ -272,6 +272,28 @@ fn logs_and_the_rest() {
 }
 
 #[test]
+fn keys_that_guard_something_stop_the_start_unless_they_ask_for_nothing() {
+    check(
+        "auth_backends.1 = ldap\nauth_backends.2.authz = internal\nssl_options.crl_check = peer\n\
+         ssl_options.depth = 2\nssl_options.ciphers.1 = TLS_AES_256_GCM_SHA384\n\
+         load_definitions = /etc/rabbitmq/definitions.json",
+        expect![[r#"
+            rabbitmq.conf:1: auth_backends.1 = ldap is not supported: users are only those kept by the broker itself (internal)
+            rabbitmq.conf:3: ssl_options.crl_check = peer is not supported: revoked certificates are not recognized
+            rabbitmq.conf:4: ssl_options.depth = 2 is not supported: chains of up to 6 intermediate certificates are accepted
+            rabbitmq.conf:5: ssl_options.ciphers.1 = TLS_AES_256_GCM_SHA384 is not supported: the cipher suites are those of rustls, none of which is weak
+            rabbitmq.conf:6: load_definitions = /etc/rabbitmq/definitions.json is not supported: definitions cannot be imported"#]],
+    );
+    check(
+        "auth_backends.1 = internal\nssl_options.crl_check = false\nssl_options.depth = 10",
+        expect![[r#"
+            notice rabbitmq.conf:1: auth_backends.1 has no effect yet
+            notice rabbitmq.conf:2: ssl_options.crl_check has no effect yet
+            notice rabbitmq.conf:3: ssl_options.depth has no effect yet"#]],
+    );
+}
+
+#[test]
 fn keys_without_effect_and_keys_that_do_not_exist() {
     check(
         "collect_statistics_interval = 5000\nmqtt.listeners.tcp.1 = 1883\n\
