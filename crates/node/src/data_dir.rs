@@ -6,8 +6,8 @@ use std::{fs, io};
 
 use storage::{DirLock, Disk, Open};
 
-/// What this version writes. A directory with a larger number was written by a newer one.
-pub(crate) const FORMAT_VERSION: u32 = 1;
+/// What this version writes and reads. A directory with a larger number was written by a newer one.
+pub(crate) const FORMAT_VERSION: u32 = 2;
 
 const VERSION_FILE: &str = "format-version";
 const CLEAN_FILE: &str = "stopped-cleanly";
@@ -41,6 +41,17 @@ pub enum DataDirError {
         /// The version found.
         found: u32,
     },
+    /// A server from before the first release wrote it.
+    #[error(
+        "data directory {path} has format version {found}, which this server does not read any \
+         more: it reads {FORMAT_VERSION}"
+    )]
+    Older {
+        /// The directory.
+        path: PathBuf,
+        /// The version found.
+        found: u32,
+    },
     /// There is no data directory.
     #[error("{0} is no data directory")]
     Missing(PathBuf),
@@ -53,8 +64,8 @@ pub enum DataDirError {
 pub(crate) struct DataDir {
     disk: Arc<dyn Disk>,
     path: PathBuf,
-    /// Given back however the process ends.
-    _lock: DirLock,
+    /// Given back however the process ends. None for who only looks at what nobody ever locked.
+    _lock: Option<DirLock>,
 }
 
 impl DataDir {
@@ -62,11 +73,8 @@ impl DataDir {
     pub(crate) fn open(disk: Arc<dyn Disk>, path: &Path) -> Result<Self, DataDirError> {
         let io = |source| DataDirError::Io { path: path.to_owned(), source };
         disk.create_dir(path).map_err(io)?;
-        let lock = disk.lock_dir(path).map_err(|error| match error.kind() {
-            io::ErrorKind::WouldBlock => DataDirError::InUse(path.to_owned()),
-            _ => io(error),
-        })?;
-        let dir = Self { disk, path: path.to_owned(), _lock: lock };
+        let lock = disk.lock_dir(path).map_err(|error| lock_failed(path, error))?;
+        let dir = Self { disk, path: path.to_owned(), _lock: Some(lock) };
         dir.check_version()?;
         Ok(dir)
     }
@@ -77,7 +85,10 @@ impl DataDir {
         if version.is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
             return Err(DataDirError::Missing(path.to_owned()));
         }
-        Self::open(disk, path)
+        let lock = disk.lock_dir_to_read(path).map_err(|error| lock_failed(path, error))?;
+        let dir = Self { disk, path: path.to_owned(), _lock: lock };
+        dir.check_version()?;
+        Ok(dir)
     }
 
     /// Whether the last server stopped cleanly, for who only looks.
@@ -94,6 +105,9 @@ impl DataDir {
         let found: u32 = found.ok_or_else(|| DataDirError::Damaged(self.path.clone()))?;
         if found > FORMAT_VERSION {
             return Err(DataDirError::Newer { path: self.path.clone(), found });
+        }
+        if found < FORMAT_VERSION {
+            return Err(DataDirError::Older { path: self.path.clone(), found });
         }
         Ok(())
     }
@@ -153,12 +167,19 @@ impl DataDir {
     }
 }
 
+fn lock_failed(path: &Path, source: io::Error) -> DataDirError {
+    match source.kind() {
+        io::ErrorKind::WouldBlock => DataDirError::InUse(path.to_owned()),
+        _ => DataDirError::Io { path: path.to_owned(), source },
+    }
+}
+
 /// Makes the directory if it is missing. Only the owner may look into it: messages, password hashes
 /// and the control socket are inside.
 pub(crate) fn restrict(path: &Path) -> Result<(), DataDirError> {
     use std::os::unix::fs::PermissionsExt;
     let private = fs::Permissions::from_mode(0o700);
-    fs::create_dir_all(path)
-        .and_then(|()| fs::set_permissions(path, private))
+    let made = storage::RealDisk.create_dir(path);
+    made.and_then(|()| fs::set_permissions(path, private))
         .map_err(|source| DataDirError::Io { path: path.to_owned(), source })
 }

@@ -42,6 +42,13 @@ pub trait Disk: Send + Sync {
     /// [`io::ErrorKind::WouldBlock`] when somebody has it.
     fn lock_dir(&self, dir: &Path) -> io::Result<DirLock>;
 
+    /// As [`Disk::lock_dir`], for who only looks: makes nothing. `None` when nobody ever took the
+    /// directory.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::WouldBlock`] when somebody has it.
+    fn lock_dir_to_read(&self, dir: &Path) -> io::Result<Option<DirLock>>;
+
     /// Opens a file.
     ///
     /// # Errors
@@ -54,7 +61,7 @@ pub trait Disk: Send + Sync {
     /// What the system says.
     fn list(&self, dir: &Path) -> io::Result<Vec<String>>;
 
-    /// Makes a directory and its parents; fine when it is there.
+    /// Makes a directory and its parents, which survive a power cut then; fine when it is there.
     ///
     /// # Errors
     /// What the system says.
@@ -77,6 +84,12 @@ pub trait Disk: Send + Sync {
     /// # Errors
     /// What the system says.
     fn sync_dir(&self, dir: &Path) -> io::Result<()>;
+
+    /// A number that nobody can guess.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn draw_secret(&self) -> io::Result<u64>;
 
     /// Bytes that an unprivileged user may still write to the file system of `path`.
     ///
@@ -143,9 +156,11 @@ pub trait DiskFile: Send + Sync {
     fn read_exact_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
         let mut done = 0;
         while done < buf.len() {
-            match self.read_at(offset + done as u64, &mut buf[done..])? {
-                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-                count => done += count,
+            match self.read_at(offset + done as u64, &mut buf[done..]) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(count) => done += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
             }
         }
         Ok(())

@@ -17,6 +17,7 @@ use parking_lot::Mutex;
 use crate::{Batch, DirLock, Disk, DiskFile, Error, Flush, GroupId, Log, Op};
 use block::Builder;
 use index::{Index, Place};
+use mark::Mark;
 use recovery::Recovery;
 use writer::Writer;
 
@@ -27,6 +28,7 @@ mod block;
 mod files;
 mod index;
 mod inspect;
+mod mark;
 mod purge;
 mod recovery;
 mod scan;
@@ -114,7 +116,8 @@ impl EngineLog {
         let lock = disk.lock_dir(dir)?;
         let listing = files::list(&*disk, dir)?;
         listing.check()?;
-        let mut found = Recovery::read(&*disk, dir, listing, true, progress)?;
+        let mark = Mark::open(&*disk, dir, &listing)?;
+        let mut found = Recovery::read(&*disk, dir, listing, mark, true, progress)?;
         for Damage { file, offset, len, what } in &found.damage {
             tracing::warn!(file = %file.display(), offset, len, "damage in the log: {what}");
         }

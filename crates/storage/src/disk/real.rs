@@ -24,6 +24,16 @@ impl Disk for RealDisk {
         Ok(Box::new(file))
     }
 
+    fn lock_dir_to_read(&self, dir: &Path) -> io::Result<Option<DirLock>> {
+        let file = match File::open(dir.join(LOCK_FILE)) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        file.try_lock()?;
+        Ok(Some(Box::new(file)))
+    }
+
     fn open(&self, path: &Path, how: Open) -> io::Result<Arc<dyn DiskFile>> {
         let mut options = OpenOptions::new();
         options.read(true);
@@ -49,7 +59,17 @@ impl Disk for RealDisk {
     }
 
     fn create_dir(&self, dir: &Path) -> io::Result<()> {
-        fs::create_dir_all(dir)
+        let is_missing = |dir: &&Path| !dir.as_os_str().is_empty() && !dir.is_dir();
+        let missing: Vec<&Path> = dir.ancestors().take_while(is_missing).collect();
+        for dir in missing.into_iter().rev() {
+            match fs::create_dir(dir) {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+                _ => {}
+            }
+            let parent = dir.parent().filter(|parent| !parent.as_os_str().is_empty());
+            self.sync_dir(parent.unwrap_or(Path::new(".")))?;
+        }
+        Ok(())
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -62,6 +82,17 @@ impl Disk for RealDisk {
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
         File::open(dir)?.sync_all()
+    }
+
+    fn draw_secret(&self) -> io::Result<u64> {
+        let mut bytes = [0; 8];
+        let drawn = rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())?;
+        // Up to 256 bytes come whole.
+        if drawn == bytes.len() {
+            Ok(u64::from_le_bytes(bytes))
+        } else {
+            Err(io::ErrorKind::Interrupted.into())
+        }
     }
 
     fn available_bytes(&self, path: &Path) -> io::Result<u64> {
@@ -132,6 +163,29 @@ mod tests {
         file.read_exact_at(0, &mut buf).expect("read");
         assert_eq!(file.len().expect("its length"), 8192);
         assert_eq!(buf[4096..], [7; 4096], "what follows the hole stays");
+    }
+
+    #[test]
+    fn who_only_looks_makes_no_lock_and_respects_one() {
+        let dir = tempfile::tempdir().expect("a directory");
+        assert!(RealDisk.lock_dir_to_read(dir.path()).expect("looked").is_none());
+        assert!(!dir.path().join(LOCK_FILE).exists());
+        let lock = RealDisk.lock_dir(dir.path()).expect("taken");
+        let refused = RealDisk.lock_dir_to_read(dir.path()).err().expect("somebody has it");
+        assert_eq!(refused.kind(), io::ErrorKind::WouldBlock);
+        drop(lock);
+        let _looking = RealDisk.lock_dir_to_read(dir.path()).expect("free").expect("a lock");
+        assert!(RealDisk.lock_dir(dir.path()).is_err());
+    }
+
+    #[test]
+    fn a_directory_is_made_with_its_parents() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let deep = dir.path().join("a/b/c");
+        for _ in 0..2 {
+            RealDisk.create_dir(&deep).expect("made, or there");
+            assert!(deep.is_dir());
+        }
     }
 
     #[test]

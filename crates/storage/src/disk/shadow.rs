@@ -50,6 +50,10 @@ impl Disk for ShadowDisk {
         self.above.lock_dir(dir)
     }
 
+    fn lock_dir_to_read(&self, dir: &Path) -> io::Result<Option<DirLock>> {
+        self.above.lock_dir_to_read(dir)
+    }
+
     fn open(&self, path: &Path, how: Open) -> io::Result<Arc<dyn DiskFile>> {
         if how == Open::Read && self.is_below(path) {
             return self.below.open(path, how);
@@ -87,6 +91,10 @@ impl Disk for ShadowDisk {
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
         self.above.sync_dir(dir)
+    }
+
+    fn draw_secret(&self) -> io::Result<u64> {
+        self.below.draw_secret()
     }
 
     fn available_bytes(&self, path: &Path) -> io::Result<u64> {

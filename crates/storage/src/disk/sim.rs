@@ -28,6 +28,8 @@ pub struct SimDisk {
 #[derive(Debug)]
 struct State {
     chance: Chance,
+    /// Apart from the other, so that what fails does not depend on them.
+    secrets: Chance,
     /// Grows with every crash: handles of an earlier boot are dead.
     boot: u64,
     files: Vec<Content>,
@@ -75,6 +77,7 @@ impl SimDisk {
     pub fn new(seed: u64) -> Self {
         let state = State {
             chance: Chance::new(seed),
+            secrets: Chance::new(!seed),
             boot: 0,
             files: Vec::new(),
             names: BTreeMap::new(),
@@ -260,6 +263,10 @@ impl Disk for SimDisk {
         Ok(Box::new(Held { disk: self.clone(), dir: dir.to_owned(), boot: state.boot }))
     }
 
+    fn lock_dir_to_read(&self, dir: &Path) -> io::Result<Option<DirLock>> {
+        self.lock_dir(dir).map(Some)
+    }
+
     fn open(&self, path: &Path, how: Open) -> io::Result<Arc<dyn DiskFile>> {
         let state = &mut *self.state.lock();
         let found = state.find(path);
@@ -320,6 +327,10 @@ impl Disk for SimDisk {
             }
         }
         Ok(())
+    }
+
+    fn draw_secret(&self) -> io::Result<u64> {
+        Ok(self.state.lock().secrets.below(u64::MAX))
     }
 
     fn available_bytes(&self, _path: &Path) -> io::Result<u64> {

@@ -1,6 +1,7 @@
 //! The log's blocks as bytes.
 //!
-//! A block is what one write puts into a file: a header, the payloads of its entries one behind the
+//! A block is what one write puts into a file: a header (the log's mark, a checksum, the fields of
+//! [`Header`]), the payloads of its entries one behind the
 //! other, and the steps that say what they are. Header, steps and each payload have checksums of
 //! their own, so that an entry is read and checked without its neighbours, and damage to one costs
 //! only that one. Zeros follow the last block: their place is where the next one begins.
@@ -9,14 +10,15 @@
 
 use std::ops::Range;
 
+use super::mark::{MARK_LEN, Mark};
 use crate::Payload;
 
 /// Bytes of a header.
-pub(super) const HEADER_LEN: usize = 48;
+pub(super) const HEADER_LEN: usize = 52;
 /// Zeros behind the last block.
 pub(super) const END_LEN: usize = 16;
-/// What begins a header.
-pub(super) const MAGIC: [u8; 4] = *b"\xF1Lb1";
+/// Where in a header begins what its checksum is over.
+const CHECKED: usize = MARK_LEN + 4;
 /// Buffers that grew beyond this are given back after the write.
 const SPARE_BYTES_MAX: usize = 4 << 20;
 
@@ -44,36 +46,40 @@ pub(super) struct Header {
 }
 
 impl Header {
-    fn encode(&self, out: &mut [u8; HEADER_LEN]) {
-        out[0..4].copy_from_slice(&MAGIC);
-        out[8..16].copy_from_slice(&self.number.to_le_bytes());
-        out[16..24].copy_from_slice(&self.synced.to_le_bytes());
-        out[24..28].copy_from_slice(&self.file.to_le_bytes());
-        out[28..32].copy_from_slice(&self.first_file.to_le_bytes());
-        out[32..40].copy_from_slice(&self.payload_len.to_le_bytes());
-        out[40..44].copy_from_slice(&self.steps_len.to_le_bytes());
-        out[44..48].copy_from_slice(&self.steps_check.to_le_bytes());
-        let check = crc32fast::hash(&out[8..]);
-        out[4..8].copy_from_slice(&check.to_le_bytes());
+    /// For a block at `offset` of its file.
+    fn encode(&self, mark: Mark, offset: u64, out: &mut [u8; HEADER_LEN]) {
+        out[..MARK_LEN].copy_from_slice(&mark.0);
+        out[12..20].copy_from_slice(&self.number.to_le_bytes());
+        out[20..28].copy_from_slice(&self.synced.to_le_bytes());
+        out[28..32].copy_from_slice(&self.file.to_le_bytes());
+        out[32..36].copy_from_slice(&self.first_file.to_le_bytes());
+        out[36..44].copy_from_slice(&self.payload_len.to_le_bytes());
+        out[44..48].copy_from_slice(&self.steps_len.to_le_bytes());
+        out[48..52].copy_from_slice(&self.steps_check.to_le_bytes());
+        let check = check(&out[CHECKED..], offset);
+        out[MARK_LEN..CHECKED].copy_from_slice(&check.to_le_bytes());
     }
 
-    /// The header that `bytes` begin with; `None` when it is none or damaged.
-    pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
+    /// The header at `offset` of a file, which `bytes` begin with; `None` when it is none, damaged,
+    /// or a copy of one from elsewhere.
+    pub(super) fn decode(bytes: &[u8], mark: Mark, offset: u64) -> Option<Self> {
         let bytes = bytes.first_chunk::<HEADER_LEN>()?;
         let short = |at: usize| bytes[at..].first_chunk().map(|bytes| u32::from_le_bytes(*bytes));
         let long = |at: usize| bytes[at..].first_chunk().map(|bytes| u64::from_le_bytes(*bytes));
-        if bytes[..4] != MAGIC || short(4)? != crc32fast::hash(&bytes[8..]) {
-            return None;
-        }
-        Some(Self {
-            number: long(8)?,
-            synced: long(16)?,
-            file: short(24)?,
-            first_file: short(28)?,
-            payload_len: long(32)?,
-            steps_len: short(40)?,
-            steps_check: short(44)?,
-        })
+        let is_sound =
+            bytes[..MARK_LEN] == mark.0 && short(MARK_LEN)? == check(&bytes[CHECKED..], offset);
+        let header = Self {
+            number: long(12)?,
+            synced: long(20)?,
+            file: short(28)?,
+            first_file: short(32)?,
+            payload_len: long(36)?,
+            steps_len: short(44)?,
+            steps_check: short(48)?,
+        };
+        // No writer claims what is still to come.
+        let is_possible = header.synced <= header.number && header.first_file <= header.file;
+        (is_sound && is_possible).then_some(header)
     }
 
     /// Where the payloads and the steps lie in the block.
@@ -82,6 +88,14 @@ impl Header {
         let end = steps.checked_add(usize::try_from(self.steps_len).ok()?)?;
         Some((HEADER_LEN..steps, steps..end))
     }
+}
+
+/// A block copied to another place, into an entry say, is none there.
+fn check(fields: &[u8], offset: u64) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(fields);
+    hasher.update(&offset.to_le_bytes());
+    hasher.finalize()
 }
 
 /// The bytes of an entry in the payloads of its block.
@@ -278,9 +292,10 @@ impl Builder {
         self.steps.push(number as u8);
     }
 
-    /// Puts the block together behind `header`, whose lengths and checksum are filled in here;
-    /// `None` when there are too many steps. May be called again with another header.
-    pub(super) fn finish(&mut self, mut header: Header) -> Option<&[u8]> {
+    /// Puts the block together for `offset` of a file, behind `header`, whose lengths and checksum
+    /// are filled in here; `None` when there are too many steps. May be called again with another
+    /// header.
+    pub(super) fn finish(&mut self, mut header: Header, mark: Mark, offset: u64) -> Option<&[u8]> {
         if !self.is_whole {
             self.is_whole = true;
             self.block.extend_from_slice(&self.steps);
@@ -290,7 +305,7 @@ impl Builder {
         header.payload_len = payload_len as u64;
         header.steps_len = u32::try_from(self.steps.len()).ok()?;
         header.steps_check = crc32fast::hash(&self.steps);
-        header.encode(self.block.first_chunk_mut()?);
+        header.encode(mark, offset, self.block.first_chunk_mut()?);
         Some(&self.block)
     }
 

@@ -13,6 +13,8 @@ const LOG: &str = ".log";
 const SPARE: &str = ".spare";
 /// What the files of another format ended in.
 const FOREIGN: &str = ".raftlog";
+/// What blocks begin with, see [`super::mark`].
+const MARK: &str = "mark";
 /// Room that is set aside for getting out of a full disk.
 const BALLAST: &str = "ballast";
 
@@ -22,6 +24,14 @@ pub(super) fn log_path(dir: &Path, number: u32) -> PathBuf {
 
 pub(super) fn spare_path(dir: &Path, number: u32) -> PathBuf {
     dir.join(format!("{number:0DIGITS$}{SPARE}"))
+}
+
+pub(super) fn mark_path(dir: &Path) -> PathBuf {
+    dir.join(MARK)
+}
+
+pub(super) fn new_mark_path(dir: &Path) -> PathBuf {
+    dir.join(MARK).with_extension("new")
 }
 
 pub(super) fn ballast_path(dir: &Path) -> PathBuf {
@@ -46,6 +56,11 @@ impl Listing {
             return Err(io::Error::other("its files are of a format that is not read any more"));
         }
         Ok(())
+    }
+
+    /// Whether no log is here yet.
+    pub(super) fn is_empty(&self) -> bool {
+        self.logs.is_empty() && self.spares.is_empty()
     }
 }
 

@@ -4,6 +4,7 @@ use std::io;
 use std::path::Path;
 
 use super::files;
+use super::mark::Mark;
 use super::recovery::{Damage, Damaged, Recovery};
 use crate::Disk;
 
@@ -32,7 +33,11 @@ pub fn inspect(
 ) -> io::Result<LogInspection> {
     let listing = files::list(disk, dir)?;
     listing.check()?;
-    let found = Recovery::read(disk, dir, listing, false, progress)?;
+    if listing.is_empty() {
+        return Ok(LogInspection::default());
+    }
+    let mark = Mark::read(disk, dir)?;
+    let found = Recovery::read(disk, dir, listing, mark, false, progress)?;
     let (tails, faults) = found.damage.into_iter().partition(|damage| damage.what == Damaged::Tail);
     Ok(LogInspection {
         files: found.files.len() as u64,

@@ -13,7 +13,8 @@ use std::sync::Arc;
 use super::block::{Header, Steps};
 use super::files::{self, Listing};
 use super::index::Index;
-use super::scan::{Block, Scan, Stretch, scan};
+use super::mark::Mark;
+use super::scan::{Block, Scan, Sought, Stretch, scan};
 use crate::{Disk, DiskFile, Open};
 
 /// Damage found in a log.
@@ -66,6 +67,8 @@ pub(super) struct Found {
 
 /// A log as its files have it. Nothing is changed for it.
 pub(super) struct Recovery {
+    /// What the log's blocks begin with.
+    pub(super) mark: Mark,
     /// The files that the log consists of, oldest first.
     pub(super) files: Vec<Found>,
     /// The oldest file that the log may need.
@@ -84,12 +87,13 @@ pub(super) struct Recovery {
 }
 
 impl Recovery {
-    /// Looks at the files of `listing`; the last one is opened to be written to if `is_to_go_on`.
+    /// Looks at the files of `listing`, whose blocks begin with `mark`; the last one is opened to be written to if `is_to_go_on`.
     /// `progress` is told how many bytes of how many were read.
     pub(super) fn read(
         disk: &dyn Disk,
         dir: &Path,
         listing: Listing,
+        mark: Mark,
         is_to_go_on: bool,
         progress: &mut dyn FnMut(u64, u64),
     ) -> io::Result<Self> {
@@ -100,7 +104,7 @@ impl Recovery {
         }
         let mut number = 0;
         for file in &mut files {
-            file.scan = scan(&*file.handle, file.number, number)?;
+            file.scan = scan(&*file.handle, Sought { mark, file: file.number, number })?;
             let last = file.scan.blocks().next_back();
             number = last.map_or(number, |last| last.header.number + 1);
             done += file.scan.len;
@@ -121,6 +125,7 @@ impl Recovery {
         let leftovers = listing.logs.into_iter().filter(|&file| file < first_file).collect();
         files.retain(|file| file.number >= first_file);
         let mut found = Self {
+            mark,
             files,
             first_file,
             leftovers,
@@ -139,6 +144,13 @@ impl Recovery {
     /// The blocks, in order, each with its file.
     fn blocks(&self) -> impl Iterator<Item = (&Found, &Block)> {
         self.files.iter().flat_map(|file| file.scan.blocks().map(move |block| (file, block)))
+    }
+
+    /// The highest number that a file has, or that the log begins with.
+    pub(super) fn highest_number(&self) -> u32 {
+        let last = self.files.last().map(|file| file.number);
+        let others = self.leftovers.iter().chain(&self.spares).copied();
+        others.chain(last).fold(self.first_file, u32::max)
     }
 
     /// Where the last file's blocks end.

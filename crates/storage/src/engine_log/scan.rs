@@ -2,7 +2,8 @@
 
 use std::io;
 
-use super::block::{END_LEN, Header, MAGIC, Step, Steps};
+use super::block::{END_LEN, Header, Step, Steps};
+use super::mark::{MARK_LEN, Mark};
 use crate::DiskFile;
 
 /// Bytes read at once.
@@ -65,24 +66,34 @@ impl Scan {
     }
 }
 
-/// Reads a file of the log. Blocks below `number` are not its own but what was there before.
-pub(super) fn scan(handle: &dyn DiskFile, file: u32, mut number: u64) -> io::Result<Scan> {
+/// What tells a block of a file from other bytes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sought {
+    pub(super) mark: Mark,
+    /// The file's number.
+    pub(super) file: u32,
+    /// The lowest number that a block may have: those below are what the file held before.
+    pub(super) number: u64,
+}
+
+/// Reads a file of the log.
+pub(super) fn scan(handle: &dyn DiskFile, mut sought: Sought) -> io::Result<Scan> {
     let bytes = read_all(handle)?;
     let mut found = Scan { len: bytes.len() as u64, ..Scan::default() };
     let mut at = 0;
     loop {
-        if let Some(block) = read_block(&bytes, at, file, number) {
-            number = block.header.number + 1;
+        if let Some(block) = sought.read_block(&bytes, at) {
+            sought.number = block.header.number + 1;
             at = block.end as usize;
             found.end = block.end;
             found.stretches.push(Stretch::Block(block));
             continue;
         }
-        let Some(next) = find_block(&bytes, at, file, number) else { break };
+        let Some(next) = sought.find_block(&bytes, at) else { break };
         found.stretches.push(Stretch::Broken { offset: at as u64, end: next as u64 });
         at = next;
     }
-    found.is_torn = !is_end(&bytes, at, file);
+    found.is_torn = !sought.is_end(&bytes, at);
     Ok(found)
 }
 
@@ -105,54 +116,60 @@ fn read_all(handle: &dyn DiskFile) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn read_block(bytes: &[u8], at: usize, file: u32, number: u64) -> Option<Block> {
-    let rest = &bytes[at..];
-    let header = Header::decode(rest)?;
-    if header.file != file || header.number < number {
-        return None;
+impl Sought {
+    fn header(&self, bytes: &[u8], at: usize) -> Option<Header> {
+        let header = Header::decode(&bytes[at..], self.mark, at as u64)?;
+        (header.file == self.file && header.number >= self.number).then_some(header)
     }
-    let (_, steps) = header.parts()?;
-    let end = at + steps.end;
-    let steps = rest.get(steps)?;
-    let is_sound = crc32fast::hash(steps) == header.steps_check
-        && Steps::new(steps).are_sound(header.payload_len);
-    if !is_sound {
-        return None;
-    }
-    let mut damaged = Vec::new();
-    for step in Steps::new(steps) {
-        let (Step::Entry { extent, .. } | Step::Moved { extent, .. }) = step else { continue };
-        let from = extent.offset as usize;
-        let entry = &rest[from..from + extent.len as usize];
-        if crc32fast::hash(entry) != extent.check {
-            damaged.push((at as u64 + extent.offset, u64::from(extent.len)));
-        }
-    }
-    let (offset, end) = (at as u64, end as u64);
-    Some(Block { offset, end, header, steps: steps.to_vec(), damaged })
-}
 
-/// Where the next block begins behind what is none at `from`.
-fn find_block(bytes: &[u8], from: usize, file: u32, number: u64) -> Option<usize> {
-    // A header that can be read says where its block ends; what an entry holds is not looked at.
-    let mut at = from;
-    while let Some(found) = bytes.get(at..)?.windows(MAGIC.len()).position(|bytes| bytes == MAGIC) {
-        at += found;
-        let header = Header::decode(&bytes[at..])
-            .filter(|header| header.file == file && header.number >= number);
-        let len = header.and_then(|header| header.parts()).map(|(_, steps)| steps.end);
-        if read_block(bytes, at, file, number).is_some() {
-            return Some(at);
+    fn read_block(&self, bytes: &[u8], at: usize) -> Option<Block> {
+        let header = self.header(bytes, at)?;
+        let rest = &bytes[at..];
+        let (_, steps) = header.parts()?;
+        let end = at.checked_add(steps.end)?;
+        let steps = rest.get(steps)?;
+        let is_sound = crc32fast::hash(steps) == header.steps_check
+            && Steps::new(steps).are_sound(header.payload_len);
+        if !is_sound {
+            return None;
         }
-        at += len.unwrap_or(1);
+        let mut damaged = Vec::new();
+        for step in Steps::new(steps) {
+            let (Step::Entry { extent, .. } | Step::Moved { extent, .. }) = step else { continue };
+            let from = extent.offset as usize;
+            let entry = &rest[from..from + extent.len as usize];
+            if crc32fast::hash(entry) != extent.check {
+                damaged.push((at as u64 + extent.offset, u64::from(extent.len)));
+            }
+        }
+        let (offset, end) = (at as u64, end as u64);
+        Some(Block { offset, end, header, steps: steps.to_vec(), damaged })
     }
-    None
-}
 
-/// Whether the log ends properly in front of `at`: zeros follow, or nothing, or, in a file used
-/// again and not written to yet, what it held before.
-fn is_end(bytes: &[u8], at: usize, file: u32) -> bool {
-    let rest = &bytes[at..];
-    let is_zero = rest.iter().take(END_LEN).all(|&byte| byte == 0);
-    is_zero || at == 0 && Header::decode(rest).is_some_and(|header| header.file != file)
+    /// Where the next block begins behind what is none at `from`.
+    fn find_block(&self, bytes: &[u8], from: usize) -> Option<usize> {
+        let mut at = from;
+        while let Some(found) =
+            bytes.get(at..)?.windows(MARK_LEN).position(|bytes| bytes == self.mark.0)
+        {
+            at += found;
+            if self.read_block(bytes, at).is_some() {
+                return Some(at);
+            }
+            // A header that can be read says where its block ends.
+            let parts = self.header(bytes, at).and_then(|header| header.parts());
+            at = at.checked_add(parts.map_or(1, |(_, steps)| steps.end))?;
+        }
+        None
+    }
+
+    /// Whether the log ends properly in front of `at`: zeros follow, or nothing, or, in a file used
+    /// again and not written to yet, what it held before.
+    fn is_end(&self, bytes: &[u8], at: usize) -> bool {
+        let rest = &bytes[at..];
+        let is_zero = rest.iter().take(END_LEN).all(|&byte| byte == 0);
+        let is_of_another =
+            || Header::decode(rest, self.mark, 0).is_some_and(|header| header.file != self.file);
+        is_zero || at == 0 && is_of_another()
+    }
 }

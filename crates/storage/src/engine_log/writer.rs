@@ -11,6 +11,7 @@ use super::EngineOptions;
 use super::block::{Builder, END_LEN, Header};
 use super::files;
 use super::index::Index;
+use super::mark::Mark;
 use super::recovery::Recovery;
 use crate::{Disk, DiskFile, Error, Flush, Open};
 
@@ -18,6 +19,8 @@ use crate::{Disk, DiskFile, Error, Flush, Open};
 pub(super) struct Writer {
     disk: Arc<dyn Disk>,
     dir: PathBuf,
+    /// What its blocks begin with.
+    mark: Mark,
     /// Bytes after which a new file is begun.
     file_bytes: u64,
     /// The block in the making.
@@ -54,27 +57,13 @@ impl Writer {
         found: Recovery,
         index: &mut Index,
     ) -> io::Result<Self> {
-        let mut highest = found.first_file;
-        let mut spares = Vec::new();
-        let freed = found.leftovers.iter().map(|&file| (file, files::log_path(dir, file)));
-        let kept = found.spares.iter().map(|&file| (file, files::spare_path(dir, file)));
-        for (file, path) in freed.chain(kept) {
-            highest = highest.max(file);
-            let spare = files::spare_path(dir, file);
-            if spares.len() as u64 >= options.spares_max() {
-                disk.remove(&path)?;
-            } else {
-                disk.rename(&path, &spare)?;
-                spares.push(file);
-            }
-        }
-        let (file, handle) = match found.files.last() {
-            Some(last) => (last.number, Arc::clone(&last.handle)),
+        let handle = match found.files.last() {
+            Some(last) => Arc::clone(&last.handle),
             None => {
-                let path = files::log_path(dir, highest + 1);
-                let handle = disk.open(&path, Open::CreateEmpty)?;
-                index.add_file(highest + 1, Arc::clone(&handle));
-                (highest + 1, handle)
+                let number = found.highest_number() + 1;
+                let handle = disk.open(&files::log_path(dir, number), Open::CreateEmpty)?;
+                index.add_file(number, Arc::clone(&handle));
+                handle
             }
         };
         if let Some(cut) = found.cut {
@@ -85,6 +74,9 @@ impl Writer {
             write_again(&*handle, start..position + END_LEN as u64)?;
         }
         handle.sync()?;
+        // Not earlier: what says that the log does without a file may have been read from the
+        // system's memory alone.
+        let spares = tidy_up(&*disk, dir, options.spares_max(), &found)?;
         disk.sync_dir(dir)?;
         disk.sync_dir(
             dir.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new(".")),
@@ -92,9 +84,10 @@ impl Writer {
         Ok(Self {
             disk,
             dir: dir.to_owned(),
+            mark: found.mark,
             file_bytes: options.file_bytes,
             builder: Builder::default(),
-            file,
+            file: found.files.last().map_or(found.highest_number() + 1, |last| last.number),
             position,
             len: handle.len()?,
             handle,
@@ -166,7 +159,7 @@ impl Writer {
             first_file: self.first_file,
             ..Header::default()
         };
-        let Some(block) = self.builder.finish(header) else {
+        let Some(block) = self.builder.finish(header, self.mark, self.position) else {
             return Err(Error::Io("the batch is too large for a block".to_owned()));
         };
         let end = self.position + block.len() as u64;
@@ -260,6 +253,24 @@ impl Writer {
         self.disk.sync_dir(&self.dir)?;
         Ok(handle)
     }
+}
+
+/// Keeps files that a crash left behind for reuse, up to `spares_max`, and removes the others.
+/// Returns the numbers of those kept.
+fn tidy_up(disk: &dyn Disk, dir: &Path, spares_max: u64, found: &Recovery) -> io::Result<Vec<u32>> {
+    let mut spares = Vec::new();
+    let freed = found.leftovers.iter().map(|&file| (file, files::log_path(dir, file)));
+    let kept = found.spares.iter().map(|&file| (file, files::spare_path(dir, file)));
+    for (file, path) in freed.chain(kept) {
+        let spare = files::spare_path(dir, file);
+        if spares.len() as u64 >= spares_max {
+            disk.remove(&path)?;
+        } else {
+            disk.rename(&path, &spare)?;
+            spares.push(file);
+        }
+    }
+    Ok(spares)
 }
 
 /// Writes what was read once more: the sync that it was written for may have failed, and then the

@@ -1,5 +1,7 @@
 //! What damage costs, and what is told of it.
 
+use super::super::block::{Builder, END_LEN, HEADER_LEN, Header};
+use super::super::mark::Mark;
 use super::*;
 
 /// Each entry in a block of its own.
@@ -31,6 +33,18 @@ fn salvage(log: &EngineLog, group: GroupId) -> (Vec<u64>, Vec<u64>) {
     (read, corrupt)
 }
 
+/// The bytes of the entries of a group.
+fn contents(log: &EngineLog, group: GroupId) -> Vec<Vec<u8>> {
+    entries(log, group).into_iter().map(|(_, bytes)| bytes).collect()
+}
+
+/// A block without steps, by somebody who has to guess the mark.
+fn forged(header: Header, offset: u64) -> Vec<u8> {
+    let mut builder = Builder::default();
+    builder.start();
+    builder.finish(header, Mark::default(), offset).unwrap().to_vec()
+}
+
 #[test]
 fn a_log_cut_anywhere_keeps_every_entry_before_the_cut() {
     let disk = SimDisk::new(1);
@@ -39,7 +53,7 @@ fn a_log_cut_anywhere_keeps_every_entry_before_the_cut() {
     let mut ends = Vec::new();
     for index in 1..=6 {
         append(&log, A, index, &vec![index as u8; 20 * index as usize]);
-        ends.push(disk.read(&file).len() - super::super::block::END_LEN);
+        ends.push(disk.read(&file).len() - END_LEN);
     }
     disk.kill();
     drop(log);
@@ -174,7 +188,7 @@ fn a_torn_tail_is_cut_and_told_once() {
 
 #[test]
 fn a_file_of_noise_costs_what_was_in_it_and_the_log_goes_on() {
-    for len in [1, 16, 47, 48, 64, 5000] {
+    for len in [1, 16, 51, 52, 64, 5000] {
         let disk = SimDisk::new(1);
         drop(open(&disk));
         let mut draw = Draw(len);
@@ -188,21 +202,72 @@ fn a_file_of_noise_costs_what_was_in_it_and_the_log_goes_on() {
     }
 }
 
+/// The outer block's header is what tells its length: without it, its payload is searched.
 #[test]
 fn an_entry_that_holds_a_block_is_not_taken_for_one() {
+    for at in 0..HEADER_LEN as u64 {
+        let disk = SimDisk::new(1);
+        let log = open(&disk);
+        append(&log, A, 1, b"forged");
+        append(&log, A, 2, b"more");
+        let file = last_file(&disk);
+        let blocks = disk.read(&file);
+        let outer = blocks.len() as u64 - END_LEN as u64;
+        append(&log, B, 1, &blocks);
+        append(&log, A, 3, b"after");
+        disk.kill();
+        drop(log);
+        disk.rot(&file, outer + at, 1);
+        let log = open(&disk);
+        assert_eq!(contents(&log, A), [&b"forged"[..], b"more", b"after"], "byte {at}");
+        assert_eq!(log.damage().len(), 1, "byte {at}");
+        assert_eq!((log.damage()[0].offset, log.damage()[0].what), (outer, Damaged::Block));
+    }
+}
+
+/// What a client who knows the format can write: everything but the log's mark.
+#[test]
+fn a_header_in_an_entry_cannot_tell_which_files_count() {
+    for (number, synced, first_file) in [(u64::MAX - 1, 1 << 60, 1 << 31), (9, 0, 0), (9, 9, 1)] {
+        let disk = SimDisk::new(1);
+        let log = open(&disk);
+        append(&log, A, 1, b"one");
+        let file = last_file(&disk);
+        let outer = disk.read(&file).len() as u64 - END_LEN as u64;
+        let header = Header { number, synced, file: 1, first_file, ..Header::default() };
+        let offset = outer + HEADER_LEN as u64;
+        append(&log, B, 1, &forged(header, offset));
+        append(&log, A, 2, b"two");
+        append(&log, A, 3, b"three");
+        disk.kill();
+        drop(log);
+        disk.rot(&file, outer, 1);
+        let log = open(&disk);
+        assert_eq!(contents(&log, A), [&b"one"[..], b"two", b"three"]);
+    }
+}
+
+#[test]
+fn each_log_has_a_mark_of_its_own_and_survives_damage_to_it() {
     let disk = SimDisk::new(1);
     let log = open(&disk);
-    append(&log, A, 1, b"forged");
-    append(&log, A, 2, b"more");
-    let block = disk.read(&last_file(&disk));
-    append(&log, B, 1, &block);
-    append(&log, B, 2, b"after");
+    append(&log, A, 1, b"one");
     drop(log);
-    let at = disk.read(&last_file(&disk)).len() as u64 - 300;
-    disk.rot(&last_file(&disk), at, 0xFF);
-    let log = open(&disk);
-    assert_eq!(indexes(&log, A), [1, 2]);
-    assert_eq!(entries(&log, A)[0].1, b"forged");
+    let mark = files::mark_path(Path::new(DIR));
+    let [first, other] = [&disk, &SimDisk::new(2)].map(|disk| {
+        drop(open(disk));
+        disk.read(&mark)
+    });
+    assert_ne!(first, other);
+    for at in [0, 4100] {
+        disk.rot(&mark, at, 1);
+        assert_eq!(indexes(&open(&disk), A), [1]);
+    }
+    disk.rot(&mark, 8192, 1);
+    let refused = EngineLog::open(Arc::new(disk.clone()), Path::new(DIR), SMALL).err();
+    assert!(refused.is_some_and(|error| error.to_string().contains("mark: it is damaged")));
+    overwrite(&disk, &mark, &first);
+    assert_eq!(indexes(&open(&disk), A), [1]);
 }
 
 #[test]

@@ -179,3 +179,31 @@ fn after_a_failed_write_nothing_is_written() {
     assert!(matches!(try_append(&log, A, 2, b"unsafe"), Err(Error::Io(_))));
     assert_eq!(indexes(&log, A), [1]);
 }
+
+/// A start must not give up files for what it has only read from the system's memory.
+#[test]
+fn files_that_a_purge_was_about_to_give_up_survive_a_start_that_fails() {
+    for seed in 0..100 {
+        let disk = SimDisk::new(seed);
+        let log = open_on(&disk, TINY);
+        append(&log, B, 1, &[1; 100]);
+        for index in 1..=20 {
+            append(&log, A, index, &[index as u8; 8 << 10]);
+        }
+        let mut batch = Batch::default();
+        batch.compact(A, 20);
+        log.write(&mut batch, Flush::Sync).unwrap();
+        disk.fail_sync(1 + seed % 4);
+        let _ = log.purge();
+        disk.kill();
+        drop(log);
+        disk.fail_sync(1);
+        EngineLog::open(Arc::new(disk.clone()), Path::new(DIR), TINY).err().unwrap();
+        disk.power_cut(seed);
+        let log = open_on(&disk, TINY);
+        let is_sound = log.damage().iter().all(|damage| damage.what == Damaged::Tail);
+        assert!(is_sound, "seed {seed}: {:?}", log.damage());
+        assert_eq!(entries(&log, B), [(1, vec![1; 100])], "seed {seed}");
+        assert_eq!(indexes(&log, A), [20], "seed {seed}");
+    }
+}
