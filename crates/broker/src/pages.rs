@@ -37,7 +37,7 @@ impl PageRef {
     }
 }
 
-/// A page that cannot be read, or not as it was written.
+/// A page that is not what was written, or that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{file} at byte {offset}: {reason}")]
 pub struct PageDamage {
@@ -47,6 +47,9 @@ pub struct PageDamage {
     pub offset: u64,
     /// What is wrong.
     pub reason: String,
+    /// What was written is not there any more. Otherwise the device did not read, which says
+    /// nothing of what it holds: the next time it may.
+    pub is_lost: bool,
 }
 
 /// Reads pages, and keeps the books of their room. A leaf in the lock order.
@@ -58,8 +61,8 @@ pub trait Pages: Send + Sync {
     /// crash names the page. Writes nothing itself.
     fn reserve(&self, bytes: &[u8]) -> PageRef;
 
-    /// Appends the page's bytes to `out` and checks them. With damage, `out` holds what could be
-    /// read, which may be nothing, a part, or bytes of which some are wrong.
+    /// Appends the page's bytes to `out` and checks them. With damage, `out` holds what was found,
+    /// which may be nothing, a part, or bytes of which some are wrong.
     fn read(&self, page: PageRef, out: &mut Vec<u8>) -> Result<(), PageDamage>;
 
     /// The page is about to be read.

@@ -25,6 +25,7 @@ mod record;
 mod recovery;
 #[cfg(test)]
 mod tests;
+mod unread;
 mod varint;
 
 use std::collections::VecDeque;
@@ -53,6 +54,7 @@ use record::{
     DEAD, DEAD_LETTERED, FAILED, Header, KEY_ONLY, PERSISTENT, REDELIVERED, SHARED,
     SHARED_BODY_MIN, UNACKED,
 };
+use unread::{Unread, Waiting};
 
 use crate::dead_letter::properties;
 
@@ -182,15 +184,18 @@ pub struct Queue {
     read_body: Option<Ticket>,
     /// Levels and chunks whose pages are mostly empty.
     sparse: Vec<(u8, u32)>,
+    /// What the device does not read, for now.
+    unread: Unread,
 }
 
 impl Queue {
     /// An empty queue, declared at `now`.
     pub fn new(record: Arc<QueueRecord>, now: Timestamp) -> Self {
         let is_quorum = record.kind == QueueKind::Quorum;
+        let messages = Messages::of(&record);
         Self {
             record,
-            messages: if is_quorum { Messages::of_quorum_queue() } else { Messages::default() },
+            messages,
             consumers: if is_quorum { Consumers::with_succession() } else { Consumers::default() },
             quorum: is_quorum.then(Box::default),
             journal: None,
@@ -209,6 +214,7 @@ impl Queue {
             loaded: VecDeque::new(),
             read_body: None,
             sparse: Vec::new(),
+            unread: Unread::default(),
         }
     }
 
@@ -223,7 +229,9 @@ impl Queue {
     }
 
     fn take_head(&mut self, fx: &mut Effects) -> Option<(Ticket, Header)> {
-        self.load_head(fx);
+        if !self.load_head(fx) {
+            return None;
+        }
         let (ticket, header) = self.messages.take_head()?;
         self.ready -= 1;
         self.ready_bytes -= self.weight(&header);
@@ -271,6 +279,9 @@ impl Queue {
         // Taken or not, the record is still there: it is what the ticket names.
         self.messages.update_flags(ticket, UNACKED, 0);
         if !self.load_body(ticket, fx) {
+            if self.unread.is_paused() {
+                return self.unread.wait(Waiting::Bury(ticket, attempts, reason));
+            }
             return self.finish(ticket, header, fx);
         }
         let Some(found) = self.messages.taken(ticket) else { return };
@@ -306,7 +317,10 @@ impl Queue {
     /// The copies of dead letters are published: the journal may let the originals go.
     pub fn forget(&mut self, tickets: &[Ticket], fx: &mut Effects) {
         for &ticket in tickets {
-            self.load_taken(ticket, fx);
+            if !self.load_taken(ticket, fx) {
+                self.unread.wait(Waiting::Forget(ticket));
+                continue;
+            }
             let Some(found) = self.messages.taken(ticket) else { continue };
             let header = found.header;
             self.unjournal(&header);
@@ -345,7 +359,9 @@ impl Queue {
         };
         let horizon = self.expiry_horizon(now);
         self.drop_expired(horizon, fx);
-        self.load_head_body(fx);
+        if !self.load_head_body(fx) {
+            return None;
+        }
         let messages_max = credit.min(BATCH_MESSAGES_MAX as u64) as usize;
         let mut bytes = 0;
         let mut len = 0;
@@ -468,7 +484,8 @@ impl Queue {
     }
 
     /// Takes one message, `basic.get`: for `getter`, or settled at once. Finds nothing while the queue
-    /// [has more expired](Self::has_more_expired) messages to dead-letter.
+    /// [has more expired](Self::has_more_expired) messages to dead-letter, or the device does not read
+    /// the next one.
     pub fn get(
         &mut self,
         now: Timestamp,
@@ -486,7 +503,9 @@ impl Queue {
         if self.is_behind {
             return None;
         }
-        self.load_head_body(fx);
+        if !self.load_head_body(fx) {
+            return None;
+        }
         let (ticket, header) = self.take_head(fx)?;
         let holder = match getter {
             Some(getter) => (getter.id, Self::deadline_of(now, getter.timeout_ms)),
@@ -555,7 +574,15 @@ impl Queue {
         if !self.let_go(ticket, settlement.holder) {
             return false;
         }
-        self.load_taken(ticket, fx);
+        self.settle_let_go(ticket, settlement, fx)
+    }
+
+    /// As [`Self::settle_one`], of a delivery that its holder has let go.
+    fn settle_let_go(&mut self, ticket: Ticket, settlement: Settlement, fx: &mut Effects) -> bool {
+        if !self.load_taken(ticket, fx) {
+            self.unread.wait(Waiting::Settle(ticket, settlement));
+            return true;
+        }
         let Some(found) = self.messages.taken(ticket) else {
             // In a quorum queue somebody had it: it was lost with a damaged page.
             return self.is_quorum();
@@ -638,7 +665,8 @@ impl Queue {
         self.consumer_views().any(|view| view.consumer.id == id && view.is_active())
     }
 
-    /// Drops all messages that nobody has, without dead-lettering them; returns how many.
+    /// Drops all messages that nobody has, without dead-lettering them; returns how many. Pages that
+    /// were not looked into go unread; those that were stay while the device does not read them.
     pub fn purge(&mut self, _now: Timestamp, fx: &mut Effects) -> u64 {
         self.settle_got(fx);
         let mut purged = self.purge_aside(fx) + self.purge_pages(fx);
@@ -680,6 +708,9 @@ impl Queue {
     /// When [`Queue::handle_timeout`] has something to do, if nothing else happens. In the past
     /// when there was more to drop than a turn may.
     pub fn poll_timeout(&self) -> Option<Timestamp> {
+        if let Some(at) = self.unread.retry_at() {
+            return Some(at);
+        }
         if self.is_behind {
             return Some(AT_ONCE);
         }
@@ -699,6 +730,7 @@ impl Queue {
     /// queue itself is.
     pub fn handle_timeout(&mut self, now: Timestamp, fx: &mut Effects) {
         self.settle_got(fx);
+        self.read_again(now, fx);
         self.end_delays(now);
         self.end_late(now, fx);
         if let Some(quorum) = &mut self.quorum {

@@ -174,6 +174,8 @@ struct MemoryPagesInner {
     pages: BTreeMap<u32, (u32, Vec<u8>)>,
     next_block: u32,
     reads: u64,
+    /// The device does not read.
+    is_unreadable: bool,
 }
 
 impl MemoryPages {
@@ -208,6 +210,23 @@ impl MemoryPages {
         });
     }
 
+    /// From now on the device does not read, or does again.
+    pub fn set_unreadable(&self, is_unreadable: bool) {
+        self.inner.lock().is_unreadable = is_unreadable;
+    }
+
+    /// Replaces a page's bytes, as when its room was given to another.
+    pub fn overwrite(&self, block: u32, bytes: &[u8]) {
+        if let Some((_, found)) = self.inner.lock().pages.get_mut(&block) {
+            *found = bytes.to_vec();
+        }
+    }
+
+    /// The bytes of a page.
+    pub fn bytes_of(&self, block: u32) -> Vec<u8> {
+        self.inner.lock().pages.get(&block).map_or_else(Vec::new, |(_, bytes)| bytes.clone())
+    }
+
     /// Turns over a bit of a page.
     pub fn damage(&self, block: u32, byte: usize) {
         if let Some((_, bytes)) = self.inner.lock().pages.get_mut(&block) {
@@ -228,6 +247,11 @@ impl Pages for MemoryPages {
     fn read(&self, page: PageRef, out: &mut Vec<u8>) -> Result<(), PageDamage> {
         let mut inner = self.inner.lock();
         inner.reads += 1;
+        let (file, offset) = ("memory".to_owned(), u64::from(page.block));
+        if inner.is_unreadable {
+            let reason = "input/output error".to_owned();
+            return Err(PageDamage { file, offset, reason, is_lost: false });
+        }
         let reason = match inner.pages.get(&page.block) {
             None => "there is no such page",
             Some((_, bytes)) => {
@@ -238,8 +262,7 @@ impl Pages for MemoryPages {
                 "the checksum differs"
             }
         };
-        let (file, offset) = ("memory".to_owned(), u64::from(page.block));
-        Err(PageDamage { file, offset, reason: reason.to_owned() })
+        Err(PageDamage { file, offset, reason: reason.to_owned(), is_lost: true })
     }
 
     fn will_need(&self, _page: PageRef) {}

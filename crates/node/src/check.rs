@@ -79,7 +79,8 @@ pub struct Report {
     pub pages: u64,
     /// Bytes in them.
     pub page_bytes: u64,
-    /// Journals of queues that do not exist any more: harmless, the next start drops them.
+    /// Journals of queues that do not exist any more: the next start drops them. With damage they may
+    /// be what is left of queues whose declaration is lost: then no start does without being told.
     pub orphans: u64,
     /// Ends of files that the next start cuts off: after a crash, writes that were never synced.
     pub unsynced: Vec<String>,
@@ -227,6 +228,10 @@ fn recover_control_plane(
             }
         },
     })?;
+    for index in group.lost() {
+        let what = "cannot be read; a server starts with --accept-damage only";
+        report.damage.push(format!("control plane: entry {index}: {what}"));
+    }
     Ok(())
 }
 
@@ -286,7 +291,7 @@ fn verify_pages(
     let mut places = BTreeSet::new();
     for (page, cell) in pages {
         progress(Step::Pages { done, total });
-        if let Err(storage::PageDamage { file, offset, len, reason }) = store.verify(page) {
+        if let Err(storage::PageDamage { file, offset, len, reason, .. }) = store.verify(page) {
             let what = format!("a page of {}: {reason}", called(&cell.record));
             let file = file.display().to_string();
             report.damage.push(format!("{file} at {offset}, {len} bytes: {what}"));
@@ -295,7 +300,7 @@ fn verify_pages(
         done += u64::from(page.len);
     }
     // Of some pages the recovery had to know what is left: it may be that nothing is.
-    for DamagedPage { queue, damage: PageDamage { file, offset, reason }, .. } in
+    for DamagedPage { queue, damage: PageDamage { file, offset, reason, .. }, .. } in
         broker.take_damaged_pages()
     {
         if !places.contains(&(file.clone(), offset)) {

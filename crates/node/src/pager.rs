@@ -158,7 +158,11 @@ impl Pager {
 
 fn report(DamagedPage { queue, damage, lost }: &DamagedPage) {
     let (vhost, name) = (&queue.record.vhost, &queue.record.name);
-    error!(%vhost, queue = %name, lost, %damage, "messages on a damaged page are lost");
+    if damage.is_lost {
+        error!(%vhost, queue = %name, lost, %damage, "messages on a damaged page are lost");
+    } else {
+        error!(%vhost, queue = %name, %damage, "a page cannot be read: its queue waits for the disk");
+    }
 }
 
 /// Unparks the thread that waits for a signal.

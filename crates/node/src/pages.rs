@@ -21,6 +21,7 @@ impl Pages for StoredPages {
             file: damage.file.display().to_string(),
             offset: damage.offset,
             reason: damage.reason,
+            is_lost: damage.is_lost,
         })
     }
 

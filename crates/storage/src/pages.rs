@@ -4,6 +4,7 @@
 //! there, stands in the log; whatever the log does not name is free. So nothing can leak, and a
 //! start costs no reading here.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -67,6 +68,9 @@ pub struct PageDamage {
     pub len: u32,
     /// What the system said, or that the checksum differs.
     pub reason: String,
+    /// What was written is not there any more. Otherwise the device did not read, which says
+    /// nothing of what it holds.
+    pub is_lost: bool,
 }
 
 /// The pages in one directory.
@@ -198,7 +202,7 @@ impl PageStore {
         out.resize(before + page.len as usize, 0);
         if let Err(error) = self.files.read(page.start(), &mut out[before..]) {
             out.truncate(before);
-            return Err(self.damage(page, error.to_string()));
+            return Err(self.failure_to_read(page, &error));
         }
         match crc32fast::hash(&out[before..]) == page.check {
             true => Ok(()),
@@ -222,7 +226,7 @@ impl PageStore {
             let len = part.len().min(usize::try_from(end - at).unwrap_or(usize::MAX));
             let part = &mut part[..len];
             if let Err(error) = self.files.read(at, part) {
-                return Err(self.damage(page, error.to_string()));
+                return Err(self.failure_to_read(page, &error));
             }
             hasher.update(part);
             at += len as u64;
@@ -235,7 +239,13 @@ impl PageStore {
 
     fn damage(&self, page: PageRef, reason: String) -> PageDamage {
         let (file, offset) = self.files.place(page.start());
-        PageDamage { file, offset, len: page.len, reason }
+        PageDamage { file, offset, len: page.len, reason, is_lost: true }
+    }
+
+    fn failure_to_read(&self, page: PageRef, error: &std::io::Error) -> PageDamage {
+        // A file that ends before its page, or is not there, was read: it does not have it.
+        let is_lost = matches!(error.kind(), ErrorKind::UnexpectedEof | ErrorKind::NotFound);
+        PageDamage { is_lost, ..self.damage(page, error.to_string()) }
     }
 
     /// Tells that the page will be read soon.

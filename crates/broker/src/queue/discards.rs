@@ -99,6 +99,13 @@ impl Discards {
         Some(next)
     }
 
+    /// One that was sent did not get there: it is the next one again.
+    pub(super) fn unsend(&mut self, ticket: Ticket) {
+        if let Some(at) = self.sent.iter().position(|it| it.ticket == ticket) {
+            self.waiting.push_front(self.sent.swap_remove(at));
+        }
+    }
+
     /// One that was sent is safe everywhere.
     pub(super) fn end(&mut self, ticket: Ticket) {
         if let Some(at) = self.sent.iter().position(|it| it.ticket == ticket) {

@@ -29,9 +29,9 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 
 use super::blob::Shared;
-use super::effects::Effects;
+use super::effects::{Effects, Freed};
 use super::ledger::Ledger;
-use super::level::{Level, Place, after};
+use super::level::{Level, Lost, Place, after};
 use super::messages::Messages;
 use super::page::{Page, Section};
 use super::record::{DEAD, Header, PERSISTENT, SHARED};
@@ -146,6 +146,8 @@ pub(super) struct Journal {
     /// What happened to pages since then: sections, and the live messages on those pages.
     sections: Vec<u8>,
     sections_live: u32,
+    /// Pages found damaged since then, by level and chunk.
+    damaged: Vec<(u8, u32, Lost)>,
     written_bytes: u64,
     written_entries: u64,
     compacted_to: u64,
@@ -171,6 +173,7 @@ impl Journal {
             settled: Vec::new(),
             sections: Vec::new(),
             sections_live: 0,
+            damaged: Vec::new(),
             written_bytes: 0,
             written_entries: 0,
             compacted_to: next_index,
@@ -274,13 +277,48 @@ impl Journal {
         varint::write(first_seq, &mut self.sections);
     }
 
-    /// A page is damaged: of the messages that `entry` holds, `lost` are not there (with a negative
-    /// number there are more than was known), and `left` are. The log learns it, so that the page
-    /// counts for nothing after a restart once those are gone, too.
-    pub(super) fn note_damage(&mut self, entry: u32, lost: i64, left: u32) {
-        let known = (i64::from(left) + lost).max(0) as u32;
-        self.leave(entry, known);
-        self.live = self.live.saturating_add_signed(-lost);
+    /// A page is damaged: what is lost of it counts for nothing from now on, what is not stays in
+    /// its entry until this turn's names the page anew.
+    pub(super) fn note_damage(&mut self, level: u8, chunk: u32, lost: Lost) {
+        let index = (self.entry_of(lost.entry) - self.base_index) as usize;
+        if let Some(entry) = self.entries.get_mut(index) {
+            let before = *entry;
+            entry.live = (i64::from(entry.live) - lost.persistent).max(0) as u32;
+            self.live_bytes = self.live_bytes - before.live_bytes() + entry.live_bytes();
+            self.live_entries -= u64::from(before.live != 0);
+            self.live_entries += u64::from(entry.live != 0);
+        }
+        self.live = self.live.saturating_add_signed(-lost.persistent);
+        self.note_damaged_page(level, chunk, lost);
+    }
+
+    /// As [`Self::note_damage`], when the counts have it already.
+    pub(super) fn note_damaged_page(&mut self, level: u8, chunk: u32, lost: Lost) {
+        self.damaged.push((level, chunk, lost));
+    }
+
+    /// Whether damage was found that the log does not know of.
+    pub(super) fn has_damage(&self) -> bool {
+        !self.damaged.is_empty()
+    }
+
+    /// Says what is left on damaged pages, so that they count for nothing after a restart once that
+    /// is gone, too.
+    fn write_damage(&mut self, messages: &mut Messages, pool: &mut Freed) {
+        for (number, chunk, lost) in std::mem::take(&mut self.damaged) {
+            let index = self.next_index;
+            let left = messages.level_mut(number).and_then(|level| {
+                level.rename_damaged(chunk, lost.first_seq, &lost.missing, index, pool)
+            });
+            match left {
+                Some((entry, page)) => {
+                    self.leave(entry, page.stock.persistent);
+                    self.name_page(number, lost.first_seq, page);
+                }
+                None if lost.persistent != 0 => self.forget_page(number, lost.first_seq),
+                None => {}
+            }
+        }
     }
 
     /// Writes everything again that lies in entries so far, however little garbage there is: the log
@@ -313,6 +351,7 @@ impl Journal {
         fx: &mut Effects,
     ) {
         let index = self.next_index;
+        self.write_damage(messages, &mut fx.pool);
         fx.journal.clear();
         fx.journal.push(VERSION);
         let mut live = self.write_records(messages, next_seq, fx);
@@ -384,6 +423,7 @@ impl Journal {
         let is_pending = self.journaled_below != next_seq
             || !self.settled.is_empty()
             || !self.sections.is_empty()
+            || self.has_damage()
             || self.sweep.is_some()
             || self.is_packing;
         // A log whose end was lost in a crash is dropped by the first turn after it.

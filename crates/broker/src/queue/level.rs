@@ -24,7 +24,7 @@ use super::page::Page;
 use super::record::{self, DEAD, Header, SHARED, SHARED_BODY_MIN, SHARED_MESSAGE_MIN};
 use crate::PageRef;
 
-pub(super) use paging::{Leaving, Lost, Want};
+pub(super) use paging::{Leaving, Loaded, Lost, Want};
 
 /// Capacity of a full-grown chunk. A queue's first chunks are smaller. (All are small in tests, so
 /// that a few messages fill several.)
@@ -201,12 +201,14 @@ pub(super) struct Level {
     recovered: (u64, u8),
     /// Flag of records after the cursor that are not ready: 0 in a classic queue.
     pub(super) moved: u8,
+    /// Whose messages these are: see [`page::Salt`].
+    owner: u64,
 }
 
 impl Level {
     /// An empty one; see [`Self::moved`].
-    pub(super) fn with_moved(moved: u8) -> Self {
-        Self { moved, ..Self::default() }
+    pub(super) fn new(owner: u64, moved: u8) -> Self {
+        Self { moved, owner, ..Self::default() }
     }
 
     pub(super) fn ready(&self) -> u64 {

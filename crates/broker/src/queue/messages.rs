@@ -3,12 +3,13 @@
 use std::collections::{VecDeque, btree_map, vec_deque};
 
 use message::MessageRef;
+use topology::{QueueKind, QueueRecord};
 
 use super::Ticket;
 use super::blob::Shared;
 use super::effects::{Effects, Freed};
 use super::journal::SeqRange;
-use super::level::{Chunk, Found, Level, Place, after};
+use super::level::{Chunk, Found, Level, Loaded, Place, after};
 use super::page::{Page, Stock};
 use super::quorum;
 use super::record::{DEAD, Header, REDELIVERED, UNACKED};
@@ -44,13 +45,19 @@ pub(super) struct Messages {
     front: VecDeque<Aside>,
     /// Flag of records that are somewhere else although their place in the order is not passed.
     moved: u8,
+    /// The queue's number.
+    owner: u64,
 }
 
 impl Messages {
-    /// The messages of a quorum queue. One that came back is flagged as redelivered and lies in front;
-    /// after a restart that can be before its place in the order is reached.
-    pub(super) fn of_quorum_queue() -> Self {
-        Self { base: Level::with_moved(REDELIVERED), moved: REDELIVERED, ..Self::default() }
+    /// The messages of a queue, none yet.
+    ///
+    /// In a quorum queue, one that came back is flagged as redelivered and lies in front; after a
+    /// restart that can be before its place in the order is reached.
+    pub(super) fn of(record: &QueueRecord) -> Self {
+        let moved = if record.kind == QueueKind::Quorum { REDELIVERED } else { 0 };
+        let owner = record.id.0;
+        Self { base: Level::new(owner, moved), moved, owner, ..Self::default() }
     }
 
     pub(super) fn level(&self, level: u8) -> Option<&Level> {
@@ -83,8 +90,8 @@ impl Messages {
         }
         let index = level as usize - 1;
         if self.others.len() <= index {
-            let moved = self.moved;
-            self.others.resize_with(index + 1, || Level::with_moved(moved));
+            let (owner, moved) = (self.owner, self.moved);
+            self.others.resize_with(index + 1, || Level::new(owner, moved));
         }
         &mut self.others[index]
     }
@@ -271,7 +278,8 @@ impl Messages {
         levels.filter(|level| level.ready() != 0).find_map(Level::head_expires_at)
     }
 
-    /// Appends what lies on a page, of which these seqs were settled. Returns what is left.
+    /// Appends what lies on a page, of which these seqs were settled. Returns what is left, and what
+    /// became of the page if it had to be read: when the device did not read it, nothing is settled.
     pub(super) fn push_page(
         &mut self,
         number: u8,
@@ -279,20 +287,23 @@ impl Messages {
         page: Page,
         settled: &[SeqRange],
         fx: &mut Effects,
-    ) -> Stock {
+    ) -> (Stock, u32, Loaded) {
         self.top = self.top.max(number);
         let stock = page.stock;
         let level = self.level_or_new(number);
         let chunk = level.push_page(first_seq, stock.persistent, page);
         if settled.is_empty() {
-            return stock;
+            return (stock, chunk, Loaded::Whole);
         }
         let released = fx.pool.pages.len();
-        level.load_with(chunk, fx);
+        let loaded = level.load_with(chunk, fx);
+        if matches!(loaded, Loaded::Unread(..)) {
+            return (stock, chunk, loaded);
+        }
         let left = level.settle_loaded(chunk, settled, &mut fx.pool);
         // The journal does not name what is free.
         fx.pool.pages.truncate(released);
-        left
+        (left, chunk, loaded)
     }
 
     /// Bytes of messages that are in memory.

@@ -6,7 +6,7 @@
 //!   records   as in the chunk; a shared message follows its record in full, unless it is a blob:
 //!             then the number of its image is `IS_BLOB`
 //!   offsets   u32 per record: where in the chunk. Missing when all lie there as they lie here
-//!   table     per record: u32 position in the page, u32 CRC-32 of its bytes there
+//!   table     per record: u32 position in the page, u32 CRC-32 of [`Salt`] and its bytes there
 //!   u32       how many records; the highest bit says that there are no offsets
 //! ```
 //!
@@ -247,8 +247,29 @@ impl Marks {
     }
 }
 
+/// What the checksums of a page's records begin with. Room is used again: what another queue, or
+/// this one, has put there since must not pass for what was there.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Salt {
+    /// The queue's number.
+    pub(super) owner: u64,
+    /// Of the page.
+    pub(super) first_seq: u64,
+}
+
+impl Salt {
+    fn check(self, record: &[u8]) -> u32 {
+        let mut hasher = crc32fast::Hasher::new();
+        hasher.update(&self.owner.to_le_bytes());
+        hasher.update(&self.first_seq.to_le_bytes());
+        hasher.update(record);
+        hasher.finalize()
+    }
+}
+
 /// Puts a page together.
 pub(super) struct Packer {
+    salt: Salt,
     bytes: Vec<u8>,
     /// Offset in the chunk and position in the page of each record.
     places: Vec<(u32, u32)>,
@@ -256,8 +277,8 @@ pub(super) struct Packer {
 }
 
 impl Packer {
-    pub(super) fn new(expected: usize) -> Self {
-        Self { bytes: Vec::with_capacity(expected), places: Vec::new(), is_plain: true }
+    pub(super) fn new(salt: Salt, expected: usize) -> Self {
+        Self { salt, bytes: Vec::with_capacity(expected), places: Vec::new(), is_plain: true }
     }
 
     /// Adds a record that lies at `offset` of the chunk `chunk`; `shared` when its message does not.
@@ -290,7 +311,7 @@ impl Packer {
         let end = self.bytes.len();
         let ends = self.places.iter().skip(1).map(|&(_, position)| position as usize).chain([end]);
         let checks: Vec<u32> = std::iter::zip(&self.places, ends)
-            .map(|(&(_, from), to)| crc32fast::hash(&self.bytes[from as usize..to]))
+            .map(|(&(_, from), to)| self.salt.check(&self.bytes[from as usize..to]))
             .collect();
         if !self.is_plain {
             for (offset, _) in &self.places {
@@ -344,13 +365,13 @@ impl<'a> Unpacked<'a> {
         self.is_plain.then(|| &self.bytes[..self.records_len])
     }
 
-    /// The records; `None` for one that makes no sense, and with `is_checked` for one that is not
-    /// as it was written.
-    pub(super) fn records(self, is_checked: bool) -> impl Iterator<Item = Option<Packed<'a>>> {
-        (0..self.count).map(move |index| self.record(index, is_checked))
+    /// The records; `None` for one that makes no sense, and with a salt for one that is not as it
+    /// was written with it.
+    pub(super) fn records(self, salt: Option<Salt>) -> impl Iterator<Item = Option<Packed<'a>>> {
+        (0..self.count).map(move |index| self.record(index, salt))
     }
 
-    fn record(&self, index: usize, is_checked: bool) -> Option<Packed<'a>> {
+    fn record(&self, index: usize, salt: Option<Salt>) -> Option<Packed<'a>> {
         let table = self.bytes.len() - 4 - self.count * TABLE_ENTRY;
         let at = table + index * TABLE_ENTRY;
         let from = u32_at(self.bytes, at)?;
@@ -358,7 +379,8 @@ impl<'a> Unpacked<'a> {
         let to =
             if is_last { self.records_len } else { u32_at(self.bytes, at + TABLE_ENTRY)? as usize };
         let bytes = self.bytes[..self.records_len].get(from as usize..to)?;
-        if is_checked && crc32fast::hash(bytes) != u32_at(self.bytes, at + 4)? {
+        let check = u32_at(self.bytes, at + 4)?;
+        if salt.is_some_and(|salt| salt.check(bytes) != check) {
             return None;
         }
         let offset =

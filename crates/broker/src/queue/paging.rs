@@ -5,7 +5,7 @@ use bytes::Bytes;
 
 use super::effects::Effects;
 use super::journal::Journal;
-use super::level::{Found, Leaving, Lost, Want};
+use super::level::{Found, Leaving, Level, Loaded, Lost, Want};
 use super::record::DEAD;
 use super::{Queue, Ticket};
 use crate::{PageDamage, PageRef};
@@ -153,39 +153,49 @@ impl Queue {
         self.messages.levels().flat_map(|(_, level)| level.pages())
     }
 
-    /// Brings the next message into memory, if there is one.
-    pub(super) fn load_head(&mut self, fx: &mut Effects) {
+    /// Brings the next message into memory, if there is one. False when the device does not read it.
+    pub(super) fn load_head(&mut self, fx: &mut Effects) -> bool {
         while let Some((level, chunk)) = self.messages.absent_head() {
-            self.load(level, chunk, fx);
-        }
-    }
-
-    /// Brings the message that `ticket` names into memory.
-    pub(super) fn load_taken(&mut self, ticket: Ticket, fx: &mut Effects) {
-        if let Some((level, chunk)) = self.messages.absent(ticket) {
-            self.load(level, chunk, fx);
-        }
-    }
-
-    /// Brings the next message into memory with its body, if there is one.
-    pub(super) fn load_head_body(&mut self, fx: &mut Effects) {
-        loop {
-            self.load_head(fx);
-            let Some(ticket) = self.messages.head_ticket() else { return };
-            if self.load_body(ticket, fx) {
-                return;
+            if !self.load(level, chunk, fx) {
+                return false;
             }
-            let Some((ticket, header)) = self.take_head(fx) else { return };
+        }
+        true
+    }
+
+    /// Brings the message that `ticket` names into memory. False when the device does not read it.
+    pub(super) fn load_taken(&mut self, ticket: Ticket, fx: &mut Effects) -> bool {
+        self.messages.absent(ticket).is_none_or(|(level, chunk)| self.load(level, chunk, fx))
+    }
+
+    /// Brings the next message into memory with its body, if there is one. False when the device
+    /// does not read it.
+    pub(super) fn load_head_body(&mut self, fx: &mut Effects) -> bool {
+        loop {
+            if !self.load_head(fx) {
+                return false;
+            }
+            let Some(ticket) = self.messages.head_ticket() else { return true };
+            if self.load_body(ticket, fx) {
+                return true;
+            }
+            if self.unread.is_paused() {
+                return false;
+            }
+            let Some((ticket, header)) = self.take_head(fx) else { return true };
             self.finish(ticket, &header, fx);
         }
     }
 
-    /// Brings the body of a message into memory whose record is there. False when it cannot be read:
-    /// then the message is lost.
+    /// Brings the body of a message into memory whose record is there. False when it is not there:
+    /// the message is lost, unless the queue pauses because the device does not read it.
     pub(super) fn load_body(&mut self, ticket: Ticket, fx: &mut Effects) -> bool {
         let Some(found) = self.record_of(ticket) else { return false };
         let (header, absent) = (found.header, found.absent_blob());
         let Some(blob) = absent else { return true };
+        if self.unread.is_paused() {
+            return false;
+        }
         self.unload_body();
         let mut bytes = Vec::new();
         let read = match &fx.pages {
@@ -197,7 +207,10 @@ impl Queue {
             .err()
             .or_else(|| (!is_whole).then(|| damage_of(blob, "it is not as long as its message")))
         {
-            fx.damaged.push((damage, 1));
+            match damage.is_lost {
+                true => fx.damaged.push((damage, 1)),
+                false => self.unread.begin(blob, damage, fx),
+            }
             return false;
         }
         if let Some(level) = self.messages.level_mut(ticket.level()) {
@@ -223,19 +236,27 @@ impl Queue {
         (found.header.seq == ticket.seq()).then_some(found)
     }
 
-    /// Brings the message `seq` of a level into memory.
-    pub(super) fn load_seq(&mut self, number: u8, seq: u64, fx: &mut Effects) {
-        let Some(level) = self.messages.level(number) else { return };
-        if let Some(chunk) = level.chunk_of(seq).filter(|&chunk| level.is_absent(chunk)) {
-            self.load(number, chunk, fx);
-        }
+    /// Brings the message `seq` of a level into memory. False when the device does not read it.
+    pub(super) fn load_seq(&mut self, number: u8, seq: u64, fx: &mut Effects) -> bool {
+        let Some(level) = self.messages.level(number) else { return true };
+        let chunk = level.chunk_of(seq).filter(|&chunk| level.is_absent(chunk));
+        chunk.is_none_or(|chunk| self.load(number, chunk, fx))
     }
 
+    /// Brings a chunk into memory. False when the device does not read it, or did not lately.
     #[cold]
-    pub(super) fn load(&mut self, number: u8, chunk: u32, fx: &mut Effects) {
-        let Some(level) = self.messages.level_mut(number) else { return };
-        if let Some(lost) = level.load_with(chunk, fx) {
-            self.note_lost(number, chunk, &lost);
+    pub(super) fn load(&mut self, number: u8, chunk: u32, fx: &mut Effects) -> bool {
+        if self.unread.is_paused() {
+            return false;
+        }
+        let Some(level) = self.messages.level_mut(number) else { return true };
+        match level.load_with(chunk, fx) {
+            Loaded::Whole => {}
+            Loaded::Damaged(lost) => self.note_lost(number, chunk, *lost),
+            Loaded::Unread(page, damage) => {
+                self.unread.begin(page, damage, fx);
+                return false;
+            }
         }
         self.loaded.retain(|&known| known != (number, chunk));
         self.loaded.push_back((number, chunk));
@@ -248,9 +269,11 @@ impl Queue {
                 self.sparse.push((number, chunk));
             }
         }
+        true
     }
 
-    /// Joins the small chunks at the end of each level.
+    /// Joins the small chunks at the end of each level, unless one of them is damaged: what the
+    /// journal says of its page comes first.
     fn gather(&mut self, fx: &mut Effects) {
         let levels: Vec<(u8, u32, usize)> = self
             .messages
@@ -261,9 +284,15 @@ impl Queue {
             .collect();
         for (number, first, count) in levels {
             for chunk in (0..count as u32).map(|it| first.wrapping_add(it)) {
-                if self.messages.level(number).is_some_and(|level| level.is_absent(chunk)) {
-                    self.load(number, chunk, fx);
+                let is_absent = |level: &Level| level.is_absent(chunk);
+                if self.messages.level(number).is_some_and(is_absent)
+                    && !self.load(number, chunk, fx)
+                {
+                    return;
                 }
+            }
+            if self.journal.as_deref().is_some_and(Journal::has_damage) {
+                return;
             }
             if let Some(level) = self.messages.level_mut(number) {
                 level.gather(first, count, &mut fx.pool);
@@ -292,6 +321,9 @@ impl Queue {
             if self.messages.level(number).is_some_and(|level| level.is_absent(chunk)) {
                 self.load(number, chunk, fx);
             }
+            if self.unread.is_paused() {
+                break;
+            }
             let level = self.messages.level_mut(number);
             let copy = level.and_then(|level| level.leave_sparse(number, chunk, &*pages));
             taken += copy.as_ref().map_or(0, |copy| copy.image.len());
@@ -300,8 +332,10 @@ impl Queue {
         leaving
     }
 
-    fn note_lost(&mut self, number: u8, chunk: u32, lost: &Lost) {
-        self.forget_lost(number, lost);
+    /// Counts out what is not on a page any more. The journal learns it at the end of the turn:
+    /// what it says of the page has to hold for all that happened in the turn.
+    fn note_lost(&mut self, number: u8, chunk: u32, lost: Lost) {
+        self.forget_lost(number, &lost);
         let subtract = |count: &mut u64, lost: i64| *count = count.saturating_add_signed(-lost);
         subtract(&mut self.ready, lost.ready);
         subtract(&mut self.ready_bytes, lost.ready_bytes);
@@ -309,19 +343,8 @@ impl Queue {
         subtract(&mut self.unacked_bytes, lost.unacked_bytes);
         subtract(&mut self.persistent, lost.persistent);
         subtract(&mut self.persistent_bytes, lost.persistent_bytes);
-        let Some(journal) = self.journal.as_deref_mut() else { return };
-        let Some(level) = self.messages.level_mut(number) else { return };
-        let left = level.rename_page(chunk, journal.next_index());
-        let left = left.filter(|(_, page)| page.stock.persistent != 0);
-        journal.note_damage(
-            lost.entry,
-            lost.persistent,
-            left.map_or(0, |it| it.1.stock.persistent),
-        );
-        match left {
-            Some((first_seq, page)) => journal.name_page(number, first_seq, page),
-            None if lost.persistent != 0 => journal.forget_page(number, lost.first_seq),
-            None => {}
+        if let Some(journal) = self.journal.as_deref_mut() {
+            journal.note_damage(number, chunk, lost);
         }
     }
 
@@ -353,7 +376,12 @@ impl Queue {
 }
 
 fn damage_of(blob: PageRef, reason: &str) -> PageDamage {
-    PageDamage { file: format!("page {}", blob.block), offset: 0, reason: reason.to_owned() }
+    PageDamage {
+        file: format!("page {}", blob.block),
+        offset: 0,
+        reason: reason.to_owned(),
+        is_lost: true,
+    }
 }
 
 fn reserve(leaving: Vec<Leaving>, fx: &Effects, out: &mut Vec<PageOut>) {

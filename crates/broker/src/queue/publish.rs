@@ -188,7 +188,9 @@ impl Queue {
         while 0 < self.ready && self.messages.head_expires_at().filter(is_expired).is_some() {
             if self.messages.absent_head().is_some() {
                 // Looked at once more: a damaged page may not have it.
-                self.load_head(fx);
+                if !self.load_head(fx) {
+                    return;
+                }
             } else if !self.drop_head(DeathReason::Expired, fx) {
                 return;
             }
@@ -206,6 +208,9 @@ impl Queue {
                 self.is_behind = true;
                 return;
             }
+            if self.unread.is_paused() {
+                return;
+            }
             let absent = self.messages.level(level).and_then(Level::absent_head);
             if let Some(chunk) = absent {
                 // Looked at once more: a damaged page may not have it.
@@ -220,16 +225,19 @@ impl Queue {
         }
     }
 
-    /// False when it may not in this turn: then it is noted that the queue is behind.
+    /// False when it may not in this turn: then it is noted that the queue is behind, or it waits
+    /// for the device.
     fn drop_head(&mut self, reason: DeathReason, fx: &mut Effects) -> bool {
+        if self.unread.is_paused() {
+            return false;
+        }
         if DROPS_PER_TURN_MAX <= fx.dropped {
             self.is_behind = true;
             return false;
         }
-        if let Some((ticket, header)) = self.take_head(fx) {
-            let attempts = self.attempts_of(&header);
-            self.bury(ticket, &header, attempts, reason, fx);
-        }
+        let Some((ticket, header)) = self.take_head(fx) else { return !self.unread.is_paused() };
+        let attempts = self.attempts_of(&header);
+        self.bury(ticket, &header, attempts, reason, fx);
         true
     }
 }

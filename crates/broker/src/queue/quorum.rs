@@ -14,6 +14,7 @@ use super::ledger::{Attempts, Fate, Ledger, Note};
 use super::level::{Lost, Place, after};
 use super::messages::Aside;
 use super::record::{DEAD, FAILED, Header, REDELIVERED, UNACKED};
+use super::unread::Waiting;
 use super::{Queue, Settle, Settlement, Ticket};
 
 /// Priorities that a quorum queue keeps apart: 0 to this.
@@ -184,7 +185,7 @@ impl Queue {
     /// Takes messages from consumers that did not settle them in time.
     pub(super) fn end_late(&mut self, now: Timestamp, fx: &mut Effects) {
         let is_due = |quorum: &Quorum| quorum.holders.next_deadline().is_some_and(|at| at <= now);
-        if !self.quorum.as_deref().is_some_and(is_due) {
+        if self.unread.is_paused() || !self.quorum.as_deref().is_some_and(is_due) {
             return;
         }
         let is_single_active = self.is_single_active();
@@ -201,6 +202,10 @@ impl Queue {
                 quorum.holders.note_late(holder, ticket.seq());
                 self.consumers.set_late(holder, true, is_single_active);
             }
+        }
+        if self.unread.is_paused() {
+            // Some of them could not be looked for.
+            return;
         }
         if let Some(quorum) = &mut self.quorum {
             quorum.holders.end_late_runs(now);
@@ -246,7 +251,9 @@ impl Queue {
             while let Some(level) = self.messages.level(number)
                 && let Some(chunk) = level.absent_at(place)
             {
-                self.load(number, chunk, fx);
+                if !self.load(number, chunk, fx) {
+                    return;
+                }
             }
             let found = self.messages.level(number).and_then(|level| level.record_from(place));
             let Some(found) = found.filter(|found| found.header.seq <= run.last) else { return };
@@ -287,19 +294,7 @@ impl Queue {
         noted.sort_unstable();
         let mut moved = Vec::with_capacity(noted.len());
         for (number, seq) in noted {
-            self.load_seq(number, seq, fx);
-            let Some(quorum) = &mut self.quorum else { return };
-            let Some(&note) = quorum.ledger.get(seq) else { continue };
-            let Some((ticket, header)) = self.messages.move_away(number, seq) else {
-                // Its record was damaged.
-                quorum.ledger.forget(seq);
-                continue;
-            };
-            let Some(note) = self.outlive_crash(note, ticket, &header, fx) else { continue };
-            if matches!(note.fate, Fate::Discarded(_)) {
-                self.messages.update_flags(ticket, UNACKED, 0);
-            }
-            moved.push((note, ticket, header));
+            moved.extend(self.take_noted(now, number, seq, fx));
         }
         // Nobody has it any more: it comes behind those that had come back before.
         moved.sort_by_key(|(note, ..)| (matches!(note.fate, Fate::Out { .. }), note.order));
@@ -332,6 +327,40 @@ impl Queue {
         (note.attempts, note.fate) = (attempts, Fate::Discarded(DeathReason::DeliveryLimit));
         self.quorum.as_mut()?.ledger.set(header, attempts, note.fate);
         Some(note)
+    }
+
+    /// Takes a message that the ledger has out of its place, if it is there. One that the device does
+    /// not read follows later: see [`Queue::restore_note`].
+    fn take_noted(
+        &mut self,
+        now: Timestamp,
+        number: u8,
+        seq: u64,
+        fx: &mut Effects,
+    ) -> Option<(Note, Ticket, Header)> {
+        if !self.load_seq(number, seq, fx) {
+            self.unread.wait(Waiting::Noted(now, number, seq));
+            return None;
+        }
+        let quorum = self.quorum.as_mut()?;
+        let note = *quorum.ledger.get(seq)?;
+        let Some((ticket, header)) = self.messages.move_away(number, seq) else {
+            // Its record was damaged.
+            quorum.ledger.forget(seq);
+            return None;
+        };
+        let note = self.outlive_crash(note, ticket, &header, fx)?;
+        if matches!(note.fate, Fate::Discarded(_)) {
+            self.messages.update_flags(ticket, UNACKED, 0);
+        }
+        Some((note, ticket, header))
+    }
+
+    /// As [`Queue::restore_ledger`], for one message that could not be read then.
+    pub(super) fn restore_note(&mut self, now: Timestamp, number: u8, seq: u64, fx: &mut Effects) {
+        if let Some((note, ticket, header)) = self.take_noted(now, number, seq, fx) {
+            self.put_aside(now, note, ticket, &header);
+        }
     }
 
     /// Puts a message that was taken out of its place where the ledger says.
@@ -462,10 +491,18 @@ impl Queue {
     /// Hands dead letters that wait for it to the hub, as far as few enough are under way.
     pub(super) fn send_discards(&mut self, fx: &mut Effects) {
         loop {
+            if self.unread.is_paused() {
+                return;
+            }
             let Some(quorum) = &mut self.quorum else { return };
             let Some(next) = quorum.discards.send() else { return };
-            self.load_taken(next.ticket, fx);
-            if !self.load_body(next.ticket, fx) {
+            if !self.load_taken(next.ticket, fx) || !self.load_body(next.ticket, fx) {
+                if self.unread.is_paused() {
+                    if let Some(quorum) = &mut self.quorum {
+                        quorum.discards.unsend(next.ticket);
+                    }
+                    return;
+                }
                 self.forget(&[next.ticket], fx);
                 continue;
             }

@@ -11,13 +11,14 @@ use super::blob::Shared;
 use super::effects::{Effects, Freed};
 use super::journal::{self, EntryUse, Journal, Mark, SeqRange};
 use super::ledger::{self, Ledger, Note};
-use super::level::{CHUNK_MAX, Found, Place, after, is_shared, shared_image};
+use super::level::{CHUNK_MAX, Found, Loaded, Lost, Place, after, is_shared, shared_image};
 use super::messages::Messages;
 use super::page::{Page, Section};
 use super::record::{
     DEAD, DEAD_LETTERED, FAILED, HEADER_LEN, Header, KEY_ONLY, PERSISTENT, REDELIVERED, SHARED,
     UNACKED,
 };
+use super::unread::{Unread, UnreadPage};
 use super::{Queue, quorum, varint};
 use crate::PageRef;
 
@@ -79,6 +80,10 @@ pub struct Recovery {
     next_seq: u64,
     ledger: Ledger,
     is_quorum: bool,
+    /// Pages found damaged, by level and chunk.
+    damaged: Vec<(u8, u32, Lost)>,
+    /// Pages that had to be read and could not be.
+    unread: Vec<UnreadPage>,
 }
 
 /// A record's header and what follows it.
@@ -127,10 +132,11 @@ enum PageChange {
 impl Recovery {
     pub(super) fn new(record: Arc<QueueRecord>, now: Timestamp) -> Self {
         let is_quorum = record.kind == QueueKind::Quorum;
+        let messages = Messages::of(&record);
         Self {
             record,
             now,
-            messages: if is_quorum { Messages::of_quorum_queue() } else { Messages::default() },
+            messages,
             pool: Freed::default(),
             late: BTreeMap::new(),
             pages: BTreeMap::new(),
@@ -146,6 +152,8 @@ impl Recovery {
             next_seq: 1,
             ledger: Ledger::default(),
             is_quorum,
+            damaged: Vec::new(),
+            unread: Vec::new(),
         }
     }
 
@@ -346,17 +354,21 @@ impl Recovery {
         let entries = std::mem::take(&mut self.entries);
         let mut journal = Journal::restored(self.base_index, entries, self.next_seq);
         (journal.mark, journal.mark_index) = (self.mark, self.mark_index);
+        for (level, chunk, lost) in self.damaged {
+            journal.note_damaged_page(level, chunk, lost);
+        }
         queue.journal = Some(Box::new(journal));
         (queue.ready, queue.ready_bytes) = (self.live, self.weight);
         (queue.persistent, queue.persistent_bytes) = (self.live, self.body_bytes);
         queue.messages = self.messages;
+        queue.unread = Unread::of(self.unread);
         queue.restore_ledger(self.now, self.ledger, fx);
         queue
     }
 
     /// Copies all messages that are here, the late ones and those on pages in their places.
     fn merge(&mut self, fx: &mut Effects) {
-        let empty = if self.is_quorum { Messages::of_quorum_queue() } else { Messages::default() };
+        let empty = Messages::of(&self.record);
         let found = std::mem::replace(&mut self.messages, empty);
         let mut late = std::mem::take(&mut self.late).into_values().peekable();
         let mut pages = std::mem::take(&mut self.pages).into_iter().peekable();
@@ -404,7 +416,15 @@ impl Recovery {
             return;
         }
         let entry = page.entry;
-        let stock = self.messages.push_page(level, first_seq, page, &settled, fx);
+        let (stock, chunk, loaded) = self.messages.push_page(level, first_seq, page, &settled, fx);
+        match loaded {
+            Loaded::Whole => {}
+            Loaded::Damaged(lost) => self.damaged.push((level, chunk, *lost)),
+            Loaded::Unread(page, damage) => {
+                fx.damaged.push((damage, 0));
+                self.unread.push(UnreadPage { page, level, chunk, settled });
+            }
+        }
         self.live += u64::from(stock.persistent);
         self.body_bytes += stock.persistent_bytes;
         self.weight += stock.weight;

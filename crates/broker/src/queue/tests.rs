@@ -8,3 +8,4 @@ mod quorum;
 mod quorum_model;
 mod quorum_paging;
 mod transcripts;
+mod unread;

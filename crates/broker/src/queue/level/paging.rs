@@ -6,7 +6,9 @@ use super::{Chunk, Level, Place};
 use crate::queue::blob::{BLOB_MIN, Shared};
 use crate::queue::effects::{Effects, Freed};
 use crate::queue::journal::SeqRange;
-use crate::queue::page::{BlobOf, CHANGING, Marks, Packed, Packer, Page, Stock, Unpacked, gap};
+use crate::queue::page::{
+    BlobOf, CHANGING, Marks, Packed, Packer, Page, Salt, Stock, Unpacked, gap,
+};
 use crate::queue::quorum;
 use crate::queue::record::{
     self, DEAD, FAILED, HEADER_LEN, Header, PERSISTENT, REDELIVERED, SHARED, UNACKED,
@@ -34,7 +36,8 @@ impl Pages for NoPages {
 
     fn read(&self, page: PageRef, _out: &mut Vec<u8>) -> Result<(), PageDamage> {
         let file = format!("page {}", page.block);
-        Err(PageDamage { file, offset: 0, reason: "there is no store of pages".to_owned() })
+        let reason = "there is no store of pages".to_owned();
+        Err(PageDamage { file, offset: 0, reason, is_lost: true })
     }
 
     fn will_need(&self, _: PageRef) {}
@@ -80,6 +83,8 @@ pub(in crate::queue) struct Lost {
     pub(in crate::queue) entry: u32,
     pub(in crate::queue) first_seq: u64,
     pub(in crate::queue) last_seq: u64,
+    /// The records that are not there, by their number on the page.
+    pub(in crate::queue) missing: Vec<usize>,
 }
 
 /// How messages are flagged that an earlier life of the broker put on pages.
@@ -90,6 +95,17 @@ struct Recovered {
     taken: u8,
     /// See [`Level::moved`].
     moved: u8,
+}
+
+/// What came of an attempt to bring a chunk into memory.
+#[derive(Debug)]
+pub(in crate::queue) enum Loaded {
+    /// It is here.
+    Whole,
+    /// What of it is not damaged is here.
+    Damaged(Box<Lost>),
+    /// The device did not read the page: nothing is known.
+    Unread(PageRef, PageDamage),
 }
 
 /// What a walk over a chunk in memory finds.
@@ -195,8 +211,10 @@ impl Chunk {
         !self.is_leaving && !self.bytes.is_empty() && self.page.as_deref().is_some_and(is_good)
     }
 
-    fn pack(&self) -> (Vec<u8>, u32) {
-        let mut packer = Packer::new(self.len() + self.images_len + self.live as usize * 12 + 4);
+    fn pack(&self, owner: u64) -> (Vec<u8>, u32) {
+        let salt = Salt { owner, first_seq: self.first_seq };
+        let expected = self.len() + self.images_len + self.live as usize * 12 + 4;
+        let mut packer = Packer::new(salt, expected);
         for (offset, header) in self.headers().filter(|(_, header)| !header.is(DEAD)) {
             packer.push(offset, &header, &self.bytes, self.shared(&header, offset));
         }
@@ -255,11 +273,13 @@ impl Chunk {
         bytes: &[u8],
         is_sound: bool,
         recovered: Recovered,
+        owner: u64,
         pool: &mut Freed,
     ) -> Vec<usize> {
         let Some(page) = self.page.as_deref() else { return Vec::new() };
         let len = page.chunk_len as usize;
         let mut chunk = pool.take(len);
+        let salt = Salt { owner, first_seq: self.first_seq };
         let unpacked = Unpacked::open(bytes, page.records);
         let whole =
             unpacked.and_then(|it| it.whole_chunk()).filter(|it| is_sound && it.len() == len);
@@ -269,7 +289,8 @@ impl Chunk {
         }
         let (mut images, mut images_len) = (Vec::new(), 0);
         let (mut end, mut missing) = (0, Vec::new());
-        for (index, packed) in unpacked.into_iter().flat_map(|it| it.records(!is_sound)).enumerate()
+        for (index, packed) in
+            unpacked.into_iter().flat_map(|it| it.records((!is_sound).then_some(salt))).enumerate()
         {
             let seqs = self.first_seq..=page.last_seq;
             let fits = |it: &Packed<'_>| {
@@ -453,51 +474,74 @@ impl Level {
     }
 
     /// Brings a chunk back into memory, and reports what is damaged.
-    pub(in crate::queue) fn load_with(&mut self, number: u32, fx: &mut Effects) -> Option<Lost> {
+    pub(in crate::queue) fn load_with(&mut self, number: u32, fx: &mut Effects) -> Loaded {
         let pages = fx.pages.clone();
         let pages: &dyn Pages = pages.as_deref().unwrap_or(&NoPages);
-        let (damage, lost) = self.load(number, pages, &mut fx.pool)?;
-        let messages = (lost.ready + lost.unacked + lost.moved).max(0) as u64;
-        fx.damaged.push((damage, messages));
-        Some(lost)
+        self.read_ahead(number, pages);
+        let index = number.wrapping_sub(self.first_chunk) as usize;
+        let chunk = self.chunks.get(index).filter(|chunk| chunk.is_absent());
+        let Some(page) = chunk.and_then(|chunk| chunk.page.as_deref()).map(|page| page.at) else {
+            return Loaded::Whole;
+        };
+        let mut scratch = std::mem::take(&mut fx.pool.scratch);
+        scratch.clear();
+        let found = pages.read(page, &mut scratch);
+        let loaded = match found {
+            Err(damage) if !damage.is_lost => Loaded::Unread(page, damage),
+            found => self.take_in(number, &scratch, found.err(), fx),
+        };
+        scratch.shrink_to(SCRATCH_KEPT_MAX);
+        fx.pool.scratch = scratch;
+        loaded
     }
 
-    /// Returns why not all of it is here, and what is not.
-    fn load(
-        &mut self,
-        number: u32,
-        pages: &dyn Pages,
-        pool: &mut Freed,
-    ) -> Option<(PageDamage, Lost)> {
-        let moved = self.moved;
-        let (taken_below, taken) = self.recovered;
-        let recovered = Recovered { taken_below, taken, moved };
+    fn read_ahead(&self, number: u32, pages: &dyn Pages) {
         let index = number.wrapping_sub(self.first_chunk) as usize;
         for ahead in self.chunks.iter().skip(index + 1).take(READ_AHEAD_CHUNKS) {
             if let Some(page) = ahead.page.as_deref().filter(|_| ahead.bytes.is_empty()) {
                 pages.will_need(page.at);
             }
         }
-        let chunk = self.chunks.get_mut(index).filter(|chunk| chunk.is_absent())?;
-        let page = chunk.page.as_deref().expect("what is absent has a page");
-        let mut scratch = std::mem::take(&mut pool.scratch);
-        scratch.clear();
-        let mut damage = pages.read(page.at, &mut scratch).err();
-        let missing = chunk.unpack(&scratch, damage.is_none(), recovered, pool);
+    }
+
+    /// Fills an absent chunk with the bytes of its page, which may be damaged.
+    fn take_in(
+        &mut self,
+        number: u32,
+        bytes: &[u8],
+        mut damage: Option<PageDamage>,
+        fx: &mut Effects,
+    ) -> Loaded {
+        let (owner, moved) = (self.owner, self.moved);
+        let (taken_below, taken) = self.recovered;
+        let recovered = Recovered { taken_below, taken, moved };
+        let index = number.wrapping_sub(self.first_chunk) as usize;
+        let chunk = &mut self.chunks[index];
+        let missing = chunk.unpack(bytes, damage.is_none(), recovered, owner, &mut fx.pool);
         if damage.is_none() && !(missing.is_empty() && chunk.is_as_known(moved)) {
             let reason = "it is not what the journal says".to_owned();
             let file = format!("page {}", chunk.page.as_deref().map_or(0, |page| page.at.block));
-            damage = Some(PageDamage { file, offset: 0, reason });
+            damage = Some(PageDamage { file, offset: 0, reason, is_lost: true });
         }
-        scratch.shrink_to(SCRATCH_KEPT_MAX);
-        pool.scratch = scratch;
         self.resident += chunk.resident();
         let before = self.resident_from.wrapping_sub(number) as i32;
         if 0 < before {
             self.resident_from = number;
         }
         self.settle_cursor(number);
-        damage.map(|damage| (damage, self.note_losses(number, &missing, pool)))
+        let Some(damage) = damage else { return Loaded::Whole };
+        let lost = self.note_losses(number, missing, &mut fx.pool);
+        let messages = (lost.ready + lost.unacked + lost.moved).max(0) as u64;
+        fx.damaged.push((damage, messages));
+        Loaded::Damaged(Box::new(lost))
+    }
+
+    /// The live records of a chunk in memory with these seqs.
+    pub(in crate::queue) fn live_in(&self, number: u32, seqs: &[SeqRange]) -> Vec<(Place, Header)> {
+        let is_one = |seq: u64| seqs.iter().any(|range| (range.first..range.end).contains(&seq));
+        let all = self.chunk(number).into_iter().flat_map(Chunk::headers);
+        let live = all.filter(|(_, header)| !header.is(DEAD) && is_one(header.seq));
+        live.map(|(offset, header)| (Place { chunk: number, offset }, header)).collect()
     }
 
     /// Dead records are not on pages: the cursor must not stand among what was one.
@@ -513,7 +557,7 @@ impl Level {
     }
 
     /// Counts what a damaged page does not have any more, and leaves it out.
-    fn note_losses(&mut self, number: u32, missing: &[usize], pool: &mut Freed) -> Lost {
+    fn note_losses(&mut self, number: u32, missing: Vec<usize>, pool: &mut Freed) -> Lost {
         let moved = self.moved;
         let index = number.wrapping_sub(self.first_chunk) as usize;
         let chunk = &mut self.chunks[index];
@@ -531,7 +575,7 @@ impl Level {
         let moved = less(marks.moved.into(), census.moved.into());
         let moved_bytes = less(marks.moved_bytes, census.moved_bytes);
         let (known, found) = (page.stock, census.stock);
-        let lost = Lost {
+        let mut lost = Lost {
             ready: messages - unacked - moved,
             ready_bytes: bytes - unacked_bytes - moved_bytes,
             unacked,
@@ -542,8 +586,10 @@ impl Level {
             entry: page.entry,
             first_seq: chunk.first_seq,
             last_seq: page.last_seq,
+            missing: Vec::new(),
         };
-        page.set_missing(missing, census, pool);
+        page.set_missing(&missing, census, pool);
+        lost.missing = missing;
         let lost_returned = self.forget_returned(number) as i64;
         self.tail_ready = self.tail_ready.saturating_add_signed(lost_returned - lost.ready);
         if self.chunks[index].live == 0 {
@@ -694,6 +740,26 @@ impl Level {
         Some((chunk.first_seq, page))
     }
 
+    /// A damaged page as the journal should know it now, and the entry that named it so far. It will
+    /// lie in journal entry `entry`. `None` when nothing is left of it.
+    pub(in crate::queue) fn rename_damaged(
+        &mut self,
+        number: u32,
+        first_seq: u64,
+        missing: &[usize],
+        entry: u64,
+        pool: &mut Freed,
+    ) -> Option<(u32, &Page)> {
+        let moved = self.moved;
+        let chunk = self.chunk_mut(number).filter(|chunk| chunk.first_seq == first_seq)?;
+        let census = chunk.census(moved);
+        let page = chunk.page.as_deref_mut()?;
+        page.set_missing(missing, census, pool);
+        let former = page.entry;
+        let (_, page) = self.rename_page(number, entry)?;
+        (page.stock.persistent != 0).then_some((former, page))
+    }
+
     /// The page of this chunk, unless it is not to be named anew: the low half of the number of its
     /// entry.
     pub(in crate::queue) fn page_entry(&self, number: u32) -> Option<u32> {
@@ -794,6 +860,7 @@ impl Level {
 
     /// Copies a chunk for its page.
     fn leave(&mut self, level: u8, number: u32, pages: &dyn Pages) -> Option<Leaving> {
+        let owner = self.owner;
         let chunk = self.chunk_mut(number)?;
         let in_memory = chunk.images.iter().filter(|shared| !shared.bytes.is_empty());
         let known = in_memory.filter_map(|it| Some((it.blob?, it.bytes.clone())));
@@ -801,7 +868,7 @@ impl Level {
         let mut blobs = chunk.make_blobs(pages);
         let made = blobs.len();
         blobs.extend(known);
-        let (image, records) = chunk.pack();
+        let (image, records) = chunk.pack(owner);
         (chunk.is_sealed, chunk.is_leaving) = (true, true);
         let first_seq = chunk.first_seq;
         Some(Leaving { level, chunk: number, first_seq, records, image, blobs, made })
@@ -836,7 +903,7 @@ impl Level {
         let mut is_changed = false;
         let unpacked = Unpacked::open(&leaving.image, leaving.records)?;
         let mut blobs = Vec::new();
-        for (number, packed) in (0u32..).zip(unpacked.records(false).flatten()) {
+        for (number, packed) in (0u32..).zip(unpacked.records(None).flatten()) {
             let header = Header::read(&chunk.bytes, packed.offset as usize)?;
             is_changed |= header.flags != packed.header.flags & !UNACKED || header.is(moved);
             census.count(&header, moved);

@@ -1,0 +1,267 @@
+//! Pages that are damaged, and pages that the device does not read.
+
+use std::sync::Arc;
+
+use topology::{QueueId, QueueRecord, QueueSettings};
+
+use super::harness::{Harness, Outgoing, Seen, consumer, record};
+use crate::queue::Settle;
+
+fn declare(settings: QueueSettings) -> Harness {
+    Harness::new(record(settings, true, false))
+}
+
+fn publish(harness: &mut Harness, numbers: std::ops::Range<usize>) {
+    publish_of(harness, numbers, 50);
+}
+
+/// Messages of about 100 bytes, ten of which fill a chunk, with `len` of 50.
+fn publish_of(harness: &mut Harness, numbers: std::ops::Range<usize>, len: usize) {
+    for number in numbers {
+        let body = format!("{number:04}{}", "x".repeat(len)).into_bytes();
+        let outgoing =
+            Outgoing { body, priority: None, ttl_ms: None, is_persistent: true, failures: 0 };
+        harness.publish(&[outgoing]);
+    }
+}
+
+fn number_of(body: &[u8]) -> usize {
+    String::from_utf8_lossy(&body[..4]).parse().expect("bodies begin with a number")
+}
+
+fn delivered(harness: &mut Harness) -> Vec<usize> {
+    let numbers = harness.seen.drain(..).filter_map(|seen| match seen {
+        Seen::Delivered { body, .. } | Seen::Got { body, .. } => Some(number_of(&body)),
+        _ => None,
+    });
+    numbers.collect()
+}
+
+/// Settles all deliveries.
+fn settle_all(harness: &mut Harness, how: Settle) {
+    let all = (0..harness.unacked.len()).collect();
+    harness.settle(all, how);
+}
+
+fn all(range: std::ops::Range<usize>) -> Vec<usize> {
+    range.collect()
+}
+
+#[test]
+fn a_page_that_cannot_be_read_now_is_read_later() {
+    let mut harness = declare(QueueSettings::default());
+    publish(&mut harness, 0..200);
+    harness.page_all_out();
+    let before = (harness.queue.counts(), harness.log.len());
+    harness.pages.set_unreadable(true);
+    harness.get(false);
+    harness.tick(0);
+    harness.get(false);
+    assert_eq!(harness.seen, [Seen::GotNothing, Seen::Damaged { lost: 0 }, Seen::GotNothing]);
+    let reads = harness.pages.reads();
+    for _ in 0..5 {
+        harness.tick(1000);
+    }
+    assert!(harness.pages.reads() <= reads + 5, "once a second is enough");
+    assert_eq!((harness.queue.counts(), harness.log.len()), before);
+    harness.pages.set_unreadable(false);
+    harness.seen.clear();
+    harness.tick(1000);
+    harness.consume(consumer(1)).expect("nobody is exclusive");
+    assert_eq!(delivered(&mut harness), all(0..200));
+}
+
+#[test]
+fn a_consumer_gets_its_messages_as_soon_as_the_disk_reads_again() {
+    let mut harness = declare(QueueSettings::default());
+    publish(&mut harness, 0..30);
+    harness.page_all_out();
+    harness.pages.set_unreadable(true);
+    harness.consume(consumer(1)).expect("nobody is exclusive");
+    publish(&mut harness, 30..40);
+    assert_eq!(delivered(&mut harness), all(0..0));
+    harness.pages.set_unreadable(false);
+    harness.tick(0);
+    harness.tick(1000);
+    assert_eq!(delivered(&mut harness), all(0..40));
+}
+
+#[test]
+fn what_is_acknowledged_on_a_page_that_cannot_be_read_is_gone_once_it_can() {
+    let mut harness = declare(QueueSettings::default());
+    publish(&mut harness, 0..40);
+    harness.consume(consumer(1)).expect("nobody is exclusive");
+    harness.page_all_out();
+    harness.pages.set_unreadable(true);
+    settle_all(&mut harness, Settle::Ack);
+    harness.tick(0);
+    assert!(0 < harness.queue.counts().unacked);
+    harness.pages.set_unreadable(false);
+    harness.tick(1000);
+    let counts = harness.queue.counts();
+    assert_eq!((counts.ready, counts.unacked, counts.persistent), (0, 0, 0));
+    harness.recover(harness.log.len(), false);
+    assert_eq!(harness.queue.counts().ready, 0);
+}
+
+#[test]
+fn what_is_rejected_on_a_page_that_cannot_be_read_is_dead_lettered_once_it_can() {
+    let settings =
+        QueueSettings { dead_letter_exchange: Some("dlx".into()), ..QueueSettings::default() };
+    let mut harness = declare(settings);
+    publish(&mut harness, 0..20);
+    harness.consume(consumer(1)).expect("nobody is exclusive");
+    harness.page_all_out();
+    harness.pages.set_unreadable(true);
+    settle_all(&mut harness, Settle::Reject);
+    harness.tick(0);
+    harness.pages.set_unreadable(false);
+    harness.tick(1000);
+    let dead = harness.seen.iter().filter(|seen| matches!(seen, Seen::Dead { .. })).count();
+    assert_eq!((dead, harness.queue.counts().unacked), (20, 0));
+    harness.forget();
+    harness.recover(harness.log.len(), false);
+    assert_eq!(harness.queue.counts().ready, 0);
+}
+
+#[test]
+fn large_bodies_that_cannot_be_read_now_are_read_later() {
+    let settings =
+        QueueSettings { dead_letter_exchange: Some("dlx".into()), ..QueueSettings::default() };
+    let mut harness = declare(settings);
+    publish_of(&mut harness, 0..6, 300_000);
+    harness.page_all_out();
+    harness.consume(consumer(1)).expect("nobody is exclusive");
+    assert_eq!(delivered(&mut harness), all(0..6));
+    harness.page_all_out();
+    harness.pages.set_unreadable(true);
+    settle_all(&mut harness, Settle::Reject);
+    harness.tick(0);
+    assert_eq!(harness.seen, [Seen::Damaged { lost: 0 }]);
+    harness.pages.set_unreadable(false);
+    harness.tick(1000);
+    let dead = harness.seen.iter().filter(|seen| matches!(seen, Seen::Dead { .. })).count();
+    assert_eq!((dead, harness.queue.counts().unacked), (6, 0));
+}
+
+#[test]
+fn a_limit_waits_for_a_page_that_cannot_be_read() {
+    let settings = QueueSettings { max_length: Some(20), ..QueueSettings::default() };
+    let mut harness = declare(settings);
+    publish(&mut harness, 0..20);
+    harness.page_all_out();
+    harness.pages.set_unreadable(true);
+    publish(&mut harness, 20..25);
+    harness.tick(0);
+    assert_eq!(harness.queue.counts().ready, 25);
+    harness.pages.set_unreadable(false);
+    harness.tick(1000);
+    harness.consume(consumer(1)).expect("nobody is exclusive");
+    assert_eq!(delivered(&mut harness), all(5..25));
+}
+
+#[test]
+fn a_restart_that_cannot_read_a_page_brings_nothing_settled_back() {
+    let mut harness = declare(QueueSettings::default());
+    publish(&mut harness, 0..40);
+    harness.page_all_out();
+    harness.consume(consumer(1)).expect("nobody is exclusive");
+    delivered(&mut harness);
+    let odd = harness.unacked.iter().enumerate();
+    let odd = odd.filter(|(_, (_, body, _))| number_of(body) % 2 == 1).map(|(at, _)| at).collect();
+    harness.settle(odd, Settle::Ack);
+    harness.pages.set_unreadable(true);
+    harness.recover(harness.log.len(), false);
+    harness.get(false);
+    assert_eq!(delivered(&mut harness), all(0..0));
+    harness.pages.set_unreadable(false);
+    harness.tick(0);
+    harness.tick(1000);
+    let counts = harness.queue.counts();
+    assert_eq!((counts.ready, counts.persistent), (20, 20));
+    harness.consume(consumer(1)).expect("nobody is exclusive");
+    assert_eq!(delivered(&mut harness), (0..40).step_by(2).collect::<Vec<_>>());
+    settle_all(&mut harness, Settle::Ack);
+    harness.recover(harness.log.len(), false);
+    assert_eq!(harness.queue.counts().ready, 0);
+}
+
+/// The journal's entry of a turn that finds damage is about the end of the turn.
+#[test]
+fn what_is_taken_in_the_turn_that_finds_damage_does_not_come_back() {
+    for is_clean in [false, true] {
+        let mut harness = declare(QueueSettings::default());
+        publish(&mut harness, 0..20);
+        harness.page_all_out();
+        let block = harness.pages.blocks()[0];
+        harness.pages.damage(block, 40);
+        harness.get(true);
+        assert_eq!(delivered(&mut harness), [1]);
+        harness.tick(0);
+        harness.recover(harness.log.len(), is_clean);
+        harness.consume(consumer(1)).expect("nobody is exclusive");
+        assert_eq!(delivered(&mut harness), all(2..20));
+        settle_all(&mut harness, Settle::Ack);
+        assert_eq!(harness.queue.counts().persistent, 0);
+        harness.recover(harness.log.len(), is_clean);
+        assert_eq!(harness.queue.counts().ready, 0);
+    }
+}
+
+#[test]
+fn a_page_that_loses_its_last_messages_to_damage_is_not_looked_for_again() {
+    let mut harness = declare(QueueSettings::default());
+    publish(&mut harness, 0..20);
+    harness.page_all_out();
+    let block = harness.pages.blocks()[0];
+    harness.pages.damage(block, 40);
+    let mut no_ack = consumer(1);
+    no_ack.is_no_ack = true;
+    harness.consume(no_ack).expect("nobody is exclusive");
+    assert_eq!(delivered(&mut harness), all(1..20));
+    harness.recover(harness.log.len(), false);
+    let counts = harness.queue.counts();
+    assert_eq!((counts.ready, harness.seen.len()), (0, 0), "{:?}", harness.seen);
+}
+
+#[test]
+fn damage_that_a_restart_finds_is_known_to_the_next_one() {
+    let mut harness = declare(QueueSettings::default());
+    publish(&mut harness, 0..40);
+    harness.page_all_out();
+    harness.consume(consumer(1)).expect("nobody is exclusive");
+    assert_eq!(delivered(&mut harness), all(0..40));
+    let even = harness.unacked.iter().enumerate();
+    let even = even.filter(|(_, (_, body, _))| number_of(body) % 2 == 0).map(|(at, _)| at);
+    harness.settle(even.collect(), Settle::Ack);
+    let block = harness.pages.blocks()[2];
+    let len = harness.pages.bytes_of(block).len();
+    harness.pages.damage(block, len / 2);
+    harness.recover(harness.log.len(), false);
+    assert_eq!(harness.seen, [Seen::Damaged { lost: 1 }]);
+    harness.tick(0);
+    harness.consume(consumer(1)).expect("nobody is exclusive");
+    let left = delivered(&mut harness);
+    settle_all(&mut harness, Settle::Ack);
+    harness.recover(harness.log.len(), false);
+    assert_eq!((harness.queue.counts().ready, &harness.seen[..]), (0, &[][..]), "after {left:?}");
+}
+
+/// By a lost record of the journal, a queue may look for a page whose room is another queue's.
+#[test]
+fn messages_of_another_queue_are_not_taken_for_ones_own() {
+    let other =
+        QueueRecord { id: QueueId(2), ..(*record(QueueSettings::default(), true, false)).clone() };
+    let mut harnesses = [declare(QueueSettings::default()), Harness::new(Arc::new(other))];
+    for harness in &mut harnesses {
+        publish(harness, 0..100);
+        harness.page_all_out();
+    }
+    let [mut harness, other] = harnesses;
+    for block in harness.pages.blocks() {
+        harness.pages.overwrite(block, &other.pages.bytes_of(block));
+    }
+    harness.consume(consumer(1)).expect("nobody is exclusive");
+    assert_eq!(delivered(&mut harness), all(0..0));
+    assert_eq!(harness.queue.counts().ready, 0);
+}

@@ -1,0 +1,153 @@
+//! Pages that the device does not read.
+//!
+//! That is no loss: a second later it may. So nothing is given up for it. The queue hands out
+//! nothing and reads nothing until it tries again, and what was settled meanwhile among the
+//! messages of such a page waits.
+
+use stdx::Timestamp;
+
+use super::effects::{DeathReason, Effects};
+use super::journal::SeqRange;
+use super::ledger::Attempts;
+use super::{AT_ONCE, Queue, Settlement, Ticket};
+use crate::{PageDamage, PageRef};
+
+/// Time until a page is tried again.
+const RETRY_MS: u64 = 1000;
+
+#[derive(Debug, Default)]
+pub(super) struct Unread {
+    pause: Pause,
+    /// The page that was reported last: each is once.
+    reported: Option<PageRef>,
+    /// One per message at most, but for what a recovery leaves: one per page.
+    waiting: Vec<Waiting>,
+}
+
+/// Whether the queue reads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Pause {
+    #[default]
+    No,
+    /// From this turn on; until when is decided by the next one that knows the time.
+    Begun,
+    Until(Timestamp),
+}
+
+/// What is to be done once a page can be read.
+#[derive(Debug)]
+pub(super) enum Waiting {
+    /// A delivery that was let go.
+    Settle(Ticket, Settlement),
+    /// A message that is neither ready nor counted as unacked any more.
+    Bury(Ticket, Attempts, DeathReason),
+    /// See [`Queue::forget`].
+    Forget(Ticket),
+    /// See [`UnreadPage`].
+    Recovered(UnreadPage),
+    /// A message by level and seq that a recovered ledger has something to say of.
+    Noted(Timestamp, u8, u64),
+}
+
+/// A page that a recovery could not read, and messages on it that the journal calls settled.
+#[derive(Debug)]
+pub(super) struct UnreadPage {
+    pub(super) page: PageRef,
+    pub(super) level: u8,
+    pub(super) chunk: u32,
+    pub(super) settled: Vec<SeqRange>,
+}
+
+impl Unread {
+    /// What a recovery could not read, and has reported.
+    pub(super) fn of(pages: Vec<UnreadPage>) -> Self {
+        let reported = pages.last().map(|unread| unread.page);
+        let pause = if pages.is_empty() { Pause::No } else { Pause::Begun };
+        Self { pause, reported, waiting: pages.into_iter().map(Waiting::Recovered).collect() }
+    }
+
+    /// Whether nothing is read now.
+    pub(super) fn is_paused(&self) -> bool {
+        self.pause != Pause::No
+    }
+
+    /// When to try again, while it is paused.
+    pub(super) fn retry_at(&self) -> Option<Timestamp> {
+        match self.pause {
+            Pause::No => None,
+            Pause::Begun => Some(AT_ONCE),
+            Pause::Until(at) => Some(at),
+        }
+    }
+
+    /// A page could not be read.
+    pub(super) fn begin(&mut self, page: PageRef, damage: PageDamage, fx: &mut Effects) {
+        self.pause = Pause::Begun;
+        if self.reported.replace(page) != Some(page) {
+            fx.damaged.push((damage, 0));
+        }
+    }
+
+    pub(super) fn wait(&mut self, waiting: Waiting) {
+        self.waiting.push(waiting);
+    }
+}
+
+impl Queue {
+    /// Reads again what could not be read, if it is time, and carries out what waits for it.
+    pub(super) fn read_again(&mut self, now: Timestamp, fx: &mut Effects) {
+        if let Pause::Until(at) = self.unread.pause
+            && at <= now
+        {
+            self.unread.pause = Pause::No;
+            for waiting in std::mem::take(&mut self.unread.waiting) {
+                self.carry_out(waiting, fx);
+            }
+            self.load_head_body(fx);
+            if !self.unread.is_paused() {
+                self.unread.reported = None;
+            }
+        }
+        if self.unread.pause == Pause::Begun {
+            self.unread.pause = Pause::Until(now.plus_ms(RETRY_MS));
+        }
+    }
+
+    fn carry_out(&mut self, waiting: Waiting, fx: &mut Effects) {
+        match waiting {
+            Waiting::Settle(ticket, settlement) => {
+                self.settle_let_go(ticket, settlement, fx);
+            }
+            Waiting::Bury(ticket, attempts, reason) => {
+                if !self.load_taken(ticket, fx) {
+                    return self.unread.wait(Waiting::Bury(ticket, attempts, reason));
+                }
+                if let Some(header) = self.messages.taken(ticket).map(|found| found.header) {
+                    self.bury(ticket, &header, attempts, reason, fx);
+                }
+            }
+            Waiting::Forget(ticket) => self.forget(&[ticket], fx),
+            Waiting::Recovered(unread) => self.settle_recovered(unread, fx),
+            Waiting::Noted(now, level, seq) => self.restore_note(now, level, seq, fx),
+        }
+    }
+
+    /// Ends ready messages that were settled in an earlier life of the broker.
+    fn settle_recovered(&mut self, unread: UnreadPage, fx: &mut Effects) {
+        let UnreadPage { level: number, chunk, .. } = unread;
+        let is_absent = self.messages.level(number).is_some_and(|level| level.is_absent(chunk));
+        if is_absent && !self.load(number, chunk, fx) {
+            return self.unread.wait(Waiting::Recovered(unread));
+        }
+        let Some(level) = self.messages.level(number) else { return };
+        for (place, header) in level.live_in(chunk, &unread.settled) {
+            self.ready = self.ready.saturating_sub(1);
+            self.ready_bytes = self.ready_bytes.saturating_sub(self.weight(&header));
+            self.count_persistent_out(&header);
+            self.unjournal(&header);
+            if let Some(level) = self.messages.level_mut(number) {
+                level.discard(place, &header, &mut fx.pool);
+            }
+        }
+    }
+}
