@@ -194,6 +194,13 @@ impl<L: Log> Group<L> {
         self.node.mut_store().save_snapshot(metadata, data)
     }
 
+    /// Entries behind the snapshot, among those handed out, that are lost to damage: what they said
+    /// is not known. Only a lone voter goes on without them. A snapshot forgets them.
+    #[must_use]
+    pub fn lost(&self) -> Vec<u64> {
+        self.node.store().lost()
+    }
+
     /// The stored snapshot and the index of the last entry it covers: where recovery begins.
     ///
     /// # Errors

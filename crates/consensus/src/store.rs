@@ -2,8 +2,12 @@
 //!
 //! Two log groups per raft group: the raft log with the small state as keys, and the snapshot in
 //! slices, because keys stay in memory and a snapshot need not.
+//!
+//! A lone voter has nobody to get a damaged snapshot from: the one before stays until the next is
+//! made, with the entries that follow it.
 
-use std::collections::VecDeque;
+use std::cell::RefCell;
+use std::collections::{BTreeSet, VecDeque};
 
 use protobuf::Message as _;
 use raft::eraftpb::{ConfState, Entry, HardState, Snapshot, SnapshotMetadata};
@@ -18,6 +22,8 @@ const HARD_STATE_KEY: &[u8] = b"hard";
 const CONF_STATE_KEY: &[u8] = b"conf";
 /// What the snapshot covers, and which slices hold it.
 const SNAPSHOT_KEY: &[u8] = b"snapshot";
+/// The same of the snapshot before.
+const FORMER_KEY: &[u8] = b"former";
 /// Bytes of a snapshot's slice: one write each, so that no write holds the log for long.
 const SLICE_BYTES: usize = 1 << 20;
 /// Entries kept in memory behind the last, so that what was just written need not be read back.
@@ -42,6 +48,8 @@ pub(crate) struct Store<L> {
     before_first: (u64, u64),
     last: u64,
     cache: Cache,
+    /// Entries that damage has cost, as far as they were looked at.
+    lost: RefCell<BTreeSet<u64>>,
 }
 
 /// Where the snapshot is.
@@ -119,9 +127,28 @@ impl<L: Log> Store<L> {
             last: snapshot.metadata.index,
             snapshot,
             cache: Cache::default(),
+            lost: RefCell::default(),
         };
+        store.find_snapshot()?;
         store.find_entries()?;
         Ok(store)
+    }
+
+    /// Goes back to the snapshot before when the last one is damaged and nothing is lost by that.
+    fn find_snapshot(&mut self) -> Result<(), Error> {
+        let Err(error) = self.snapshot_data() else { return Ok(()) };
+        let former = self.log.get(self.entries_group, FORMER_KEY);
+        let Some(former) = former.filter(|_| self.is_alone()) else { return Err(error) };
+        let former = Stored::decode(&former)?;
+        let first = self.log.span(self.entries_group).map(|(first, _)| first);
+        if first.is_none_or(|first| first > former.metadata.index + 1) {
+            return Err(error);
+        }
+        let (damaged, index) = (self.snapshot.metadata.index, former.metadata.index);
+        tracing::warn!(%error, damaged, index, "a snapshot is damaged: the one before stands in");
+        self.before_first = (index, former.metadata.term);
+        self.snapshot = former;
+        self.snapshot_data().map(drop)
     }
 
     /// Places the stored entries relative to the snapshot and refuses what raft would panic on.
@@ -212,14 +239,17 @@ impl<L: Log> Store<L> {
         }
         let stored = Stored { metadata, slices: start..end };
         let covered = stored.metadata.index;
+        let former = &self.snapshot;
         let keep_from = if self.conf_state.voters.len() > 1 {
             covered.saturating_sub(CATCH_UP_ENTRIES).max(self.before_first.0)
         } else {
-            covered
+            former.metadata.index
         };
+        let slices_from = if former.slices.is_empty() { start } else { former.slices.start };
+        batch.put(self.entries_group, FORMER_KEY, former.encode()?);
         batch.put(self.entries_group, SNAPSHOT_KEY, stored.encode()?);
         batch.put(self.entries_group, CONF_STATE_KEY, encode(stored.metadata.get_conf_state())?);
-        batch.compact(self.slices_group, start);
+        batch.compact(self.slices_group, slices_from);
         // A follower that was far behind has nothing near the snapshot: begin anew after it.
         let before_first = if covered > self.last {
             batch.compact(self.entries_group, self.last + 1);
@@ -267,6 +297,11 @@ impl<L: Log> Store<L> {
         Ok(data)
     }
 
+    /// Entries behind the snapshot that damage has cost, among those that were handed out.
+    pub(crate) fn lost(&self) -> Vec<u64> {
+        self.lost.borrow().range(self.snapshot.metadata.index + 1..).copied().collect()
+    }
+
     pub(crate) fn conf_state(&self) -> &ConfState {
         &self.conf_state
     }
@@ -305,6 +340,7 @@ impl<L: Log> Store<L> {
             if !self.is_alone() {
                 return Err(Error::Damaged(format!("entry {index}: {reason}")));
             }
+            self.lost.borrow_mut().insert(index);
             let term = entries.last().map_or(self.before_first.1, |entry| entry.term);
             entries.push(Entry { index, term, ..Entry::default() });
             next = index + 1;

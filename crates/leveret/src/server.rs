@@ -53,6 +53,10 @@ pub(crate) struct ServerArguments {
     /// ~/.local/share/leveret for others)
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
+    /// Start although damage has cost a part of what was declared. Goes on without it for good, and
+    /// deletes the messages of queues that nobody knows any more
+    #[arg(long)]
+    accept_damage: bool,
 }
 
 /// Runs the server until it is told to stop.
@@ -90,7 +94,11 @@ fn start(arguments: &ServerArguments, started_at: Instant) -> anyhow::Result<()>
     let node_name = config::default_node_name();
     banner(&config, &data_dir, &log_files, &config_files);
     let disk_failure = Arc::new(Notify::new());
-    let node = Node::start(node_options(&config, &node_name, &data_dir), {
+    let options = NodeOptions {
+        accepts_damage: arguments.accept_damage,
+        ..node_options(&config, &node_name, &data_dir)
+    };
+    let node = Node::start(options, {
         let disk_failure = disk_failure.clone();
         move || disk_failure.notify_one()
     })?;
@@ -171,6 +179,7 @@ fn node_options(config: &Config, node_name: &str, data_dir: &Path) -> NodeOption
             ..Rules::default()
         },
         first_boot: first_boot(config),
+        accepts_damage: false,
         limits: ResourceLimits {
             memory: memory_watermark(config.memory_high_watermark),
             disk: disk_limit(config.disk_free_limit),

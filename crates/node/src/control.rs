@@ -75,6 +75,17 @@ impl<L: Log> ControlPlane<L> {
         Ok(plane)
     }
 
+    /// Entries of the log that are lost to damage: what they declared, changed or deleted is not
+    /// known.
+    pub(crate) fn lost(&self) -> Vec<u64> {
+        self.group.lost()
+    }
+
+    /// Goes on without them for good.
+    pub(crate) fn forget_lost(&mut self) -> anyhow::Result<()> {
+        self.save_snapshot()
+    }
+
     /// Proposes commands and waits for them: start-up has nobody else to serve. They reach the log
     /// in one write, so that a crash leaves all of them or none.
     pub(crate) fn propose_now(
@@ -153,13 +164,16 @@ impl<L: Log> ControlPlane<L> {
             self.poll(now)?;
         }
         if self.bytes_since_snapshot > SNAPSHOT_LOG_BYTES_MIN.max(2 * self.snapshot_bytes) {
-            let bytes = self.broker.topology().snapshot();
-            self.snapshot_bytes = bytes.len() as u64;
-            self.bytes_since_snapshot = 0;
-            let applied = self.group.applied();
-            self.group.save_snapshot(applied, &bytes)?;
+            self.save_snapshot()?;
         }
         Ok(())
+    }
+
+    fn save_snapshot(&mut self) -> anyhow::Result<()> {
+        let bytes = self.broker.topology().snapshot();
+        self.snapshot_bytes = bytes.len() as u64;
+        self.bytes_since_snapshot = 0;
+        Ok(self.group.save_snapshot(self.group.applied(), &bytes)?)
     }
 
     fn poll(&mut self, now: Timestamp) -> anyhow::Result<()> {

@@ -10,8 +10,8 @@ use broker::{Broker, BrokerConfig};
 use consensus::{Group, NodeId};
 use stdx::Timestamp;
 use storage::{
-    Disk, Durability, EngineLog, EngineOptions, FREE_KEPT_MAX, GroupId, Lost, PageStore, Step, Wal,
-    WalOptions,
+    Damaged, Disk, Durability, EngineLog, EngineOptions, FREE_KEPT_MAX, GroupId, Lost, PageStore,
+    Step, Wal, WalOptions,
 };
 use topology::{Command, Rules, State};
 use tracing::{info, warn};
@@ -24,6 +24,9 @@ use crate::pages::{StoredPages, to_store};
 use crate::passwords::InternalUsers;
 use crate::progress::{self, ENTRIES_PER_STEP, Progress};
 use crate::start::NodeError;
+
+#[cfg(test)]
+mod tests;
 
 /// The control plane's group in the log: beyond all groups of queues.
 pub(crate) const CONTROL_GROUP: GroupId = GroupId(u64::MAX - 1);
@@ -53,6 +56,9 @@ pub struct CoreOptions {
     pub first_boot: Vec<Command>,
     /// Feeds generated names and random choices.
     pub seed: u64,
+    /// Start although vhosts, users, exchanges, bindings or queues are lost to damage, and give up
+    /// what is left of queues that nobody knows any more.
+    pub accepts_damage: bool,
     /// Called with true when the disk has no room for the log, and with false when it has again.
     pub on_full: Option<Box<dyn Fn(bool) + Send + Sync>>,
 }
@@ -106,15 +112,32 @@ impl Core {
         let stored = StoredPages { store: pages.clone(), wal: wal.clone() };
         let broker = Arc::new(broker.with_pages(Arc::new(stored)));
         let failed = |error: anyhow::Error| NodeError::Recovery(error.to_string());
-        let group = Group::open(log, CONTROL_GROUP, NODE_ID)
+        let group = Group::open(log.clone(), CONTROL_GROUP, NODE_ID)
             .map_err(|error| NodeError::Recovery(error.to_string()))?;
         let mut plane = ControlPlane::recover(group, broker.clone(), now).map_err(failed)?;
+        match plane.lost() {
+            lost if lost.is_empty() => {}
+            entries if options.accepts_damage => {
+                warn!(?entries, "goes on without what damage has cost of the control plane's log");
+                plane.forget_lost().map_err(failed)?;
+            }
+            entries => return Err(NodeError::Lost { entries }),
+        }
         let is_blank = broker.topology().is_blank();
         if is_blank {
             plane.propose_now(options.first_boot, now).map_err(failed)?;
         }
         plane.propose_now(vec![Command::DeleteTransient], now).map_err(failed)?;
-        recover_queues(&broker, &journal, &pages, is_clean, now, &mut progress)?;
+        let known = Known {
+            is_clean,
+            // What was to be written never is a loss; what one entry held is known to be.
+            is_damaged: log
+                .damage()
+                .iter()
+                .any(|damage| !matches!(damage.what, Damaged::Tail | Damaged::Entry)),
+            accepts_damage: options.accepts_damage,
+        };
+        recover_queues(&broker, &journal, &pages, known, now, &mut progress)?;
         let pager = Arc::new(Pager::new(broker.clone(), pages.clone()));
         Ok(Self { broker, data_dir, wal, pages, pager, plane, work, proposals })
     }
@@ -183,18 +206,29 @@ pub(crate) fn pack(wal: &Wal) {
     }
 }
 
+/// What is known of the data before the queues are filled.
+#[derive(Clone, Copy)]
+struct Known {
+    is_clean: bool,
+    /// A part of the log is lost.
+    is_damaged: bool,
+    /// See [`CoreOptions::accepts_damage`].
+    accepts_damage: bool,
+}
+
 /// Fills the durable queues from their logs and drops the logs, and the pages, of queues that are
-/// gone.
+/// gone. Where damage may have cost what declared them, nothing is dropped without being asked for.
 fn recover_queues(
     broker: &Broker,
     journal: &WalJournal,
     pages: &PageStore,
-    is_clean: bool,
+    known: Known,
     now: Timestamp,
     progress: &mut Progress,
-) -> Result<(), storage::Error> {
+) -> Result<(), NodeError> {
     let mut lost = Vec::new();
     let mut entries = 0;
+    let is_clean = known.is_clean;
     let recovered = broker.recover_queues(now, is_clean, |visit| {
         lost = journal.replay(&mut |queue, index, entry| {
             entries += 1;
@@ -208,6 +242,13 @@ fn recover_queues(
     for Lost { group, first, end, reason } in lost {
         let queue = queue_of(group);
         warn!(?queue, first, ?end, reason, "skipped records of a queue that cannot be read");
+    }
+    if known.is_damaged && !recovered.orphans.is_empty() {
+        let queues: Vec<u64> = recovered.orphans.iter().map(|queue| queue.0).collect();
+        if !known.accepts_damage {
+            return Err(NodeError::Orphans { queues });
+        }
+        warn!(?queues, "deletes the messages of queues that nobody knows any more");
     }
     recovered.pages.into_iter().for_each(|page| pages.mark_used(to_store(page)));
     pages.finish_recovery();

@@ -44,6 +44,8 @@ pub struct NodeOptions {
     pub first_boot: Vec<Command>,
     /// Where the memory and disk alarms start.
     pub limits: ResourceLimits,
+    /// See [`CoreOptions::accepts_damage`].
+    pub accepts_damage: bool,
 }
 
 /// Why a node does not start.
@@ -55,6 +57,31 @@ pub enum NodeError {
     /// The log in it.
     #[error(transparent)]
     Storage(#[from] storage::Error),
+    /// Damage has cost a part of what was declared. Nothing was changed.
+    #[error(
+        "the log of vhosts, users, permissions, policies, exchanges, queues and bindings is damaged: \
+         what its entries {entries:?} declared, changed or deleted is not known. Nothing was \
+         changed. Put a copy of the data directory in its place; or start once with \
+         --accept-damage, which goes on without these entries, and deletes the messages of queues \
+         that only they declared"
+    )]
+    Lost {
+        /// Their indexes.
+        entries: Vec<u64>,
+    },
+    /// The log is damaged, and there are messages of queues that it does not declare. Nothing was
+    /// changed.
+    #[error(
+        "the log is damaged, and holds messages of {} queues that nobody declares any more: they \
+         may have been deleted, or damage has cost what declared them. Nothing was changed. Put a \
+         copy of the data directory in its place; or start once with --accept-damage, which deletes \
+         these messages",
+        .queues.len()
+    )]
+    Orphans {
+        /// Their numbers.
+        queues: Vec<u64>,
+    },
     /// Anything else while recovering.
     #[error("cannot recover: {0}")]
     Recovery(String),
@@ -143,6 +170,7 @@ impl Node {
                 rules: options.rules,
                 first_boot: options.first_boot,
                 seed: rand::random(),
+                accepts_damage: options.accepts_damage,
                 on_full: Some(Box::new(on_full)),
             },
             net::now(),

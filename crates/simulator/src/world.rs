@@ -153,6 +153,7 @@ impl World {
             rules: Rules::default(),
             first_boot: first_boot(),
             seed: self.chance.bits(),
+            accepts_damage: false,
             on_full: None,
         }
     }

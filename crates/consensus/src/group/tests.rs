@@ -239,8 +239,59 @@ fn damage_to_the_log_of_a_lone_voter_costs_only_itself() {
     let found = poll(&mut group);
     assert_eq!(found.len(), 2, "{found:?}");
     assert!(found[0].contains("first") && found[1].contains("third"), "{found:?}");
+    assert_eq!(group.lost(), [3]);
     propose(&mut group, "fourth");
     assert_eq!(poll(&mut group).len(), 1);
+    group.save_snapshot(group.applied(), b"without the second").unwrap();
+    drop(group);
+    let mut group = open(log());
+    poll(&mut group);
+    assert_eq!(group.lost(), [0; 0]);
+}
+
+/// The state after each entry, as text: what a snapshot of it holds.
+fn replayed(group: &mut Group<EngineLog>) -> String {
+    let mut state = match group.snapshot().unwrap() {
+        Some((_, bytes)) => String::from_utf8(bytes).unwrap(),
+        None => String::new(),
+    };
+    for entry in poll(group) {
+        state.push_str(entry.rsplit(' ').next().unwrap());
+    }
+    state
+}
+
+#[test]
+fn a_damaged_snapshot_costs_nothing() {
+    let dir = Path::new("/log");
+    for snapshots in 1..=3 {
+        let disk = Arc::new(SimDisk::new(1));
+        let log = || EngineLog::open(disk.clone(), dir, EngineOptions::default()).unwrap();
+        let mut group = open(log());
+        let mut state = String::new();
+        poll(&mut group);
+        for number in 1..=snapshots {
+            propose(&mut group, &format!("<e{number}>"));
+            poll(&mut group);
+            state.push_str(&format!("<e{number}>"));
+            let snapshot = group.applied();
+            propose(&mut group, &format!("<f{number}>"));
+            poll(&mut group);
+            group.save_snapshot(snapshot, state.as_bytes()).unwrap();
+            state.push_str(&format!("<f{number}>"));
+        }
+        drop(group);
+        let file = dir.join("0000000001.log");
+        let newest = state.strip_suffix(&format!("<f{snapshots}>")).unwrap();
+        let bytes = disk.read(&file);
+        let at = bytes.windows(newest.len()).rposition(|bytes| bytes == newest.as_bytes());
+        disk.rot(&file, at.unwrap() as u64, 1);
+        for _ in 0..2 {
+            let mut group = open(log());
+            assert_eq!(replayed(&mut group), state, "{snapshots} snapshots");
+            assert_eq!(group.lost(), [0; 0]);
+        }
+    }
 }
 
 #[test]

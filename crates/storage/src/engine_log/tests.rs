@@ -336,6 +336,32 @@ fn freed_files_are_used_again_also_after_a_kill() {
 }
 
 #[test]
+fn an_old_entry_that_moved_behind_many_newer_ones_takes_none_of_them_along() {
+    let disk = SimDisk::new(1);
+    let log = open(&disk);
+    append(&log, A, 1, b"the first");
+    for index in 1..=8 {
+        append(&log, B, index, &[7; 8 << 10]);
+    }
+    let mut many = Batch::default();
+    for index in 2..=3000 {
+        many.append(A, index, vec![1; 20]);
+    }
+    log.write(&mut many, Flush::Sync).unwrap();
+    for index in 9..=60 {
+        append(&log, B, index, &[7; 8 << 10]);
+    }
+    let mut batch = Batch::default();
+    batch.compact(B, 60);
+    log.write(&mut batch, Flush::Sync).unwrap();
+    log.purge().unwrap();
+    drop(log);
+    let log = open(&disk);
+    assert_eq!(indexes(&log, A), (1..=3000).collect::<Vec<_>>());
+    assert_eq!(log.damage(), []);
+}
+
+#[test]
 fn a_directory_belongs_to_one_log_at_a_time() {
     let dir = TempDir::new().unwrap();
     let open = || EngineLog::open(Arc::new(RealDisk), dir.path(), SMALL);
