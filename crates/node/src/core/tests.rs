@@ -47,7 +47,9 @@ fn stopped() -> SimDisk {
 
 fn vhosts(core: &Core) -> Vec<String> {
     let topology = core.broker.topology();
-    topology.vhosts().map(|vhost| vhost.name.to_string()).collect()
+    let mut names: Vec<String> = topology.vhosts().map(|it| it.name().to_string()).collect();
+    names.sort_unstable();
+    names
 }
 
 fn position(disk: &SimDisk, text: &str) -> u64 {

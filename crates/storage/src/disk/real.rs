@@ -171,7 +171,7 @@ mod tests {
         assert!(RealDisk.lock_dir_to_read(dir.path()).expect("looked").is_none());
         assert!(!dir.path().join(LOCK_FILE).exists());
         let lock = RealDisk.lock_dir(dir.path()).expect("taken");
-        let refused = RealDisk.lock_dir_to_read(dir.path()).err().expect("somebody has it");
+        let refused = RealDisk.lock_dir_to_read(dir.path()).expect_err("somebody has it");
         assert_eq!(refused.kind(), io::ErrorKind::WouldBlock);
         drop(lock);
         let _looking = RealDisk.lock_dir_to_read(dir.path()).expect("free").expect("a lock");
