@@ -91,11 +91,17 @@ pub trait Disk: Send + Sync {
     /// What the system says.
     fn draw_secret(&self) -> io::Result<u64>;
 
-    /// Bytes that an unprivileged user may still write to the file system of `path`.
+    /// Bytes that the file system of `path` can hold.
     ///
     /// # Errors
     /// What the system says.
-    fn available_bytes(&self, path: &Path) -> io::Result<u64>;
+    fn total_bytes(&self, path: &Path) -> io::Result<u64>;
+}
+
+/// Whether a call failed for want of room: there is some later, and the call can be repeated. A
+/// quota is as good as a full disk.
+pub(crate) fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 /// An open file. Positioned calls only: it may be shared among threads.
@@ -110,7 +116,8 @@ pub trait DiskFile: Send + Sync {
     /// Writes all of `bytes` at `offset`. After an error any part of them may have been written.
     ///
     /// # Errors
-    /// What the system says, [`io::ErrorKind::StorageFull`] when there is no room.
+    /// What the system says, [`io::ErrorKind::StorageFull`] or [`io::ErrorKind::QuotaExceeded`]
+    /// when there is no room.
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()>;
 
     /// Makes everything written so far survive a power cut (`fdatasync`). After an error nobody

@@ -10,11 +10,10 @@ use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use parking_lot::Mutex;
 
-use crate::{Batch, DirLock, Disk, DiskFile, Error, Flush, GroupId, Log, Op};
+use crate::{Batch, DirLock, Disk, DiskFile, Error, Flush, GroupId, Log, Op, Reserve};
 use block::Builder;
 use index::{Index, Place};
 use mark::Mark;
@@ -52,9 +51,14 @@ impl EngineOptions {
         (self.purge_bytes / 2 / self.file_bytes).max(1)
     }
 
-    /// Room set aside: freeing a file moves at most half of it.
+    /// Room set aside for freeing a file, which moves at most half of it.
     fn ballast_bytes(&self) -> u64 {
         self.file_bytes / 2
+    }
+
+    /// Room set aside for whatever is on its way when a disk is full.
+    fn reserve_bytes(&self) -> u64 {
+        self.file_bytes / 2 * 5
     }
 }
 
@@ -77,7 +81,9 @@ pub struct EngineLog {
     index: Mutex<Index>,
     /// One purge at a time; taken before the others.
     purging: Mutex<()>,
-    has_ballast: AtomicBool,
+    /// For what makes room for certain, when there is no reserve left.
+    ballast: Reserve,
+    reserve: Arc<Reserve>,
     _lock: DirLock,
 }
 
@@ -124,7 +130,10 @@ impl EngineLog {
         let mut index = found.index();
         let damage = std::mem::take(&mut found.damage);
         let writer = Writer::open(Arc::clone(&disk), dir, options, found, &mut index)?;
-        let log = Self {
+        let set_aside = |path: PathBuf, bytes| Reserve::open(Arc::clone(&disk), &path, bytes);
+        let ballast = set_aside(files::ballast_path(dir), options.ballast_bytes())?;
+        let reserve = set_aside(files::reserve_path(dir), options.reserve_bytes())?;
+        Ok(Self {
             disk,
             dir: dir.to_owned(),
             options,
@@ -132,11 +141,17 @@ impl EngineLog {
             writer: Mutex::new(writer),
             index: Mutex::new(index),
             purging: Mutex::default(),
-            has_ballast: AtomicBool::new(false),
+            ballast,
+            reserve: Arc::new(reserve),
             _lock: lock,
-        };
-        log.take_ballast();
-        Ok(log)
+        })
+    }
+
+    /// The room set aside for a full disk. Any write gives it up when it finds none; who writes to
+    /// the same disk may do so, too, and takes it again.
+    #[must_use]
+    pub fn reserve(&self) -> &Arc<Reserve> {
+        &self.reserve
     }
 
     /// Damage found when it was opened, in the order of files and offsets. Entries that it cost are
@@ -253,11 +268,11 @@ impl Log for EngineLog {
         if encode(batch, &mut writer.builder).is_none() {
             return Err(Error::Io("an entry of 4 GiB or more".to_owned()));
         }
-        let frees_room = !batch.ops().iter().any(|op| matches!(op, Op::Append { .. }));
-        if frees_room {
-            self.with_ballast(|| writer.write(&self.index, flush))?;
+        let mut write = || writer.write(&self.index, flush);
+        if batch.ops().iter().any(|op| matches!(op, Op::Append { .. })) {
+            self.reserve.or_give_up(write)?;
         } else {
-            writer.write(&self.index, flush)?;
+            self.with_ballast(&mut write)?;
         }
         writer.builder.trim();
         batch.drain();

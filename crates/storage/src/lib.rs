@@ -13,6 +13,7 @@ mod error;
 mod log;
 mod memory_log;
 mod pages;
+mod reserve;
 mod wal;
 
 pub use disk::{DirLock, Disk, DiskFile, Open, RealDisk, ShadowDisk, SimDisk};
@@ -21,4 +22,5 @@ pub use error::Error;
 pub use log::{Batch, Flush, GroupId, Log, Op, Payload};
 pub use memory_log::MemoryLog;
 pub use pages::{BLOCK_BYTES, FREE_KEPT_MAX, PageDamage, PageRef, PageStore};
+pub use reserve::Reserve;
 pub use wal::{Durability, Lost, Lsn, Step, Waiter, Wal, WalOptions};

@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use parking_lot::{Condvar, Mutex};
 
-use crate::{Error, Flush, GroupId, Log, PageRef, PageStore};
+use crate::{Error, Flush, GroupId, Log, PageRef, PageStore, Reserve};
 use groups::Groups;
 use segment::Segment;
 use writer::Writer;
@@ -65,8 +65,11 @@ pub struct WalOptions {
     pub durability: Durability,
     /// Where attachments go. Hears which positions are durable.
     pub pages: Option<Arc<PageStore>>,
-    /// Called with true when the disk has no room for what was appended, and with false when it
-    /// has room again. On the writer's thread: be quick.
+    /// What the log sets aside for a full disk. Pages may have it, too.
+    pub reserve: Option<Arc<Reserve>>,
+    /// Called with true when the disk is full: the reserve is used up or in use. Less should be
+    /// appended then, best nothing but what makes room. Called with false when the reserve is there
+    /// again. By whoever finds out, in this order: be quick.
     pub on_full: Option<Box<dyn Fn(bool) + Send + Sync>>,
 }
 
@@ -108,8 +111,18 @@ pub struct Wal {
     durable: AtomicU64,
     pending: AtomicU64,
     failure: OnceLock<Error>,
+    room: Mutex<Room>,
     /// Behind a lock for the sake of replays while the writer runs; always taken before `front`.
     groups: Mutex<Groups>,
+}
+
+/// Whether there is room on the disk. The lock is a leaf.
+#[derive(Default)]
+struct Room {
+    /// The writer has found none, not even the reserve.
+    is_stuck: bool,
+    /// What was told last.
+    is_full: bool,
 }
 
 /// What producers write into. The lock is a leaf: held for a copy, never while anything else is
@@ -142,7 +155,7 @@ impl Wal {
     pub fn open(log: Arc<dyn Log>, options: impl Into<WalOptions>) -> Result<Self, Error> {
         let options = options.into();
         let groups = Groups::open(&*log, options.durability)?;
-        Ok(Self {
+        let wal = Self {
             log,
             options,
             writer: Mutex::default(),
@@ -151,8 +164,11 @@ impl Wal {
             durable: AtomicU64::new(0),
             pending: AtomicU64::new(0),
             failure: OnceLock::new(),
+            room: Mutex::default(),
             groups: Mutex::new(groups),
-        })
+        };
+        wal.note_room(|_| {});
+        Ok(wal)
     }
 
     /// Appends a record: copies `record` into the current buffer and returns its position.
@@ -356,12 +372,17 @@ impl Wal {
 
     /// Frees files, see [`Log::purge`]; costs next to nothing while there is little to free, so call
     /// it about once a second from a thread that may wait. Returns the groups that hold back most: page their records
-    /// out and compact them.
+    /// out and compact them. While the disk is full it looks for room: call it more often.
     ///
     /// # Errors
     /// As [`Log::purge`].
     pub fn purge(&self) -> Result<Vec<GroupId>, Error> {
-        Ok(wal_groups(self.log.purge()?))
+        if self.is_full() {
+            self.trim_pages();
+        }
+        let groups = self.log.purge();
+        self.take_reserve();
+        Ok(wal_groups(groups?))
     }
 
     /// Leaves little to read for the next start, see [`Log::pack`]. Returns the groups that need
@@ -371,6 +392,43 @@ impl Wal {
     /// As [`Log::pack`].
     pub fn pack(&self, bytes_max: u64) -> Result<Vec<GroupId>, Error> {
         Ok(wal_groups(self.log.pack(bytes_max)?))
+    }
+
+    /// Whether the disk is full, see [`WalOptions::on_full`].
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.room.lock().is_full
+    }
+
+    /// Sets room aside again, unless the writer waits for it.
+    fn take_reserve(&self) {
+        let is_stuck = self.room.lock().is_stuck;
+        if let Some(reserve) = self.options.reserve.as_ref().filter(|_| !is_stuck) {
+            reserve.take();
+        }
+        self.note_room(|_| {});
+    }
+
+    /// Tells whether the disk is full, when that has changed.
+    fn note_room(&self, change: impl FnOnce(&mut Room)) {
+        let mut room = self.room.lock();
+        change(&mut room);
+        let has_reserve = self.options.reserve.as_ref().is_none_or(|reserve| reserve.is_there());
+        let is_full = room.is_stuck || !has_reserve;
+        if std::mem::replace(&mut room.is_full, is_full) != is_full
+            && let Some(on_full) = &self.options.on_full
+        {
+            on_full(is_full);
+        }
+    }
+
+    /// Pages that nobody needs give their room back.
+    fn trim_pages(&self) {
+        if let Some(pages) = &self.options.pages
+            && let Err(error) = pages.trim(0)
+        {
+            tracing::warn!(%error, "cannot give the room of free pages back");
+        }
     }
 
     /// Wakes the writer if it is parked, after the lock is released.

@@ -95,9 +95,11 @@ impl Disk for RealDisk {
         }
     }
 
-    fn available_bytes(&self, path: &Path) -> io::Result<u64> {
+    fn total_bytes(&self, path: &Path) -> io::Result<u64> {
         let stat = rustix::fs::statvfs(path)?;
-        Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+        // Some do not know.
+        let is_known = stat.f_blocks > 0;
+        Ok(if is_known { stat.f_blocks.saturating_mul(stat.f_frsize) } else { u64::MAX })
     }
 }
 

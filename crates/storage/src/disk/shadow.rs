@@ -97,8 +97,8 @@ impl Disk for ShadowDisk {
         self.below.draw_secret()
     }
 
-    fn available_bytes(&self, path: &Path) -> io::Result<u64> {
-        self.above.available_bytes(path)
+    fn total_bytes(&self, path: &Path) -> io::Result<u64> {
+        self.above.total_bytes(path)
     }
 }
 

@@ -42,6 +42,8 @@ struct State {
     locked: BTreeSet<PathBuf>,
     /// Bytes for all files together.
     capacity: u64,
+    /// Bytes written so far.
+    written: u64,
     faults: Faults,
 }
 
@@ -85,6 +87,7 @@ impl SimDisk {
             unsynced_names: Vec::new(),
             locked: BTreeSet::new(),
             capacity: u64::MAX,
+            written: 0,
             faults: Faults::default(),
         };
         Self { state: Arc::new(Mutex::new(state)) }
@@ -145,6 +148,12 @@ impl SimDisk {
     #[must_use]
     pub fn used_bytes(&self) -> u64 {
         self.state.lock().used()
+    }
+
+    /// Bytes that were written so far, those that found no room left out.
+    #[must_use]
+    pub fn written_bytes(&self) -> u64 {
+        self.state.lock().written
     }
 
     /// Flips the bits of `mask` in one byte, for readers and on the medium. Nothing happens past
@@ -333,8 +342,8 @@ impl Disk for SimDisk {
         Ok(self.state.lock().secrets.below(u64::MAX))
     }
 
-    fn available_bytes(&self, _path: &Path) -> io::Result<u64> {
-        Ok(self.state.lock().room())
+    fn total_bytes(&self, _path: &Path) -> io::Result<u64> {
+        Ok(self.state.lock().capacity)
     }
 }
 
@@ -400,6 +409,7 @@ impl DiskFile for SimFile {
             let content = &mut state.files[self.file];
             let fitting = content.fitting(offset, bytes.len(), room);
             content.write_at(offset, &bytes[..fitting]);
+            state.written += fitting as u64;
             if fitting == bytes.len() { Ok(()) } else { Err(io::ErrorKind::StorageFull.into()) }
         })
     }

@@ -15,8 +15,10 @@ const SPARE: &str = ".spare";
 const FOREIGN: &str = ".raftlog";
 /// What blocks begin with, see [`super::mark`].
 const MARK: &str = "mark";
-/// Room that is set aside for getting out of a full disk.
+/// Room that is set aside for what makes room.
 const BALLAST: &str = "ballast";
+/// Room that is set aside for anything.
+const RESERVE: &str = "reserve";
 
 pub(super) fn log_path(dir: &Path, number: u32) -> PathBuf {
     dir.join(format!("{number:0DIGITS$}{LOG}"))
@@ -36,6 +38,10 @@ pub(super) fn new_mark_path(dir: &Path) -> PathBuf {
 
 pub(super) fn ballast_path(dir: &Path) -> PathBuf {
     dir.join(BALLAST)
+}
+
+pub(super) fn reserve_path(dir: &Path) -> PathBuf {
+    dir.join(RESERVE)
 }
 
 /// The files in a directory.

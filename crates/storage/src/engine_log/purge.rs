@@ -2,18 +2,19 @@
 //! is moves to the end of the log first.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::Ordering;
 
 use super::EngineLog;
 use super::files;
 use super::index::{LogFile, Place};
 use super::writer::Writer;
-use crate::{Error, Flush, GroupId, Open};
+use crate::{Error, Flush, GroupId};
 
 /// Bytes of entries that move in one block.
 const MOVED_BYTES: usize = 256 << 10;
 /// A group holds back a file when it needs more than this part of it.
 const HELD_BACK_PART: u64 = 16;
+/// The part of a file that is worth freeing it for while the disk is full.
+const GARBAGE_PART: u64 = 32;
 
 /// What to do about the oldest file.
 enum Plan {
@@ -30,12 +31,16 @@ impl EngineLog {
     pub(super) fn free_files(&self) -> Result<Vec<GroupId>, Error> {
         let Some(_only) = self.purging.try_lock() else { return Ok(Vec::new()) };
         self.writer.lock().check()?;
-        self.take_ballast();
+        if !self.reserve.is_there() {
+            self.free_files_when_full()?;
+            return Ok(Vec::new());
+        }
+        self.ballast.take();
         loop {
             match self.plan() {
                 Plan::Nothing => return Ok(Vec::new()),
                 Plan::HeldBack(groups) => return Ok(groups),
-                Plan::Free(file) => self.with_ballast(|| self.free(file))?,
+                Plan::Free(file) => self.ballast.or_give_up(|| self.free(file))?,
             }
         }
     }
@@ -60,6 +65,34 @@ impl EngineLog {
             self.free(file)?;
         }
         Ok(Vec::new())
+    }
+
+    /// Frees whatever gives more room than it takes. What it takes is the ballast's: the rest is for
+    /// those who settle messages.
+    fn free_files_when_full(&self) -> Result<(), Error> {
+        self.remove_spares()?;
+        while let Some((file, is_last)) = self.find_garbage() {
+            if is_last {
+                self.writer.lock().rotate(&self.index)?;
+            }
+            let had_ballast = self.ballast.give_up();
+            self.free(file)?;
+            if had_ballast {
+                self.ballast.take();
+            }
+        }
+        Ok(())
+    }
+
+    /// The oldest file, if little enough of it is needed, and whether it is the one written to.
+    fn find_garbage(&self) -> Option<(u32, bool)> {
+        let index = self.index.lock();
+        let (&number, oldest) = index.files().first_key_value()?;
+        let worthwhile = self.options.file_bytes / GARBAGE_PART;
+        let live = oldest.live_bytes();
+        let pays = live * 2 <= oldest.bytes && live + worthwhile <= oldest.bytes;
+        let pays = pays && live <= self.ballast.bytes();
+        pays.then_some((number, index.files().len() == 1))
     }
 
     fn plan(&self) -> Plan {
@@ -153,10 +186,11 @@ impl EngineLog {
         Ok(count)
     }
 
-    /// Keeps a file for reuse, or removes it when enough are kept.
+    /// Keeps a file for reuse, or removes it when enough are kept, or others need the room.
     fn give_up(&self, writer: &mut Writer, file: u32) -> Result<(), Error> {
         let path = files::log_path(&self.dir, file);
-        let given_up = if (writer.spares.len() as u64) < self.options.spares_max() {
+        let is_wanted = (writer.spares.len() as u64) < self.options.spares_max();
+        let given_up = if is_wanted && self.reserve.is_there() {
             let renamed = self.disk.rename(&path, &files::spare_path(&self.dir, file));
             renamed.map(|()| writer.spares.insert(0, file))
         } else {
@@ -165,34 +199,22 @@ impl EngineLog {
         given_up.map_err(|error| writer.fail("giving up a file", &error))
     }
 
-    /// Does something that frees room; when there is none to do it, uses the ballast.
+    /// Does something that makes room; when there is none to do it, uses all that is set aside.
     pub(super) fn with_ballast(
         &self,
         mut free: impl FnMut() -> Result<(), Error>,
     ) -> Result<(), Error> {
-        match free() {
-            Err(Error::Full(_)) if self.has_ballast.swap(false, Ordering::Relaxed) => {
-                let removed = self.disk.remove(&files::ballast_path(&self.dir));
-                removed.map_err(|error| Error::Full(error.to_string()))?;
-                free()
-            }
-            done => done,
-        }
+        self.ballast.or_give_up(|| self.reserve.or_give_up(&mut free))
     }
 
-    /// Sets room aside for getting out of a full disk, when there is some and none is yet.
-    pub(super) fn take_ballast(&self) {
-        if self.has_ballast.load(Ordering::Relaxed) {
-            return;
+    /// Gives up the files kept for reuse.
+    fn remove_spares(&self) -> Result<(), Error> {
+        let mut writer = self.writer.lock();
+        while let Some(&spare) = writer.spares.last() {
+            let removed = self.disk.remove(&files::spare_path(&self.dir, spare));
+            removed.map_err(|error| writer.fail("removing a file", &error))?;
+            writer.spares.pop();
         }
-        let path = files::ballast_path(&self.dir);
-        let bytes = self.options.ballast_bytes();
-        let taken = self.disk.open(&path, Open::Create).and_then(|file| file.allocate(bytes));
-        if taken.is_ok() {
-            self.has_ballast.store(true, Ordering::Relaxed);
-        } else {
-            // Half a ballast is none. If it cannot be removed either, it is tried again later.
-            let _ = self.disk.remove(&path);
-        }
+        Ok(())
     }
 }

@@ -13,6 +13,7 @@ use super::files;
 use super::index::Index;
 use super::mark::Mark;
 use super::recovery::Recovery;
+use crate::disk::is_full;
 use crate::{Disk, DiskFile, Error, Flush, Open};
 
 /// Writes blocks behind each other, file after file.
@@ -165,7 +166,7 @@ impl Writer {
         let end = self.position + block.len() as u64;
         match self.handle.write_at(self.position, block) {
             Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::StorageFull => {
+            Err(error) if is_full(&error) => {
                 self.undo().map_err(|error| self.fail("write", &error))?;
                 return Err(Error::Full(error.to_string()));
             }
@@ -201,7 +202,7 @@ impl Writer {
 
     /// Begins another file. What is in the last one is synced first: only the end of the last file
     /// can be torn.
-    fn rotate(&mut self, index: &Mutex<Index>) -> Result<(), Error> {
+    pub(super) fn rotate(&mut self, index: &Mutex<Index>) -> Result<(), Error> {
         // Also when no block waits for it: a write that found no room may have been taken back.
         self.sync()?;
         let number = self.file + 1;
@@ -215,9 +216,7 @@ impl Writer {
                 (self.file, self.handle, self.position, self.len) = (number, handle, 0, len);
                 Ok(())
             }
-            Err(error) if error.kind() == io::ErrorKind::StorageFull => {
-                Err(Error::Full(error.to_string()))
-            }
+            Err(error) if is_full(&error) => Err(Error::Full(error.to_string())),
             Err(error) => Err(self.fail("a new file", &error)),
         }
     }

@@ -8,6 +8,7 @@ use std::sync::{Arc, OnceLock};
 
 use parking_lot::{Mutex, RwLock};
 
+use crate::disk::is_full;
 use crate::{Disk, DiskFile, Error, Open};
 
 /// Bytes of a file. Large enough that a terabyte is a thousand of them, small enough that a file
@@ -251,12 +252,7 @@ impl Files {
     }
 
     fn failed(&self, error: &io::Error) -> Error {
-        match error.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                Error::Full(error.to_string())
-            }
-            _ => self.fail(error),
-        }
+        if is_full(error) { Error::Full(error.to_string()) } else { self.fail(error) }
     }
 
     fn fail(&self, error: &io::Error) -> Error {

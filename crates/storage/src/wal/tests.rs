@@ -12,6 +12,7 @@ use crate::{EngineLog, EngineOptions, Error, GroupId, Log, MemoryLog, RealDisk};
 
 mod attachments;
 mod damage;
+mod drain;
 mod room;
 
 const A: GroupId = GroupId(1);

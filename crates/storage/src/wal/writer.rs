@@ -11,7 +11,11 @@ use bytes::Bytes;
 use super::groups::Groups;
 use super::segment::{self, Segment};
 use super::{Lsn, SPARE_SEGMENTS_MAX, Waiter, Wal};
-use crate::{Batch, Error, Flush, GroupId, Log, PageRef, Payload};
+use crate::{Batch, Error, Flush, GroupId, Log, PageRef, PageStore, Payload};
+
+/// Bytes of attachments after which it is remembered how many are written: a disk that is full then
+/// does not get them all again with each attempt.
+const ATTACHED_PART_BYTES: usize = 4 << 20;
 
 /// What a round came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +54,8 @@ pub(super) struct Writer {
     written: usize,
     /// What the records of the round name, until it is written.
     attachments: Vec<(PageRef, Bytes)>,
+    /// How many of them are.
+    attached: usize,
     attached_bytes: u64,
     waiters: Vec<(Lsn, Arc<dyn Waiter>)>,
     /// The segment at hand in the log's form, and its bytes.
@@ -59,7 +65,6 @@ pub(super) struct Writer {
     order: Vec<GroupId>,
     gathered: HashMap<GroupId, Gathered>,
     is_in_round: bool,
-    is_full: bool,
 }
 
 impl Writer {
@@ -73,9 +78,9 @@ impl Writer {
         }
         if wal.failure.get().is_none() {
             match self.write(wal) {
-                Ok(()) => self.note_full(wal, false),
+                Ok(()) => wal.note_room(|room| room.is_stuck = false),
                 Err(Error::Full(_)) if !wal.front.lock().closed => {
-                    self.note_full(wal, true);
+                    self.wait(wal);
                     return Step::Full;
                 }
                 Err(error) => {
@@ -111,21 +116,13 @@ impl Writer {
         }
     }
 
-    /// Tells that the disk is full, or not any more. While it is, pages nobody needs give their
-    /// room back.
-    fn note_full(&mut self, wal: &Wal, is_full: bool) {
-        if is_full
-            && let Some(pages) = &wal.options.pages
-            && let Err(error) = pages.trim(0)
-        {
-            tracing::warn!(%error, "cannot give the room of free pages back");
-        }
-        if is_full != self.is_full
-            && let Some(on_full) = &wal.options.on_full
-        {
-            on_full(is_full);
-        }
-        self.is_full = is_full;
+    /// There is no room for the rest of the round. Pages nobody needs give theirs back, and who asks
+    /// for what is durable already need not wait for the rest.
+    fn wait(&mut self, wal: &Wal) {
+        wal.trim_pages();
+        wal.note_room(|room| room.is_stuck = true);
+        self.waiters.append(&mut wal.front.lock().waiters);
+        self.tell(wal);
     }
 
     /// Writes what is left of the round and publishes its last position.
@@ -160,8 +157,12 @@ impl Writer {
         }
         let pages = wal.options.pages.as_ref();
         let pages = pages.expect("who attaches pages opens the log with a store");
-        pages.write(&self.attachments)?;
+        while let Some(part) = next_part(&self.attachments[self.attached..]) {
+            write_pages(wal, pages, part)?;
+            self.attached += part.len();
+        }
         pages.sync()?;
+        self.attached = 0;
         self.attached_bytes = self.attachments.drain(..).map(|(_, bytes)| bytes.len() as u64).sum();
         Ok(())
     }
@@ -253,6 +254,7 @@ impl Writer {
         }
         self.written = 0;
         self.attachments.clear();
+        self.attached = 0;
         let mut front = wal.front.lock();
         for segment in self.segments.drain(..) {
             if front.spare.len() < SPARE_SEGMENTS_MAX {
@@ -282,6 +284,28 @@ impl Writer {
             }
             *lsn > durable
         });
+    }
+}
+
+/// The pages to be written next: a few MiB, or a large one.
+fn next_part(attachments: &[(PageRef, Bytes)]) -> Option<&[(PageRef, Bytes)]> {
+    let mut bytes = 0;
+    let is_in = |(_, page): &&(PageRef, Bytes)| {
+        bytes += page.len();
+        bytes <= ATTACHED_PART_BYTES
+    };
+    let count = attachments.iter().take_while(is_in).count().max(1);
+    attachments.get(..count)
+}
+
+/// Writes pages, if need be where the reserve was.
+fn write_pages(wal: &Wal, pages: &PageStore, part: &[(PageRef, Bytes)]) -> Result<(), Error> {
+    match (pages.write(part), &wal.options.reserve) {
+        (Err(Error::Full(_)), Some(reserve)) => {
+            wal.trim_pages();
+            reserve.or_give_up(|| pages.write(part))
+        }
+        (written, _) => written,
     }
 }
 

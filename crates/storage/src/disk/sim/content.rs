@@ -139,6 +139,18 @@ impl Image {
         Arc::make_mut(slot.get_or_insert_with(|| Arc::new([0; PAGE_BYTES])))
     }
 
+    /// Takes room for pages. All of them share one of zeros until they are written to.
+    fn take_pages(&mut self, pages: std::ops::Range<usize>) {
+        let zeros: Page = Arc::new([0; PAGE_BYTES]);
+        if pages.end > self.pages.len() {
+            self.pages.resize(pages.end, None);
+        }
+        for slot in self.pages[pages].iter_mut().filter(|slot| slot.is_none()) {
+            *slot = Some(Arc::clone(&zeros));
+            self.taken += 1;
+        }
+    }
+
     fn read(&self, offset: u64, buf: &mut [u8]) {
         for (page, within, part) in parts(offset, buf.len()) {
             let out = &mut buf[part];
@@ -193,9 +205,7 @@ impl Image {
             Change::Write { offset, ref bytes } => self.write(offset, bytes),
             Change::SetLen(len) => self.set_len(len),
             Change::Allocate(len) => {
-                for page in page_range(0, len) {
-                    self.page_mut(page);
-                }
+                self.take_pages(page_range(0, len));
                 self.len = self.len.max(len);
             }
             Change::Punch { offset, len } => {

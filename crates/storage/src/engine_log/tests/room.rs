@@ -20,6 +20,8 @@ fn a_write_that_finds_no_room_can_be_repeated_once_there_is_some() {
     let log = open(&disk);
     append(&log, A, 1, b"before");
     disk.set_capacity(disk.used_bytes());
+    assert!(log.reserve().give_up(), "somebody else needed it");
+    disk.set_capacity(disk.used_bytes());
     let mut batch = Batch::default();
     batch.append(A, 2, vec![2; 10_000]);
     let written = batch.clone();
@@ -83,4 +85,45 @@ fn a_log_opens_on_a_full_disk() {
     assert_eq!(indexes(&log, A), [1]);
     disk.set_capacity(u64::MAX);
     append(&log, A, 2, &[2; 100_000]);
+}
+
+#[test]
+fn a_reserve_takes_what_finds_no_room() {
+    let disk = SimDisk::new(1);
+    let log = open(&disk);
+    disk.set_capacity(disk.used_bytes());
+    let refused = fill(&log, A, 5000);
+    assert!(log.reserve().bytes() / 2 < 5000 * refused, "{refused} is the first");
+    assert!(!log.reserve().is_there());
+    disk.power_cut(1);
+    drop(log);
+    let log = open(&disk);
+    assert_eq!(log.span(A), Some((1, refused - 1)));
+    assert!(!log.reserve().is_there(), "there is no room for it");
+}
+
+#[test]
+fn garbage_gives_its_room_back_while_the_disk_is_full_however_little_there_is_of_it() {
+    let disk = SimDisk::new(1);
+    let log = open_on(&disk, EngineOptions { purge_bytes: 1 << 30, ..SMALL });
+    append(&log, B, 1, b"needed");
+    disk.set_capacity(disk.used_bytes() + (200 << 10));
+    let refused = fill(&log, A, 5000);
+    log.purge().unwrap();
+    assert!(!log.reserve().take(), "all of it is needed");
+    assert_eq!(indexes(&log, A).len() as u64, refused - 1);
+
+    let mut batch = Batch::default();
+    batch.compact(A, refused);
+    log.write(&mut batch, Flush::Sync).unwrap();
+    log.purge().unwrap();
+    assert!(log.disk_bytes() < SMALL.file_bytes / 16, "{} bytes", log.disk_bytes());
+    assert!(log.reserve().take());
+    let before = log_files(&disk);
+    log.purge().unwrap();
+    assert_eq!(log_files(&disk), before, "that was for the sake of the room");
+    disk.power_cut(1);
+    drop(log);
+    let log = open(&disk);
+    assert_eq!((log.damage(), entries(&log, B)), (&[][..], vec![(1, b"needed".to_vec())]));
 }
