@@ -2,7 +2,7 @@
 
 use protobuf::Message as _;
 use raft::eraftpb::{ConfChange, ConfChangeV2, Entry, EntryType, Message, Snapshot};
-use raft::{Config, RawNode, StateRole, Storage as _};
+use raft::{Config, RawNode, Ready, StateRole, Storage as _};
 use storage::{Flush, GroupId, Log};
 
 use crate::Error;
@@ -51,11 +51,24 @@ pub enum Committed<'a> {
 /// A raft group: propose, tick and step, then poll.
 ///
 /// Deterministic: the only chance in raft, the election timeout, is fixed by the node's id.
-/// After an error of [`Group::poll`] or [`Group::save_snapshot`] the group must be dropped.
+/// After an error of [`Group::poll`] or [`Group::save_snapshot`] the group must be dropped, unless
+/// it is for want of room ([`Error::is_full`]).
 pub struct Group<L: Log> {
     node: RawNode<Store<L>>,
     id: NodeId,
     applied: u64,
+    /// What found no room. Until it is written raft must not learn of anything new.
+    unwritten: Option<Unwritten>,
+    /// To be sent.
+    messages: Vec<Message>,
+}
+
+/// What is to be written before anything of it is told.
+struct Unwritten {
+    ready: Ready,
+    entries: Vec<Entry>,
+    committed: Vec<Entry>,
+    is_installed: bool,
 }
 
 impl<L: Log> Group<L> {
@@ -85,7 +98,8 @@ impl<L: Log> Group<L> {
         let logger = slog::Logger::root(slog::Discard, slog::o!());
         let node_id = node;
         let node = RawNode::new(&config, store, &logger)?;
-        let mut group = Self { node, id: node_id, applied };
+        let (unwritten, messages) = (None, Vec::new());
+        let mut group = Self { node, id: node_id, applied, unwritten, messages };
         group.lead_if_alone()?;
         Ok(group)
     }
@@ -94,51 +108,66 @@ impl<L: Log> Group<L> {
     /// unless leadership is lost first. Empty `data` never comes out.
     ///
     /// # Errors
-    /// [`Error::NotLeader`].
+    /// [`Error::NotLeader`]. [`Error::Waiting`] while [`Group::waits_for_room`].
     pub fn propose(&mut self, context: Vec<u8>, data: Vec<u8>) -> Result<(), Error> {
+        self.check()?;
         Ok(self.node.propose(context, data)?)
     }
 
-    /// Lets one unit of time pass.
+    /// Lets one unit of time pass. It stands still while [`Group::waits_for_room`].
     pub fn tick(&mut self) {
-        self.node.tick();
+        if self.unwritten.is_none() {
+            self.node.tick();
+        }
     }
 
     /// Takes a message of another member. Messages of one peer must arrive in order.
     ///
     /// # Errors
-    /// [`Error::Raft`] for a message that makes no sense here; it has no effect.
+    /// [`Error::Raft`] for a message that makes no sense here, [`Error::Waiting`] while
+    /// [`Group::waits_for_room`]; it has no effect.
     pub fn step(&mut self, message: Message) -> Result<(), Error> {
+        self.check()?;
         Ok(self.node.step(message)?)
     }
 
     /// Whether [`Group::poll`] has anything to do.
     #[must_use]
     pub fn has_ready(&self) -> bool {
-        self.node.has_ready()
+        self.unwritten.is_some() || self.node.has_ready()
+    }
+
+    /// Whether a [`Group::poll`] found no room: nothing new is taken before one finds some.
+    #[must_use]
+    pub fn waits_for_room(&self) -> bool {
+        self.unwritten.is_some()
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        if self.waits_for_room() { Err(Error::Waiting) } else { Ok(()) }
     }
 
     /// Makes progress: persists what is new in one synced write, then hands what is committed to
     /// `apply`, and returns the messages to send (none in a group of one).
     ///
     /// # Errors
-    /// [`Error::Log`]: nothing that was not handed out may be assumed to be stable.
+    /// [`Error::Log`]: nothing that was not handed out may be assumed to be stable. When it is for
+    /// want of room, the next call goes on from there.
     pub fn poll(&mut self, apply: &mut dyn FnMut(Committed<'_>)) -> Result<Vec<Message>, Error> {
-        let mut messages = Vec::new();
-        while self.node.has_ready() {
-            let mut ready = self.node.ready();
-            messages.append(&mut ready.take_messages());
-            if !ready.snapshot().is_empty() {
-                self.install(ready.snapshot(), apply)?;
+        while self.has_ready() {
+            let mut next = match self.unwritten.take() {
+                Some(unwritten) => unwritten,
+                None => self.take_ready(),
+            };
+            if let Err(error) = self.write(&mut next, apply) {
+                self.unwritten = Some(next);
+                return Err(error);
             }
-            let committed = ready.take_committed_entries();
-            let entries = ready.take_entries();
-            let flush = if ready.must_sync() { Flush::Sync } else { Flush::Write };
-            self.node.mut_store().persist(ready.hs(), entries, flush)?;
-            messages.append(&mut ready.take_persisted_messages());
+            let Unwritten { mut ready, committed, .. } = next;
+            self.messages.append(&mut ready.take_persisted_messages());
             self.apply(committed, apply)?;
             let mut light = self.node.advance_append(ready);
-            messages.append(&mut light.take_messages());
+            self.messages.append(&mut light.take_messages());
             if let Some(commit) = light.commit_index() {
                 self.node.mut_store().set_commit(commit);
             }
@@ -146,7 +175,27 @@ impl<L: Log> Group<L> {
             self.node.advance_apply_to(self.applied);
             self.lead_if_alone()?;
         }
-        Ok(messages)
+        Ok(std::mem::take(&mut self.messages))
+    }
+
+    fn take_ready(&mut self) -> Unwritten {
+        let mut ready = self.node.ready();
+        self.messages.append(&mut ready.take_messages());
+        let (entries, committed) = (ready.take_entries(), ready.take_committed_entries());
+        Unwritten { ready, entries, committed, is_installed: false }
+    }
+
+    fn write(
+        &mut self,
+        Unwritten { ready, entries, is_installed, .. }: &mut Unwritten,
+        apply: &mut dyn FnMut(Committed<'_>),
+    ) -> Result<(), Error> {
+        if !ready.snapshot().is_empty() && !*is_installed {
+            self.install(ready.snapshot(), apply)?;
+            *is_installed = true;
+        }
+        let flush = if ready.must_sync() { Flush::Sync } else { Flush::Write };
+        self.node.mut_store().persist(ready.hs(), entries, flush)
     }
 
     /// Whether this node may propose.
@@ -177,7 +226,8 @@ impl<L: Log> Group<L> {
     /// the entries up to there.
     ///
     /// # Errors
-    /// [`Error::Log`]; [`Error::Raft`] for an index that was not applied yet.
+    /// [`Error::Log`]; [`Error::Raft`] for an index that was not applied yet. Without room all stays
+    /// as it was.
     pub fn save_snapshot(&mut self, index: u64, data: &[u8]) -> Result<(), Error> {
         if index > self.applied {
             return Err(Error::Raft(format!("entry {index} is not applied yet")));
@@ -254,13 +304,13 @@ impl<L: Log> Group<L> {
                     let change = ConfChange::parse_from_bytes(&entry.data);
                     let change = change.map_err(|error| Error::Damaged(error.to_string()))?;
                     let members = self.node.apply_conf_change(&change)?;
-                    self.node.mut_store().set_conf_state(members)?;
+                    self.node.mut_store().set_conf_state(members);
                 }
                 EntryType::EntryConfChangeV2 => {
                     let change = ConfChangeV2::parse_from_bytes(&entry.data);
                     let change = change.map_err(|error| Error::Damaged(error.to_string()))?;
                     let members = self.node.apply_conf_change(&change)?;
-                    self.node.mut_store().set_conf_state(members)?;
+                    self.node.mut_store().set_conf_state(members);
                 }
             }
         }

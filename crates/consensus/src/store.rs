@@ -43,6 +43,8 @@ pub(crate) struct Store<L> {
     /// Whether `hard_state` is ahead of the log.
     is_hard_state_unsaved: bool,
     conf_state: ConfState,
+    /// Whether `conf_state` is ahead of the log.
+    is_conf_state_unsaved: bool,
     snapshot: Stored,
     /// Index and term of the entry before the first: the snapshot's, or an older kept entry's.
     before_first: (u64, u64),
@@ -123,6 +125,7 @@ impl<L: Log> Store<L> {
             hard_state,
             is_hard_state_unsaved: false,
             conf_state,
+            is_conf_state_unsaved: false,
             before_first: (snapshot.metadata.index, snapshot.metadata.term),
             last: snapshot.metadata.index,
             snapshot,
@@ -179,11 +182,12 @@ impl<L: Log> Store<L> {
         Ok(())
     }
 
-    /// Persists what a ready asks for in one batch.
+    /// Persists what a ready asks for in one batch. Takes `entries` when they are written: what found
+    /// no room can be persisted once more.
     pub(crate) fn persist(
         &mut self,
         hard_state: Option<&HardState>,
-        entries: Vec<Entry>,
+        entries: &mut Vec<Entry>,
         flush: Flush,
     ) -> Result<(), Error> {
         let mut batch = Batch::default();
@@ -193,15 +197,21 @@ impl<L: Log> Store<L> {
         }
         if self.is_hard_state_unsaved {
             batch.put(self.entries_group, HARD_STATE_KEY, encode(&self.hard_state)?);
-            self.is_hard_state_unsaved = false;
         }
-        for entry in entries {
-            batch.append(self.entries_group, entry.index, encode(&entry)?);
-            self.last = entry.index;
-            self.cache.push(entry);
+        if self.is_conf_state_unsaved {
+            batch.put(self.entries_group, CONF_STATE_KEY, encode(&self.conf_state)?);
+        }
+        for entry in &*entries {
+            batch.append(self.entries_group, entry.index, encode(entry)?);
         }
         if !batch.is_empty() {
             self.log.write(&mut batch, flush)?;
+        }
+        self.is_hard_state_unsaved = false;
+        self.is_conf_state_unsaved = false;
+        for entry in entries.drain(..) {
+            self.last = entry.index;
+            self.cache.push(entry);
         }
         Ok(())
     }
@@ -213,13 +223,10 @@ impl<L: Log> Store<L> {
         self.is_hard_state_unsaved = true;
     }
 
-    /// Records new members. Stable with the next synced write: raft applies it again otherwise.
-    pub(crate) fn set_conf_state(&mut self, conf_state: ConfState) -> Result<(), Error> {
-        let mut batch = Batch::default();
-        batch.put(self.entries_group, CONF_STATE_KEY, encode(&conf_state)?);
-        self.log.write(&mut batch, Flush::Write)?;
+    /// Records new members. Saved with the next batch: raft applies it again otherwise.
+    pub(crate) fn set_conf_state(&mut self, conf_state: ConfState) {
         self.conf_state = conf_state;
-        Ok(())
+        self.is_conf_state_unsaved = true;
     }
 
     /// Stores a snapshot and drops the entries that it covers. A leader's snapshot replaces the
@@ -229,7 +236,11 @@ impl<L: Log> Store<L> {
         metadata: SnapshotMetadata,
         data: &[u8],
     ) -> Result<(), Error> {
-        let start = self.log.span(self.slices_group).map_or(1, |(_, last)| last + 1);
+        // What an attempt left that found no room is written over.
+        let start = match self.log.span(self.slices_group) {
+            Some((first, last)) => self.snapshot.slices.end.clamp(first, last + 1),
+            None => self.snapshot.slices.end.max(1),
+        };
         let mut end = start;
         let mut batch = Batch::default();
         for slice in data.chunks(SLICE_BYTES) {
@@ -265,6 +276,7 @@ impl<L: Log> Store<L> {
         self.last = self.last.max(covered);
         self.hard_state.commit = self.hard_state.commit.max(covered);
         self.conf_state = stored.metadata.get_conf_state().clone();
+        self.is_conf_state_unsaved = false;
         self.cache.drop_below(before_first.0 + 1);
         self.snapshot = stored;
         Ok(())

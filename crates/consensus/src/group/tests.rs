@@ -419,3 +419,70 @@ fn members_agree_and_one_that_was_away_gets_the_snapshot() {
     let last = cluster.out[2].last().unwrap().clone();
     assert!(last.ends_with(" ctx c") && cluster.out.iter().all(|out| out.last() == Some(&last)));
 }
+
+/// A group over a log on a disk with hardly any room, and nothing set aside.
+fn on_a_full_disk(disk: &SimDisk) -> Group<Arc<EngineLog>> {
+    disk.set_capacity(0);
+    let sizes = EngineOptions { file_bytes: 64 << 10, purge_bytes: 1 << 20 };
+    let log = EngineLog::open(Arc::new(disk.clone()), Path::new("/data/log"), sizes).unwrap();
+    disk.set_capacity(64 << 10);
+    open(Arc::new(log))
+}
+
+fn no_room<L: Log>(group: &mut Group<L>) {
+    let polled = group.poll(&mut |_| panic!("nothing is written"));
+    assert!(polled.is_err_and(|error| error.is_full()));
+    assert!(group.waits_for_room());
+}
+
+#[test]
+fn what_finds_no_room_is_agreed_on_once_there_is_some() {
+    let disk = SimDisk::new(1);
+    let mut group = on_a_full_disk(&disk);
+    assert_eq!(poll(&mut group), [""; 0]);
+    propose(&mut group, "before");
+    assert_eq!(poll(&mut group), ["2 ctx before"]);
+    propose(&mut group, &"x".repeat(100_000));
+    propose(&mut group, "behind it");
+    no_room(&mut group);
+    no_room(&mut group);
+    let refused = group.propose(b"ctx".to_vec(), b"meanwhile".to_vec());
+    assert_eq!(refused, Err(Error::Waiting));
+    group.tick();
+
+    disk.set_capacity(1 << 20);
+    let agreed = poll(&mut group);
+    assert_eq!(agreed.len(), 2);
+    assert_eq!(agreed[1], "4 ctx behind it");
+    assert!(!group.waits_for_room() && group.is_leader());
+    propose(&mut group, "after");
+    assert_eq!(poll(&mut group), ["5 ctx after"]);
+    disk.power_cut(1);
+    drop(group);
+    let mut group = on_a_full_disk(&disk);
+    disk.set_capacity(u64::MAX);
+    assert_eq!(poll(&mut group).len(), 4);
+}
+
+#[test]
+fn a_snapshot_without_room_leaves_everything_as_it_was() {
+    let disk = SimDisk::new(1);
+    let mut group = on_a_full_disk(&disk);
+    poll(&mut group);
+    propose(&mut group, "a");
+    poll(&mut group);
+    for _ in 0..2 {
+        let refused = group.save_snapshot(2, &vec![7; 3 << 20]);
+        assert!(refused.is_err_and(|error| error.is_full()));
+        assert_eq!(group.snapshot(), Ok(None));
+    }
+    propose(&mut group, "b");
+    assert_eq!(poll(&mut group), ["3 ctx b"]);
+    disk.set_capacity(u64::MAX);
+    group.save_snapshot(3, b"small").unwrap();
+    assert_eq!(group.snapshot(), Ok(Some((3, b"small".to_vec()))));
+    drop(group);
+    disk.kill();
+    let group = on_a_full_disk(&disk);
+    assert_eq!(group.snapshot(), Ok(Some((3, b"small".to_vec()))));
+}
