@@ -283,12 +283,7 @@ impl Broker {
             }
         }
         let (now, before) = cell.note_resident(queue.resident() as u64);
-        if now == before {
-            return;
-        }
-        // Wraps around and back when it shrinks.
-        let change = now.wrapping_sub(before);
-        let all = self.paging.resident.fetch_add(change, Ordering::Relaxed).wrapping_add(change);
+        // Also when nothing has changed: what could not be written is to be tried again.
         if now != 0 && cell.page_place() == 0 {
             let mut listed = self.paging.listed.lock();
             listed.last += 1;
@@ -296,6 +291,12 @@ impl Broker {
             listed.queues.insert(place, cell.record.id);
             cell.set_page_place(place);
         }
+        if now == before {
+            return;
+        }
+        // Wraps around and back when it shrinks.
+        let change = now.wrapping_sub(before);
+        let all = self.paging.resident.fetch_add(change, Ordering::Relaxed).wrapping_add(change);
         if self.config.resident_max < all {
             self.paging.signal.raise();
         }
