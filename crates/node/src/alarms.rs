@@ -65,7 +65,7 @@ struct Watch {
     limits: ResourceLimits,
     /// Bytes of memory that shares are taken of.
     total_memory: u64,
-    /// A write found no room: that much free space is too little, whatever the limit is.
+    /// Writes find no room: that much free space is too little, whatever the limit is.
     is_disk_full: bool,
     is_stopped: bool,
     /// There is something new to look at.
@@ -133,12 +133,12 @@ impl Resources {
         self.check(broker);
     }
 
-    /// A write found no room, or there is room again: the watching thread looks at once.
+    /// The disk is full, or not any more: the watching thread looks at once.
     pub(crate) fn note_disk_full(&self, is_full: bool) {
         if is_full {
-            warn!("a write found no room on the disk; nothing is confirmed until there is some");
+            warn!("the disk is full; publishers wait until there is room again");
         } else {
-            info!("there is room on the disk again; what waited is written");
+            info!("there is room on the disk again");
         }
         self.watch.lock().is_disk_full = is_full;
         self.look_now();

@@ -1,22 +1,26 @@
 //! The control plane's thread: proposals in, a replicated log, the topology out.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::time::Duration;
 
 use broker::{Broker, Completion, Control};
 use consensus::{Committed, Group};
 use stdx::Timestamp;
 use storage::Log;
 use topology::{Command, Outcome, Refusal, RefusalKind, State};
-use tracing::error;
+use tracing::{error, info, warn};
 
 /// Proposals that share one disk synchronisation at most.
 const PROPOSALS_PER_TURN_MAX: usize = 1024;
 
 /// Log bytes after which the topology is stored whole and the log forgotten.
 const SNAPSHOT_LOG_BYTES_MIN: u64 = 8 * 1024 * 1024;
+
+/// Time between two attempts to write while the disk is full.
+const ROOM_RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
 /// What the control thread is asked.
 pub(crate) enum Work {
@@ -47,6 +51,8 @@ pub(crate) struct ControlPlane<L: Log> {
     group: Group<L>,
     broker: Arc<Broker>,
     waiting: HashMap<u64, Completion>,
+    /// What came while earlier proposals wait for room on the disk. As many as clients that wait.
+    postponed: VecDeque<(Command, Completion)>,
     next_context: u64,
     bytes_since_snapshot: u64,
     snapshot_bytes: u64,
@@ -63,6 +69,7 @@ impl<L: Log> ControlPlane<L> {
             group,
             broker,
             waiting: HashMap::new(),
+            postponed: VecDeque::new(),
             next_context: 0,
             bytes_since_snapshot: 0,
             snapshot_bytes: 0,
@@ -108,43 +115,82 @@ impl<L: Log> ControlPlane<L> {
 
     /// The body of the control thread, until it is told to stop or the log fails.
     pub(crate) fn run(mut self, work: &Receiver<Work>) -> anyhow::Result<()> {
-        while let Ok(first) = work.recv() {
+        loop {
+            let first = match self.waits_for_room() {
+                true => work.recv_timeout(ROOM_RETRY_INTERVAL),
+                false => work.recv().map_err(RecvTimeoutError::from),
+            };
+            let first = match first {
+                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+                first => first.ok(),
+            };
             if self.step(first, work, net::now())?.is_break() {
-                break;
+                return Ok(());
             }
         }
-        Ok(())
     }
 
-    /// Carries out `first` and what came after it, with one synchronisation of the disk.
+    /// Whether proposals could not be written for want of room: they wait, and so does what comes
+    /// after them, until a [`ControlPlane::step`] finds some.
+    pub(crate) fn waits_for_room(&self) -> bool {
+        self.group.waits_for_room()
+    }
+
+    /// Carries out what waits, `first`, and what came after it, with one synchronisation of the disk.
     ///
     /// # Errors
     /// When the log failed: everybody who waits was refused, and no change is accepted any more.
     pub(crate) fn step(
         &mut self,
-        first: Work,
+        first: Option<Work>,
         work: &Receiver<Work>,
         now: Timestamp,
     ) -> anyhow::Result<ControlFlow<()>> {
         let more = std::iter::from_fn(|| work.try_recv().ok());
         let mut flow = ControlFlow::Continue(());
-        for work in std::iter::once(first).chain(more).take(PROPOSALS_PER_TURN_MAX) {
+        for work in first.into_iter().chain(more).take(PROPOSALS_PER_TURN_MAX) {
             match work {
                 Work::Propose(command, done) => self.propose(command, done),
                 Work::Stop => flow = ControlFlow::Break(()),
             }
         }
-        if let Err(error) = self.turn(now) {
-            error!(%error, "the control plane's log failed; no change is accepted any more");
-            for (_, done) in self.waiting.drain() {
-                done(Err(stopping()));
+        let has_waited = self.waits_for_room();
+        match self.turn(now) {
+            Err(error) if is_full(&error) => {
+                if !has_waited {
+                    warn!(%error, "a change of queues, users or the like waits for room");
+                }
+                if flow.is_break() {
+                    self.refuse_all();
+                }
+                Ok(flow)
             }
-            return Err(error);
+            Err(error) => {
+                error!(%error, "the control plane's log failed; no change is accepted any more");
+                self.refuse_all();
+                Err(error)
+            }
+            Ok(()) => {
+                if has_waited {
+                    info!("there is room again for changes of queues, users and the like");
+                }
+                Ok(flow)
+            }
         }
-        Ok(flow)
+    }
+
+    /// The node ends before it can answer.
+    fn refuse_all(&mut self) {
+        let postponed = self.postponed.drain(..).map(|(_, done)| done);
+        let waiting = self.waiting.drain().map(|(_, done)| done);
+        waiting.chain(postponed).for_each(|done| done(Err(stopping())));
     }
 
     fn propose(&mut self, command: Command, done: Completion) {
+        if self.waits_for_room() {
+            self.postponed.push_back((command, done));
+            return;
+        }
         self.next_context += 1;
         let context = self.next_context.to_le_bytes().to_vec();
         match self.group.propose(context, command.encode()) {
@@ -162,6 +208,9 @@ impl<L: Log> ControlPlane<L> {
     fn turn(&mut self, now: Timestamp) -> anyhow::Result<()> {
         while self.group.has_ready() {
             self.poll(now)?;
+            for (command, done) in std::mem::take(&mut self.postponed) {
+                self.propose(command, done);
+            }
         }
         if self.bytes_since_snapshot > SNAPSHOT_LOG_BYTES_MIN.max(2 * self.snapshot_bytes) {
             self.save_snapshot()?;
@@ -173,7 +222,12 @@ impl<L: Log> ControlPlane<L> {
         let bytes = self.broker.topology().snapshot();
         self.snapshot_bytes = bytes.len() as u64;
         self.bytes_since_snapshot = 0;
-        Ok(self.group.save_snapshot(self.group.applied(), &bytes)?)
+        match self.group.save_snapshot(self.group.applied(), &bytes) {
+            // The log does without it. The next one is due when as much was written once more.
+            Err(error) if error.is_full() => warn!(%error, "no room for a snapshot"),
+            saved => saved?,
+        }
+        Ok(())
     }
 
     fn poll(&mut self, now: Timestamp) -> anyhow::Result<()> {
@@ -196,6 +250,11 @@ impl<L: Log> ControlPlane<L> {
         })?;
         failed.map_or(Ok(()), Err)
     }
+}
+
+/// Whether the disk has no room for it: nothing is lost.
+fn is_full(error: &anyhow::Error) -> bool {
+    error.downcast_ref().is_some_and(consensus::Error::is_full)
 }
 
 fn apply(

@@ -18,6 +18,7 @@ use tracing::{info, warn};
 
 use crate::control::{ControlPlane, Proposals, Work};
 use crate::data_dir::DataDir;
+use crate::full_disk::{FullDisk, OnFull, Writer};
 use crate::journal::{WalJournal, queue_of};
 use crate::pager::Pager;
 use crate::pages::{StoredPages, to_store};
@@ -59,8 +60,9 @@ pub struct CoreOptions {
     /// Start although vhosts, users, exchanges, bindings or queues are lost to damage, and give up
     /// what is left of queues that nobody knows any more.
     pub accepts_damage: bool,
-    /// Called with true when the disk has no room for the log, and with false when it has again.
-    pub on_full: Option<Box<dyn Fn(bool) + Send + Sync>>,
+    /// Called with true when the disk is full, and with false when it is not any more. On the
+    /// threads that write: be quick.
+    pub on_full: Option<OnFull>,
 }
 
 /// A recovered node that does nothing by itself.
@@ -96,13 +98,26 @@ impl Core {
         let durability = if options.is_synced { Durability::Fsync } else { Durability::Os };
         let pages = PageStore::open(options.disk, &data_dir.pages_dir(), durability)?;
         let pages = Arc::new(pages);
-        let wal_options =
-            WalOptions { durability, pages: Some(pages.clone()), on_full: options.on_full };
+        let full_disk = Arc::new(FullDisk::new(options.on_full));
+        let on_full = {
+            let full_disk = full_disk.clone();
+            move |is_full| full_disk.note(Writer::Log, is_full)
+        };
+        let wal_options = WalOptions {
+            durability,
+            pages: Some(pages.clone()),
+            reserve: Some(log.reserve().clone()),
+            on_full: Some(Box::new(on_full)),
+        };
         let wal = Arc::new(Wal::open(log.clone(), wal_options)?);
+        // What is on its way when the disk fills up has to fit into what is set aside.
+        let backlog_max = log.reserve().bytes() / 5 * 4;
+        let mut config = options.broker;
+        config.journal_backlog_max = config.journal_backlog_max.min(backlog_max);
         let (proposals, work) = channel();
         let journal = Arc::new(WalJournal::new(NODE_ID, wal.clone()));
         let broker = Broker::new(
-            options.broker,
+            config,
             State::new(options.rules),
             journal.clone(),
             Arc::new(Proposals(proposals.clone())),
@@ -138,17 +153,21 @@ impl Core {
             accepts_damage: options.accepts_damage,
         };
         recover_queues(&broker, &journal, &pages, known, now, &mut progress)?;
-        let pager = Arc::new(Pager::new(broker.clone(), pages.clone()));
+        let pager = Arc::new(Pager::new(broker.clone(), pages.clone(), full_disk));
         Ok(Self { broker, data_dir, wal, pages, pager, plane, work, proposals })
     }
 
-    /// Carries out what was proposed to the control plane; false when there was nothing.
+    /// Carries out what was proposed to the control plane; false when there was nothing, or no room
+    /// for it.
     ///
     /// # Errors
     /// When its log failed.
     pub fn step_control(&mut self, now: Timestamp) -> anyhow::Result<bool> {
-        let Ok(first) = self.work.try_recv() else { return Ok(false) };
-        self.plane.step(first, &self.work, now).map(|_| true)
+        let first = self.work.try_recv().ok();
+        if first.is_none() && !self.plane.waits_for_room() {
+            return Ok(false);
+        }
+        self.plane.step(first, &self.work, now).map(|_| !self.plane.waits_for_room())
     }
 
     /// One round of the log's writer; false when there was nothing to write, or no room for it.

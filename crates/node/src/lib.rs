@@ -9,6 +9,7 @@ pub mod check;
 mod control;
 mod core;
 mod data_dir;
+mod full_disk;
 mod journal;
 mod pager;
 mod pages;

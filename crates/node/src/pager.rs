@@ -11,6 +11,7 @@ use storage::{Error, GroupId, PageStore};
 use topology::QueueId;
 use tracing::{error, warn};
 
+use crate::full_disk::{FullDisk, Writer};
 use crate::journal::queue_of;
 use crate::pages::to_store;
 
@@ -25,28 +26,36 @@ const PACKED_BYTES_MAX: u64 = 16 << 20;
 pub(crate) struct Pager {
     broker: Arc<Broker>,
     store: Arc<PageStore>,
+    full_disk: Arc<FullDisk>,
 }
 
 impl Pager {
-    pub(crate) fn new(broker: Arc<Broker>, store: Arc<PageStore>) -> Self {
-        Self { broker, store }
+    pub(crate) fn new(
+        broker: Arc<Broker>,
+        store: Arc<PageStore>,
+        full_disk: Arc<FullDisk>,
+    ) -> Self {
+        Self { broker, store, full_disk }
     }
 
     /// One round: false when nothing had to leave memory, or nothing could.
     ///
     /// # Errors
-    /// [`Error::Full`] when there is no room; everything stays in memory then. Other errors are
-    /// final.
+    /// [`Error::Full`] when there is no room; everything stays in memory then, and the disk counts
+    /// as full until a later round. Other errors are final.
     pub(crate) fn step(&self, now: Timestamp) -> Result<bool, Error> {
         self.broker.take_damaged_pages().iter().for_each(report);
-        if !self.broker.wants_paging() {
-            return Ok(false);
-        }
         let mut jobs = Vec::new();
-        let freed = self.broker.collect_pages(now, ROUND_BYTES, &mut jobs);
+        let wants_paging = self.broker.wants_paging();
+        if wants_paging && self.full_disk.is_full_for(Writer::Log) {
+            return Err(Error::Full("what is left is for those who make room".to_owned()));
+        }
+        let freed =
+            if wants_paging { self.broker.collect_pages(now, ROUND_BYTES, &mut jobs) } else { 0 };
         let has_moved = freed > 0 || !jobs.is_empty();
-        self.write(now, jobs)?;
-        Ok(has_moved)
+        let written = self.write(now, jobs);
+        self.full_disk.note(Writer::Pager, matches!(written, Err(Error::Full(_))));
+        written.map(|()| has_moved)
     }
 
     /// Moves what these groups hold out of the log's old files.
@@ -54,6 +63,9 @@ impl Pager {
     /// # Errors
     /// As [`Pager::step`].
     pub(crate) fn free_log(&self, now: Timestamp, groups: &[GroupId]) -> Result<(), Error> {
+        if self.full_disk.is_full_for(Writer::Log) {
+            return Ok(());
+        }
         for &group in groups {
             self.free_log_of(now, queue_of(group))?;
         }

@@ -271,11 +271,14 @@ fn purge(wal: &Wal, pages: &PageStore, pager: &Pager, stop: &StopFlag) {
     let mut interval = PURGE_INTERVAL_IDLE;
     while !stop.wait(interval) {
         let last = wal.last();
-        interval = if last == seen { PURGE_INTERVAL_IDLE } else { PURGE_INTERVAL };
+        let is_idle = last == seen && !wal.is_full();
+        interval = if is_idle { PURGE_INTERVAL_IDLE } else { PURGE_INTERVAL };
         seen = last;
         let freed = wal.purge().and_then(|groups| pager.free_log(net::now(), &groups));
-        if let Err(error) = freed {
-            warn!(%error, "cannot free files of the log");
+        match freed {
+            // Of a full disk everybody has heard.
+            Ok(()) | Err(storage::Error::Full(_)) => {}
+            Err(error) => warn!(%error, "cannot free files of the log"),
         }
         if let Err(error) = pages.trim(FREE_KEPT_MAX) {
             warn!(%error, "cannot give the room of free pages back");

@@ -10,6 +10,8 @@ use topology::{AddVhost, Command, Rules};
 
 use super::*;
 
+mod full_disk;
+
 const NOW: Timestamp = Timestamp(1_700_000_000_000);
 const LOG: &str = "/data/log/0000000001.log";
 /// A queue's group without a queue.
