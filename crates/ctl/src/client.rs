@@ -6,6 +6,7 @@ use std::{
     os::unix::net::UnixStream,
     path::{Path, PathBuf},
     process::Command as Process,
+    sync::mpsc,
     thread,
     time::{Duration, Instant},
 };
@@ -373,14 +374,30 @@ pub(crate) fn converse(
         false => Failure::error(exit::UNAVAILABLE, format!("the node hung up: {error}")),
     };
     protocol::write(stream, request).map_err(failed)?;
-    let mut frames = BufReader::new(&*stream);
-    loop {
-        match protocol::read(&mut frames).map_err(failed)? {
-            Frame::Done(output) => return Ok(output),
-            Frame::Failed(failure) => return Err(failure),
-            frame => each(frame).map_err(closed)?,
+    let stream = &*stream;
+    // The answer is read whether anybody reads what is shown of it or not: the node waits for no
+    // pager.
+    thread::scope(|scope| {
+        let (sender, receiver) = mpsc::channel();
+        scope.spawn(move || {
+            let mut frames = BufReader::new(stream);
+            loop {
+                let frame = protocol::read(&mut frames);
+                let is_last = matches!(frame, Ok(Frame::Done(_) | Frame::Failed(_)) | Err(_));
+                if sender.send(frame).is_err() || is_last {
+                    return;
+                }
+            }
+        });
+        for frame in receiver {
+            match frame.map_err(failed)? {
+                Frame::Done(output) => return Ok(output),
+                Frame::Failed(failure) => return Err(failure),
+                frame => each(frame).map_err(closed)?,
+            }
         }
-    }
+        Err(failed(io::ErrorKind::UnexpectedEof.into()))
+    })
 }
 
 /// Why waiting for a node was in vain.

@@ -10,7 +10,7 @@ use broker::{Alarms, Broker};
 use parking_lot::{Condvar, Mutex};
 use tracing::{info, warn};
 
-pub use memory::MemoryStrategy;
+pub use memory::{MemoryStrategy, MemoryUse};
 
 /// Time between two looks. RabbitMQ looks at memory every second and at the disk every 10 s or less.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
@@ -164,10 +164,10 @@ impl Resources {
         self.watch.lock().disk_limit()
     }
 
-    /// Memory that this process uses, in bytes, counted as configured.
-    pub fn memory_used_bytes(&self) -> u64 {
+    /// Memory that this process uses.
+    pub fn memory_use(&self) -> MemoryUse {
         let strategy = self.watch.lock().limits.memory_strategy;
-        memory::used_bytes(strategy)
+        memory::in_use(strategy)
     }
 
     /// Memory that the program itself takes, in bytes.
@@ -194,7 +194,7 @@ impl Resources {
     }
 
     fn look(&self) -> Seen {
-        let (memory_used, disk_free) = (self.memory_used_bytes(), self.disk_free_bytes());
+        let (memory_used, disk_free) = (self.memory_use().used(), self.disk_free_bytes());
         let watch = self.watch.lock();
         Seen {
             memory_used,

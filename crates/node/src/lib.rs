@@ -18,7 +18,9 @@ mod progress;
 mod quorum;
 mod start;
 
-pub use alarms::{DiskLimit, MemoryStrategy, MemoryWatermark, ResourceLimits, Resources};
+pub use alarms::{
+    DiskLimit, MemoryStrategy, MemoryUse, MemoryWatermark, ResourceLimits, Resources,
+};
 pub use core::{Core, CoreOptions};
 pub use data_dir::DataDirError;
 pub use start::{Node, NodeError, NodeOptions};

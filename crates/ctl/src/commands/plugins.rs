@@ -212,11 +212,7 @@ pub(super) const ENABLE: Command = Command {
         let names = local.request.arguments.iter();
         let missing: Vec<&str> =
             names.map(String::as_str).filter(|name| !is_built_in(name)).collect();
-        if missing.is_empty() {
-            return Ok(Output::Text("Plugin configuration unchanged.".to_owned()));
-        }
-        let text = format!("not part of this server: {}", missing.join(", "));
-        Err(Failure::error(exit::UNAVAILABLE, text))
+        unchanged_unless(&missing, "not part of this server")
     }),
     ..Command::BASE
 };
@@ -236,14 +232,18 @@ pub(super) const DISABLE: Command = Command {
             true => BUILT_IN.to_vec(),
             false => names.filter(|name| is_built_in(name)).collect(),
         };
-        if kept.is_empty() {
-            return Ok(Output::Text("Plugin configuration unchanged.".to_owned()));
-        }
-        let text = format!("built in, and always enabled: {}", kept.join(", "));
-        Err(Failure::error(exit::UNAVAILABLE, text))
+        unchanged_unless(&kept, "built in, and always enabled")
     }),
     ..Command::BASE
 };
+
+/// Nothing ever changes; what would have to is `refused`.
+fn unchanged_unless(refused: &[&str], why: &str) -> Result<Output, Failure> {
+    if refused.is_empty() {
+        return Ok(Output::Text("Plugin configuration unchanged.".to_owned()));
+    }
+    Err(Failure::error(exit::UNAVAILABLE, format!("{why}: {}", refused.join(", "))))
+}
 
 fn heading(what: &str, request: &Request, node: &str) -> Vec<String> {
     let mut lines = vec![format!("{what} plugins on node {node}:")];

@@ -138,8 +138,8 @@ fn resources(status: &NodeStatus, unit: &str) -> Vec<String> {
     };
     let mut lines = vec![
         "\nMemory\n".to_owned(),
-        format!("Total memory used: {}", amount(memory.rss, unit)),
-        "Calculation strategy: rss".to_owned(),
+        format!("Total memory used: {}", amount(memory.used(), unit)),
+        format!("Calculation strategy: {}", memory.strategy_name()),
         format!(
             "Memory high watermark setting: {setting}, computed to: {}\n",
             amount(memory.high_watermark_bytes, unit)
@@ -148,7 +148,7 @@ fn resources(status: &NodeStatus, unit: &str) -> Vec<String> {
     let mut breakdown: Vec<&(String, u64)> = memory.breakdown.iter().collect();
     breakdown.sort_by(|(a, bytes), (b, more)| more.cmp(bytes).then(a.cmp(b)));
     for (name, bytes) in breakdown {
-        let percent = (*bytes as f64 / memory.rss.max(1) as f64 * 1e4).round() / 1e2;
+        let percent = (*bytes as f64 / memory.used().max(1) as f64 * 1e4).round() / 1e2;
         lines.push(format!("{name}: {} ({} %)", amount(*bytes, unit), format::float(percent)));
     }
     lines.extend([
@@ -173,7 +173,7 @@ fn value(status: &NodeStatus, node: &str) -> serde_json::Value {
         "rss": memory.rss, "allocated": memory.allocated, "erlang": memory.allocated,
     });
     breakdown.insert("total".to_owned(), total);
-    breakdown.insert("strategy".to_owned(), "rss".into());
+    breakdown.insert("strategy".to_owned(), memory.strategy_name().into());
     let setting = match memory.high_watermark {
         config::MemoryHighWatermark::Relative(share) => json!({ "relative": share }),
         config::MemoryHighWatermark::Absolute(bytes) => json!({ "absolute": bytes }),
@@ -205,7 +205,7 @@ fn value(status: &NodeStatus, node: &str) -> serde_json::Value {
         "data_directory": status.data_dir,
         "raft_data_directory": status.raft_data_dir,
         "log_files": status.log_files,
-        "vm_memory_calculation_strategy": "rss",
+        "vm_memory_calculation_strategy": memory.strategy_name(),
         "vm_memory_high_watermark_setting": setting,
         "vm_memory_high_watermark_limit": memory.high_watermark_bytes,
         "disk_free_limit": status.disk_free_limit,

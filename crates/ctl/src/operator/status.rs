@@ -75,6 +75,8 @@ pub struct NodeStatus {
 /// Memory, bytes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MemoryInfo {
+    /// Which of the two below counts.
+    pub strategy: config::MemoryCalculation,
     /// Resident set.
     pub rss: u64,
     /// Taken from the allocator.
@@ -85,6 +87,24 @@ pub struct MemoryInfo {
     pub high_watermark_bytes: u64,
     /// By use (`queue_procs`, `connection_readers`, `binary`, ...).
     pub breakdown: Vec<(String, u64)>,
+}
+
+impl MemoryInfo {
+    /// What counts against the watermark.
+    pub fn used(&self) -> u64 {
+        match self.strategy {
+            config::MemoryCalculation::Rss => self.rss,
+            config::MemoryCalculation::Allocated => self.allocated,
+        }
+    }
+
+    /// The strategy's name.
+    pub fn strategy_name(&self) -> &'static str {
+        match self.strategy {
+            config::MemoryCalculation::Rss => "rss",
+            config::MemoryCalculation::Allocated => "allocated",
+        }
+    }
 }
 
 /// One listening socket.

@@ -12,10 +12,31 @@ pub enum MemoryStrategy {
     Allocated,
 }
 
-/// Bytes this process uses; 0 when the system does not say.
-pub(super) fn used_bytes(strategy: MemoryStrategy) -> u64 {
+/// What this process uses, in bytes; 0 when the system does not say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MemoryUse {
+    /// Which of the two below counts.
+    pub strategy: MemoryStrategy,
+    /// See [`MemoryStrategy::Rss`].
+    pub rss: u64,
+    /// See [`MemoryStrategy::Allocated`].
+    pub allocated: u64,
+}
+
+impl MemoryUse {
+    /// What counts against the watermark.
+    pub fn used(&self) -> u64 {
+        match self.strategy {
+            MemoryStrategy::Rss => self.rss,
+            MemoryStrategy::Allocated => self.allocated,
+        }
+    }
+}
+
+/// What this process uses now.
+pub(super) fn in_use(strategy: MemoryStrategy) -> MemoryUse {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    used_bytes_in(strategy, &status)
+    in_use_by(strategy, &status)
 }
 
 /// Bytes of this process's memory that are the program itself and other files.
@@ -24,13 +45,10 @@ pub(super) fn program_bytes() -> u64 {
     kib_field(&status, "RssFile").unwrap_or(0)
 }
 
-/// As [`used_bytes`], from the text of `/proc/self/status`.
-fn used_bytes_in(strategy: MemoryStrategy, status: &str) -> u64 {
+/// As [`in_use`], from the text of `/proc/self/status`.
+fn in_use_by(strategy: MemoryStrategy, status: &str) -> MemoryUse {
     let bytes = |name| kib_field(status, name).unwrap_or(0);
-    match strategy {
-        MemoryStrategy::Rss => bytes("VmRSS"),
-        MemoryStrategy::Allocated => bytes("RssAnon") + bytes("VmSwap"),
-    }
+    MemoryUse { strategy, rss: bytes("VmRSS"), allocated: bytes("RssAnon") + bytes("VmSwap") }
 }
 
 /// Bytes this process may use: what the machine has, or less if a control group says so.

@@ -206,6 +206,7 @@ impl Operator for Fake {
             has_memory_alarm: false,
             has_disk_alarm: true,
             memory: MemoryInfo {
+                strategy: config::MemoryCalculation::Rss,
                 rss: 231_800_000,
                 allocated: 200_000_000,
                 high_watermark: config::MemoryHighWatermark::Relative(0.6),

@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use super::{MemoryStrategy, group_limit, used_bytes_in};
+use super::{MemoryStrategy, group_limit, in_use_by};
 
 const V2: &str = "30 23 0:26 / /sys/fs/cgroup rw,nosuid shared:9 - cgroup2 cgroup2 rw,nsdelegate";
 const V1: &str = "35 31 0:32 / /sys/fs/cgroup/memory rw,relatime - cgroup cgroup rw,memory\n\
@@ -53,6 +53,6 @@ fn a_container_sees_its_own_group_at_the_mount_point() {
 #[test]
 fn what_is_swapped_out_was_allocated_and_the_program_s_pages_were_not() {
     let status = "VmRSS:\t  300 kB\nRssAnon:\t  200 kB\nRssFile:\t  100 kB\nVmSwap:\t   50 kB\n";
-    assert_eq!(used_bytes_in(MemoryStrategy::Rss, status), 300 * 1024);
-    assert_eq!(used_bytes_in(MemoryStrategy::Allocated, status), 250 * 1024);
+    assert_eq!(in_use_by(MemoryStrategy::Rss, status).used(), 300 * 1024);
+    assert_eq!(in_use_by(MemoryStrategy::Allocated, status).used(), 250 * 1024);
 }
