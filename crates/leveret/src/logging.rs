@@ -4,7 +4,7 @@ use std::fmt;
 use std::fs::OpenOptions;
 use std::io;
 use std::path::Path;
-use std::sync::{Mutex, OnceLock};
+use std::sync::OnceLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use config::{Config, LogFile, LogLevel};
@@ -18,6 +18,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt as layer, reload};
 
 use crate::log_exchange::Publishing;
+use crate::log_writer::LogWriter;
 
 /// `2026-11-20 21:00:26.840751+00:00 [warning] <0.0.0> text key=value`
 struct RabbitFormat;
@@ -117,61 +118,98 @@ where
     filter
 }
 
-/// Lets our own lines through, and of the log engine's (which come by way of the `log` crate) only
+/// Lets our own lines through, and of the raft library's (which come by way of the `log` crate) only
 /// those that tell of trouble.
-struct OwnOrGrave;
+struct OwnOrRaftTrouble;
 
-impl<S> layer_filter::Filter<S> for OwnOrGrave {
+impl<S> layer_filter::Filter<S> for OwnOrRaftTrouble {
     fn enabled(&self, line: &Metadata<'_>, _: &layer_filter::Context<'_, S>) -> bool {
         let is_foreign = line.target() == "log" || line.target().starts_with("raft");
         !is_foreign || *line.level() <= Level::WARN
     }
 }
 
-/// Sends log lines where the configuration says. Returns where that is, for banners and `status`.
-pub(crate) fn init(config: &Config, data_dir: &Path) -> io::Result<Vec<String>> {
-    let mut places = Vec::new();
+/// Where log lines go. The last of them are written when it is dropped.
+pub(crate) struct Log {
+    /// For banners and `status`.
+    pub(crate) places: Vec<String>,
+    console: Option<LogWriter>,
+    file: Option<LogWriter>,
+}
+
+impl Log {
+    /// Shows a text that is no log line.
+    pub(crate) fn print_to_console(&self, text: &str) {
+        if let Some(console) = &self.console {
+            console.print(text.as_bytes());
+        }
+    }
+}
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        for writer in self.console.iter().chain(&self.file) {
+            writer.flush();
+        }
+    }
+}
+
+/// What an output says when it takes lines again.
+fn lost_lines(count: u64) -> String {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let mut line = String::new();
+    let time = write_time(&mut Writer::new(&mut line), since.as_secs(), since.subsec_micros());
+    debug_assert!(time.is_ok(), "strings take all");
+    line + &format!(" [warning] <0.0.0> {count} log lines were lost: nobody took them in time\n")
+}
+
+/// Sends log lines where the configuration says.
+pub(crate) fn init(config: &Config, data_dir: &Path) -> io::Result<Log> {
+    let mut log = Log { places: Vec::new(), console: None, file: None };
     let mut outputs = Vec::new();
     let console = &config.log.console;
-    let to_console = console.is_enabled.then(|| {
-        places.push(if console.is_stderr { "<stderr>" } else { "<stdout>" }.to_owned());
-        let is_stderr = console.is_stderr;
-        let writer = move || -> Box<dyn io::Write> {
-            if is_stderr { Box::new(io::stderr()) } else { Box::new(io::stdout()) }
-        };
-        layer::layer()
-            .event_format(RabbitFormat)
-            .with_writer(writer)
-            .with_ansi(false)
-            .with_filter(changeable(console.level, &mut outputs).and(OwnOrGrave))
-    });
-    let to_file = match &config.log.file {
-        LogFile::Off => None,
+    if console.is_enabled {
+        log.places.push(if console.is_stderr { "<stderr>" } else { "<stdout>" }.to_owned());
+        log.console = Some(match console.is_stderr {
+            true => LogWriter::start(io::stderr(), lost_lines)?,
+            false => LogWriter::start(io::stdout(), lost_lines)?,
+        });
+    }
+    match &config.log.file {
+        LogFile::Off => {}
         LogFile::Named(name) => {
             let dir = config.log.dir.clone().unwrap_or_else(|| data_dir.join("log-files"));
             std::fs::create_dir_all(&dir)?;
             let path = dir.join(name);
             let file = OpenOptions::new().create(true).append(true).open(&path)?;
-            places.push(path.display().to_string());
-            Some(
-                layer::layer()
-                    .event_format(RabbitFormat)
-                    .with_writer(Mutex::new(file))
-                    .with_ansi(false)
-                    .with_filter(changeable(config.log.file_level, &mut outputs).and(OwnOrGrave)),
-            )
+            log.places.push(path.display().to_string());
+            log.file = Some(LogWriter::start(file, lost_lines)?);
         }
-    };
+    }
+    let to_console = log.console.clone().map(|writer| {
+        layer::layer()
+            .event_format(RabbitFormat)
+            .with_writer(writer)
+            .with_ansi(false)
+            .with_filter(changeable(console.level, &mut outputs).and(OwnOrRaftTrouble))
+    });
+    let to_file = log.file.clone().map(|writer| {
+        layer::layer()
+            .event_format(RabbitFormat)
+            .with_writer(writer)
+            .with_ansi(false)
+            .with_filter(changeable(config.log.file_level, &mut outputs).and(OwnOrRaftTrouble))
+    });
     let to_exchange = config.log.exchange.is_enabled.then(|| {
         layer::layer()
             .event_format(RabbitFormat)
             .with_writer(Publishing)
             .with_ansi(false)
-            .with_filter(changeable(config.log.exchange.level, &mut outputs).and(OwnOrGrave))
+            .with_filter(changeable(config.log.exchange.level, &mut outputs).and(OwnOrRaftTrouble))
     });
     OUTPUTS.get_or_init(|| outputs);
     tracing_subscriber::registry().with(to_console).with(to_file).with(to_exchange).init();
-    Ok(places)
+    Ok(log)
 }
 
 #[cfg(test)]

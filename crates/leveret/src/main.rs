@@ -7,12 +7,13 @@
 mod check_data;
 mod listeners;
 mod log_exchange;
+mod log_writer;
 mod logging;
 mod operator;
 mod server;
 
 use std::ffi::OsString;
-use std::io::{self, Write};
+use std::io::{self, BufRead, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -86,7 +87,9 @@ fn rabbitmq_server(arguments: &[OsString]) -> ExitCode {
     match arguments {
         [] => server::run(&server::ServerArguments::default()),
         [only] if only == "-detached" => match detach() {
-            Ok(()) => ExitCode::SUCCESS,
+            Ok(true) => ExitCode::SUCCESS,
+            // It has said why.
+            Ok(false) => ExitCode::FAILURE,
             Err(error) => {
                 drop(writeln!(io::stderr(), "rabbitmq-server: cannot start: {error}"));
                 ExitCode::FAILURE
@@ -102,13 +105,27 @@ fn rabbitmq_server(arguments: &[OsString]) -> ExitCode {
     }
 }
 
-/// Starts the server as a process of its own, without a terminal.
-fn detach() -> io::Result<()> {
+/// Starts the server as a process of its own, without a terminal, and waits until it runs; false if
+/// it ended instead.
+fn detach() -> io::Result<bool> {
     use std::os::unix::process::CommandExt;
-    let mut server = std::process::Command::new(std::env::current_exe()?);
-    server.arg("server").process_group(0);
-    let null = std::process::Stdio::null;
-    server.stdin(null()).stdout(null()).stderr(null()).spawn().map(drop)
+    use std::process::{Command, Stdio};
+    let mut server = Command::new(std::env::current_exe()?);
+    server.args(["server", "--detached"]).process_group(0);
+    server.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut server = server.spawn()?;
+    let mut said = String::new();
+    if let Some(stdout) = server.stdout.take() {
+        io::BufReader::new(stdout).read_line(&mut said)?;
+    }
+    if said == server::RUNNING_LINE {
+        return Ok(true);
+    }
+    if let Some(mut stderr) = server.stderr.take() {
+        io::copy(&mut stderr, &mut io::stderr())?;
+    }
+    server.wait()?;
+    Ok(false)
 }
 
 /// The operators' tool of this name.

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use crate::listeners::Listeners;
 use auth::Algorithm;
 use broker::{Alarms, Broker};
-use config::{Config, DiskFreeLimit, MemoryHighWatermark};
+use config::{Config, DiskFreeLimit, MemoryCalculation, MemoryHighWatermark};
 use ctl::Operator;
 use ctl::operator::{
     Answer, BindingInfo, ChannelInfo, CloseLimits, ConnectionInfo, ConnectionsOf, ConsumerInfo,
@@ -22,7 +22,7 @@ use ctl::operator::{
 };
 use maintenance::Maintenance;
 use net::Listener;
-use node::{Node, Resources};
+use node::{MemoryStrategy, Node, Resources};
 use tokio::sync::Notify;
 use tracing::info;
 
@@ -41,6 +41,8 @@ pub(crate) struct Facts {
     pub(crate) config_files: Vec<PathBuf>,
     pub(crate) log_files: Vec<String>,
     pub(crate) started_at: Instant,
+    /// Whoever started it waits for it to say that it runs.
+    pub(crate) is_awaited: bool,
 }
 
 /// [`Operator`] over a node.
@@ -81,6 +83,10 @@ impl NodeOperator {
             stop: Notify::new(),
             maintenance: Maintenance::new(node.broker.clone(), gates),
         }
+    }
+
+    pub(crate) fn facts(&self) -> &Facts {
+        &self.facts
     }
 
     pub(crate) fn set_running(&self) {
@@ -269,7 +275,7 @@ impl Operator for NodeOperator {
     fn status(&self) -> NodeStatus {
         let broker = &self.broker;
         let topology = broker.topology();
-        let rss = self.resources.memory_used_bytes();
+        let memory = self.resources.memory_use();
         let descriptors_max =
             rlimit::getrlimit(rlimit::Resource::NOFILE).map_or(0, |(soft, _)| soft);
         NodeStatus {
@@ -292,14 +298,18 @@ impl Operator for NodeOperator {
             has_memory_alarm: broker.alarms().has(Alarms::MEMORY),
             has_disk_alarm: broker.alarms().has(Alarms::DISK),
             memory: MemoryInfo {
-                rss,
-                allocated: rss,
+                strategy: match memory.strategy {
+                    MemoryStrategy::Rss => MemoryCalculation::Rss,
+                    MemoryStrategy::Allocated => MemoryCalculation::Allocated,
+                },
+                rss: memory.rss,
+                allocated: memory.allocated,
                 high_watermark: *self
                     .watermark
                     .lock()
                     .unwrap_or_else(std::sync::PoisonError::into_inner),
                 high_watermark_bytes: self.resources.memory_limit_bytes(),
-                breakdown: self.memory_breakdown(rss),
+                breakdown: self.memory_breakdown(memory.used()),
             },
             disk_free_limit: self.resources.disk_limit_bytes(),
             disk_free: self.resources.disk_free_bytes(),

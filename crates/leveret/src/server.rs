@@ -12,7 +12,7 @@ use anyhow::Context;
 use auth::{AlternativeName, CertificateName, LoginFrom};
 use broker::{Broker, BrokerConfig, Interceptors};
 use config::{
-    CertLoginFrom, Config, ConfirmDurability, DiskFreeLimit, ListenAddress, Loaded,
+    CertLoginFrom, Config, ConfirmDurability, DiskFreeLimit, ListenAddress, Loaded, LogFile,
     MemoryCalculation, MemoryHighWatermark, QueueType, SanType, TlsVerify, TlsVersion,
 };
 use net::{Accepted, Listener, ListenerOptions, Peer, TlsOptions};
@@ -42,6 +42,9 @@ const REMINDER_INTERVAL: Duration = Duration::from_millis(1500);
 /// Length of such a block, in bytes: large enough to have pages of its own.
 const REMINDER_LEN: usize = 8 * 1024 * 1024;
 
+/// What a detached server writes to its standard output once it runs.
+pub(crate) const RUNNING_LINE: &str = "running\n";
+
 /// Command line of the server.
 #[derive(Debug, Default, clap::Args)]
 pub(crate) struct ServerArguments {
@@ -57,6 +60,10 @@ pub(crate) struct ServerArguments {
     /// deletes the messages of queues that nobody knows any more
     #[arg(long)]
     accept_damage: bool,
+    /// Log to a file whatever the configuration says, not to the console, and tell whoever waits
+    /// when it runs: for `rabbitmq-server -detached`
+    #[arg(long, hide = true)]
+    detached: bool,
 }
 
 /// Runs the server until it is told to stop.
@@ -76,13 +83,17 @@ fn start(arguments: &ServerArguments, started_at: Instant) -> anyhow::Result<()>
         Some(file) => vec![file.clone()],
         None => config::default_config_files(),
     };
-    let Loaded { config, notices } = Config::load(&config_files)?;
+    let Loaded { mut config, notices } = Config::load(&config_files)?;
     let data_dir = arguments
         .data_dir
         .clone()
         .or_else(|| config.data_dir.clone())
         .unwrap_or_else(config::default_data_dir);
-    let log_files = crate::logging::init(&config, &data_dir)
+    let node_name = config::default_node_name();
+    if arguments.detached {
+        log_detached(&mut config, &node_name);
+    }
+    let log = crate::logging::init(&config, &data_dir)
         .with_context(|| "cannot open the log file".to_owned())?;
     for notice in &notices {
         warn!("{}: {}", notice.place, notice.text);
@@ -91,8 +102,7 @@ fn start(arguments: &ServerArguments, started_at: Instant) -> anyhow::Result<()>
     if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
         warn!(%error, "cannot raise the limit of open files");
     }
-    let node_name = config::default_node_name();
-    banner(&config, &data_dir, &log_files, &config_files);
+    log.print_to_console(&banner(&node_name, &data_dir, &log.places, &config_files));
     let disk_failure = Arc::new(Notify::new());
     let options = NodeOptions {
         accepts_damage: arguments.accept_damage,
@@ -107,8 +117,10 @@ fn start(arguments: &ServerArguments, started_at: Instant) -> anyhow::Result<()>
         .thread_name("leveret")
         .build()
         .context("cannot start the runtime")?;
-    let facts = Facts { data_dir, config_files, log_files, started_at };
-    let served = runtime.block_on(serve(&config, &node, facts, started_at, &disk_failure));
+    let log_files = log.places.clone();
+    let is_awaited = arguments.detached;
+    let facts = Facts { data_dir, config_files, log_files, started_at, is_awaited };
+    let served = runtime.block_on(serve(&config, &node, facts, &disk_failure));
     runtime.shutdown_timeout(GOODBYE_MAX);
     node.stop();
     served?;
@@ -116,21 +128,31 @@ fn start(arguments: &ServerArguments, started_at: Instant) -> anyhow::Result<()>
     Ok(())
 }
 
-fn banner(config: &Config, data_dir: &Path, log_files: &[String], config_files: &[PathBuf]) {
+/// Without a console the log is in a file, as RabbitMQ's always is.
+fn log_detached(config: &mut Config, node_name: &str) {
+    config.log.console.is_enabled = false;
+    if config.log.file == LogFile::Off {
+        config.log.file = LogFile::Named(format!("{node_name}.log").into());
+    }
+}
+
+fn banner(
+    node_name: &str,
+    data_dir: &Path,
+    log_files: &[String],
+    config_files: &[PathBuf],
+) -> String {
     let files: Vec<String> = config_files.iter().map(|it| it.display().to_string()).collect();
     let files = if files.is_empty() { "(none)".to_owned() } else { files.join(", ") };
-    let text = format!(
+    format!(
         "\n  Leveret {version}, compatible with RabbitMQ {rabbit}\n\n  Node:            {node}\n  \
          Data directory:  {data}\n  Config file(s):  {files}\n  Logs:            {logs}\n\n",
         version = env!("CARGO_PKG_VERSION"),
         rabbit = BrokerConfig::default().identity.version,
-        node = config::default_node_name(),
+        node = node_name,
         data = data_dir.display(),
         logs = log_files.join(", "),
-    );
-    if config.log.console.is_enabled {
-        drop(io::stdout().write_all(text.as_bytes()));
-    }
+    )
 }
 
 fn node_options(config: &Config, node_name: &str, data_dir: &Path) -> NodeOptions {
@@ -250,7 +272,6 @@ async fn serve(
     config: &Config,
     node: &Node,
     facts: Facts,
-    started_at: Instant,
     disk_failure: &Notify,
 ) -> anyhow::Result<()> {
     let data_dir = facts.data_dir.display().to_string();
@@ -272,12 +293,16 @@ async fn serve(
     if config.log.exchange.is_enabled {
         log_exchange::start(node.broker.clone(), config.default_user.vhost.clone()).await;
     }
-    listeners.accept(bound);
-    let startup = started_at.elapsed();
-    info!("Time to start: {:.1} ms", startup.as_secs_f64() * 1e3);
-    operator.set_running();
+    // Whoever sees it run may tell it to stop.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    listeners.accept(bound);
+    let startup = operator.facts().started_at.elapsed();
+    info!("Time to start: {:.1} ms", startup.as_secs_f64() * 1e3);
+    operator.set_running();
+    if operator.facts().is_awaited {
+        drop(io::stdout().write_all(RUNNING_LINE.as_bytes()));
+    }
     let has_failed = tokio::select! {
         _ = terminate.recv() => false,
         _ = interrupt.recv() => false,
