@@ -11,6 +11,8 @@ use std::{
 
 use tempfile::TempDir;
 
+use crate::{Login, RawClient};
+
 /// How long the broker may take to accept connections: a debug build on a busy machine.
 const START_LIMIT: Duration = Duration::from_secs(20);
 
@@ -69,6 +71,31 @@ impl Server {
     #[must_use]
     pub fn tls_address(&self) -> String {
         format!("127.0.0.1:{}", self.tls_port)
+    }
+
+    /// A connection with channel 1 open.
+    ///
+    /// # Panics
+    /// When the broker does not accept it.
+    #[must_use]
+    pub fn channel(&self) -> RawClient {
+        let login = Login::default();
+        let mut client = RawClient::connect_open(&self.address(), &login).expect("it accepts");
+        client.call(1, "channel.open").expect("a channel");
+        client
+    }
+
+    /// The most memory the broker has had resident so far, in bytes.
+    ///
+    /// # Panics
+    /// When it does not run.
+    #[must_use]
+    pub fn peak_memory(&self) -> usize {
+        let pid = self.pid().expect("it runs");
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("readable");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a peak");
+        let kib: usize = line.trim().trim_end_matches(" kB").parse().expect("a number");
+        kib << 10
     }
 
     /// The directory that holds the configuration, the log and, under `data`, the broker's data.

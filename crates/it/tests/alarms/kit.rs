@@ -1,14 +1,6 @@
 //! Steps of these tests.
 
-use it::{Login, RawClient, Server};
-
-/// A connection with channel 1 open.
-pub(crate) fn open(server: &Server) -> RawClient {
-    let login = Login::default();
-    let mut client = RawClient::connect_open(&server.address(), &login).expect("it accepts");
-    client.call(1, "channel.open").expect("a channel");
-    client
-}
+use it::Server;
 
 /// Runs `rabbitmqctl -q` with these words; what it printed.
 pub(crate) fn ctl(server: &Server, line: &str) -> String {

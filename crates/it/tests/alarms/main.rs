@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use it::{Received, Server};
 
-use kit::{ctl, diagnostics, open, states};
+use kit::{ctl, diagnostics, states};
 
 /// Time in which something would have been sent, if it were.
 pub(crate) const QUIET: Duration = Duration::from_millis(300);
@@ -17,10 +17,10 @@ pub(crate) const QUIET: Duration = Duration::from_millis(300);
 #[test]
 fn publishers_wait_for_all_alarms_to_end_and_consumers_go_on() {
     let server = Server::start("");
-    let mut consumer = open(&server);
+    let mut consumer = server.channel();
     consumer.call(1, "queue.declare queue=q durable").expect("declared");
     consumer.send(1, "basic.publish routing-key=q \"before\"").expect("a method");
-    let mut publisher = open(&server);
+    let mut publisher = server.channel();
     ctl(&server, "set_vm_memory_high_watermark absolute 1MB");
     assert_eq!(states(&server), ["blocking", "blocking"]);
 
@@ -42,7 +42,7 @@ fn publishers_wait_for_all_alarms_to_end_and_consumers_go_on() {
         diagnostics(&server, "alarms"),
         (0, "Free disk space alarm on node NODE\n".to_owned())
     );
-    let mut late = open(&server);
+    let mut late = server.channel();
     late.send(1, "basic.publish routing-key=q \"late\"").expect("a method");
     let blocked = late.expect("connection.blocked");
     assert_eq!(blocked.as_deref(), Ok("connection.blocked reason=\"low on disk\""));
@@ -69,22 +69,32 @@ fn an_absolute_watermark_is_not_above_the_memory_that_counts_as_there() {
     assert_eq!(diagnostics(&server, "alarms").1, "Memory alarm on node NODE\n");
 }
 
-#[test]
-fn a_connection_that_writes_all_before_it_reads_gets_all_back() {
+/// Writes `count` messages with bodies of this length before it reads the first back: beyond what the
+/// broker's and the system's buffers hold, so that a broker that stopped reading until its deliveries
+/// are read would stop this client for ever.
+fn write_all_then_read(body_len: usize, count: usize) {
     let server = Server::start("");
-    let mut client = open(&server);
+    let mut client = server.channel();
     client.call(1, "queue.declare queue=q durable").expect("declared");
     client.call(1, "basic.consume queue=q consumer-tag=c").expect("subscribed");
-    // Beyond what the broker's and the system's buffers hold, so that a broker that stopped reading
-    // until its deliveries are read would stop this client for ever.
-    let batch = flood::publish("q", &[b'x'; 4096]).repeat(1000);
-    for _ in 0..12 {
-        client.send_bytes(&batch);
+    let message = flood::publish("q", &vec![b'x'; body_len]);
+    for _ in 0..count {
+        client.send_bytes(&message);
     }
-    for tag in 1..=12_000 {
+    for tag in 1..=count {
         client.expect("basic.deliver").expect("a delivery");
         client.send(1, &format!("basic.ack delivery-tag={tag}")).expect("a method");
     }
     let declared = client.call(1, "queue.declare queue=q passive").expect("it is answered");
     assert!(!declared.contains("message-count"), "nothing is left: {declared}");
+}
+
+#[test]
+fn a_connection_that_writes_all_before_it_reads_gets_all_back() {
+    write_all_then_read(4096, 12_000);
+}
+
+#[test]
+fn a_connection_that_writes_all_its_large_messages_before_it_reads_gets_all_back() {
+    write_all_then_read(2_000_000, 30);
 }

@@ -1,7 +1,5 @@
 //! Bodies of hundreds of megabytes: taken, kept through a crash and handed out, in bounded memory.
 
-use std::fs;
-
 use it::Server;
 use lapin::options::{
     BasicAckOptions, BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions,
@@ -30,15 +28,6 @@ fn body(len: usize) -> Vec<u8> {
     }
     body.truncate(len);
     body
-}
-
-/// The most memory the broker has had resident so far, in bytes.
-fn peak_memory(server: &Server) -> usize {
-    let pid = server.pid().expect("it runs");
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("readable");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a peak");
-    let kib: usize = line.trim().trim_end_matches(" kB").parse().expect("a number");
-    kib << 10
 }
 
 async fn channel(server: &Server, queue_type: &str) -> Result<(Connection, Channel)> {
@@ -78,13 +67,13 @@ fn large_bodies_survive_a_kill_and_take_bounded_memory() {
         let mut server = Server::start("max_message_size = 400000000\n");
         let body = body(len);
         runtime.block_on(publish(&server, queue_type, &body)).expect("confirmed");
-        let taking = peak_memory(&server);
+        let taking = server.peak_memory();
         server.kill();
         server.restart();
-        let recovering = peak_memory(&server);
+        let recovering = server.peak_memory();
         let taken = runtime.block_on(take(&server, queue_type)).expect("a message");
         assert!(taken == body, "{} of {len} bytes came back, or others", taken.len());
-        let giving = peak_memory(&server);
+        let giving = server.peak_memory();
         let peaks = [taking, recovering, giving].map(|it| it / MB);
         println!(
             "{queue_type}, {} MB: peaks of {peaks:?} MB taking, recovering and giving",

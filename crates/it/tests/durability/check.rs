@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
-use it::{Login, RawClient, Server};
+use it::Server;
 
 /// A broker with twenty messages in one queue and none in another.
 fn filled() -> Server {
@@ -14,9 +14,7 @@ fn filled() -> Server {
 /// The same, with these lines of configuration.
 fn filled_with(conf: &str) -> Server {
     let server = Server::start(conf);
-    let mut client =
-        RawClient::connect_open(&server.address(), &Login::default()).expect("it accepts");
-    client.call(1, "channel.open").expect("a channel");
+    let mut client = server.channel();
     client.call(1, "confirm.select").expect("confirms");
     client.call(1, "queue.declare queue=full durable").expect("declared");
     client.call(1, "queue.declare queue=empty durable").expect("declared");
@@ -32,8 +30,24 @@ fn check(server: &Server) -> Output {
     server.ctl("check-data", &[])
 }
 
-fn said(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stdout).into_owned()
+fn end(server: &mut Server, is_clean: bool) {
+    if is_clean {
+        server.stop();
+    } else {
+        server.kill();
+    }
+}
+
+/// What the check says of the data of a broker that has ended, after which it exits with `status`. It
+/// only looks.
+fn checked(server: &Server, status: i32) -> String {
+    let data = server.dir().join("data");
+    let before = contents(&data);
+    let output = check(server);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(status), "{text}");
+    assert_eq!(contents(&data), before, "it changes nothing");
+    text
 }
 
 /// The log's last file that is appended to.
@@ -75,15 +89,8 @@ fn contents(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
 fn sound_data_is_counted_and_left_alone_after_a_clean_stop_and_after_a_crash() {
     for is_clean in [true, false] {
         let mut server = filled();
-        if is_clean {
-            server.stop();
-        } else {
-            server.kill();
-        }
-        let before = contents(&server.dir().join("data"));
-        let output = check(&server);
-        let text = said(&output);
-        assert_eq!(output.status.code(), Some(0), "{text}");
+        end(&mut server, is_clean);
+        let text = checked(&server, 0);
         for line in [
             "format version:  2\n",
             if is_clean { "last stop:       clean\n" } else { "last stop:       not clean" },
@@ -95,7 +102,6 @@ fn sound_data_is_counted_and_left_alone_after_a_clean_stop_and_after_a_crash() {
             assert!(text.contains(line), "{line}\n{text}");
         }
         assert!(text.ends_with("\nsound\n"), "{text}");
-        assert_eq!(contents(&server.dir().join("data")), before);
         server.restart();
     }
 }
@@ -106,14 +112,10 @@ fn damage_is_reported_with_file_and_offset() {
     server.stop();
     let file = last_file(&server);
     damage_body(&file, 3);
-    let before = contents(&server.dir().join("data"));
-    let output = check(&server);
-    let text = said(&output);
-    assert_eq!(output.status.code(), Some(1), "{text}");
+    let text = checked(&server, 1);
     let place = format!("DAMAGE:          {} at ", file.display());
     assert!(text.contains(&place), "{text}");
     assert!(text.contains("does not match its checksum"), "{text}");
-    assert_eq!(contents(&server.dir().join("data")), before);
     // The server starts on it, and warns of the same place.
     let (_, offset) = text.split_once(&place).expect("as found");
     let (offset, _) = offset.split_once(',').expect("a length follows");
@@ -142,18 +144,10 @@ fn pages_said(text: &str) -> usize {
 fn pages_are_read_and_counted_after_a_clean_stop_and_after_a_crash() {
     for is_clean in [true, false] {
         let mut server = filled_with(ALL_ON_PAGES);
-        if is_clean {
-            server.stop();
-        } else {
-            server.kill();
-        }
-        let before = contents(&server.dir().join("data"));
-        let output = check(&server);
-        let text = said(&output);
-        assert_eq!(output.status.code(), Some(0), "{text}");
+        end(&mut server, is_clean);
+        let text = checked(&server, 0);
         assert!(text.contains("messages:        20, 1000 bytes\n"), "{text}");
         assert!(0 < pages_said(&text), "{text}");
-        assert_eq!(contents(&server.dir().join("data")), before);
     }
 }
 
@@ -163,21 +157,15 @@ fn a_damaged_page_is_reported_with_file_and_offset_and_costs_what_is_damaged() {
     server.stop();
     let file = page_file(&server);
     damage_body(&file, 3);
-    let before = contents(&server.dir().join("data"));
-    let output = check(&server);
-    let text = said(&output);
-    assert_eq!(output.status.code(), Some(1), "{text}");
+    let text = checked(&server, 1);
     let damage = text.lines().find(|line| line.starts_with("DAMAGE: ")).expect("damage");
     assert!(damage.contains(&format!("{} at ", file.display())), "{text}");
     let what = "a page of queue 'full' in vhost '/': the checksum differs";
     assert!(damage.ends_with(what), "{text}");
     assert!(text.ends_with("\ndamaged in 1 places\n"), "{text}");
-    assert_eq!(contents(&server.dir().join("data")), before);
 
     server.restart();
-    let mut client =
-        RawClient::connect_open(&server.address(), &Login::default()).expect("it accepts");
-    client.call(1, "channel.open").expect("a channel");
+    let mut client = server.channel();
     let mut found: Vec<usize> = Vec::new();
     loop {
         let got = client.call(1, "basic.get queue=full no-ack").expect("an answer");
@@ -195,9 +183,7 @@ fn a_missing_file_of_pages_is_damage_and_is_not_made() {
     let mut server = filled_with(ALL_ON_PAGES);
     server.stop();
     fs::remove_file(page_file(&server)).expect("it was there");
-    let output = check(&server);
-    let text = said(&output);
-    assert_eq!(output.status.code(), Some(1), "{text}");
+    let text = checked(&server, 1);
     assert!(text.contains("it lies behind the end of the files"), "{text}");
     assert!(!page_file(&server).exists());
 }
@@ -208,9 +194,7 @@ fn damage_in_front_of_whole_records_names_the_queue_also_after_a_crash() {
     server.kill();
     let file = last_file(&server);
     damage_body(&file, 3);
-    let output = check(&server);
-    let text = said(&output);
-    assert_eq!(output.status.code(), Some(1), "{text}");
+    let text = checked(&server, 1);
     let place = format!("DAMAGE:          {} at ", file.display());
     assert!(text.contains(&place), "{text}");
 }

@@ -4,14 +4,7 @@ use std::fs;
 
 use std::time::Duration;
 
-use it::{Login, RawClient, Received, Server};
-
-fn client(server: &Server) -> RawClient {
-    let mut client =
-        RawClient::connect_open(&server.address(), &Login::default()).expect("it accepts");
-    client.call(1, "channel.open").expect("a channel");
-    client
-}
+use it::{RawClient, Received, Server};
 
 /// Publishes to the default exchange, and waits until the broker has it.
 fn publish(client: &mut RawClient, queue: &str, mode: u8, bodies: &[&str]) {
@@ -42,7 +35,7 @@ fn contents(client: &mut RawClient, queue: &str) -> String {
 #[test]
 fn a_clean_stop_keeps_durable_messages_and_exact_redelivered_flags() {
     let mut server = Server::start("");
-    let mut client = client(&server);
+    let mut client = server.channel();
     for queue in ["read", "unread"] {
         client.call(1, &format!("queue.declare queue={queue} durable")).expect("declared");
     }
@@ -63,7 +56,7 @@ fn a_clean_stop_keeps_durable_messages_and_exact_redelivered_flags() {
     }
     server.stop();
     server.restart();
-    let mut client = self::client(&server);
+    let mut client = server.channel();
     assert_eq!(contents(&mut client, "read"), "+a +b c d");
     assert_eq!(contents(&mut client, "unread"), "x y");
     client.call(1, "exchange.declare exchange=kept passive").expect("a durable exchange stays");
@@ -83,7 +76,7 @@ fn a_clean_stop_keeps_durable_messages_and_exact_redelivered_flags() {
 #[test]
 fn messages_read_and_acknowledged_do_not_come_back_however_it_ends() {
     let mut server = Server::start("");
-    let mut client = client(&server);
+    let mut client = server.channel();
     client.call(1, "queue.declare queue=q durable").expect("declared");
     publish(&mut client, "q", 2, &["a", "b", "c", "d"]);
     for tag in 1..=2 {
@@ -93,7 +86,7 @@ fn messages_read_and_acknowledged_do_not_come_back_however_it_ends() {
     client.call(1, "basic.get queue=q").expect("a message");
     client.call(1, "basic.qos prefetch-count=1").expect("an answer");
     server.restart();
-    let mut client = self::client(&server);
+    let mut client = server.channel();
     // d was there when c was read: it might have been read, too.
     assert_eq!(contents(&mut client, "q"), "+c +d");
 }
@@ -104,7 +97,7 @@ fn a_first_start_cut_short_is_made_good_by_the_next() {
         let mut server = Server::prepare("");
         server.start_and_kill_after(Duration::from_micros(300 * step));
         server.restart();
-        client(&server);
+        drop(server.channel());
     }
 }
 
@@ -116,7 +109,7 @@ fn a_second_server_on_the_same_data_is_refused() {
     assert!(!second.status.success());
     let said = String::from_utf8_lossy(&second.stderr);
     assert!(said.contains("is in use by another server"), "{said}");
-    client(&server);
+    drop(server.channel());
 }
 
 #[test]
@@ -147,5 +140,5 @@ fn data_of_a_newer_version_is_refused_and_left_alone() {
     assert_eq!(fs::read_to_string(&version).expect("readable"), "3\n");
     fs::write(&version, "2\n").expect("writable");
     server.restart();
-    client(&server);
+    drop(server.channel());
 }
