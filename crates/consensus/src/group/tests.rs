@@ -420,9 +420,9 @@ fn members_agree_and_one_that_was_away_gets_the_snapshot() {
     assert!(last.ends_with(" ctx c") && cluster.out.iter().all(|out| out.last() == Some(&last)));
 }
 
-/// A group over a log on a disk with hardly any room, and nothing set aside.
+/// A group over a log on a disk with hardly any room, and next to nothing set aside.
 fn on_a_full_disk(disk: &SimDisk) -> Group<Arc<EngineLog>> {
-    disk.set_capacity(0);
+    disk.set_capacity(12 << 10);
     let sizes = EngineOptions { file_bytes: 64 << 10, purge_bytes: 1 << 20 };
     let log = EngineLog::open(Arc::new(disk.clone()), Path::new("/data/log"), sizes).unwrap();
     disk.set_capacity(64 << 10);
