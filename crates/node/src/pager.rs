@@ -22,6 +22,10 @@ const ROUND_BYTES: usize = 4 << 20;
 /// Bytes of journals that are written again before a stop.
 const PACKED_BYTES_MAX: u64 = 16 << 20;
 
+/// Turns that a queue's journal may take to move on. More than any queue needs: one whose garbage makes
+/// it begin again after each time waits for the next round.
+const MOVES_MAX: usize = 1 << 16;
+
 /// See the module.
 pub(crate) struct Pager {
     broker: Arc<Broker>,
@@ -81,9 +85,10 @@ impl Pager {
     }
 
     fn move_journal_on(&self, now: Timestamp, queue: QueueId) {
-        let mut is_first = true;
-        while self.broker.move_journal_on(now, queue, is_first) {
-            is_first = false;
+        for turn in 0..MOVES_MAX {
+            if !self.broker.move_journal_on(now, queue, turn == 0) {
+                return;
+            }
         }
     }
 
