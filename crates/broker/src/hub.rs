@@ -335,9 +335,11 @@ impl Broker {
         self.queues.read().get(&id).cloned()
     }
 
-    /// All queues, in no order.
+    /// All queues, in the order of their ids.
     pub fn queues(&self) -> Vec<QueueRef> {
-        self.queues.read().values().cloned().collect()
+        let mut queues: Vec<QueueRef> = self.queues.read().values().cloned().collect();
+        queues.sort_unstable_by_key(|cell| cell.record.id);
+        queues
     }
 
     /// Appends a batch to a queue and hands over what its consumers can take.

@@ -310,7 +310,7 @@ impl Log for EngineLog {
     }
 
     fn groups(&self) -> Vec<GroupId> {
-        self.index.lock().groups().map(GroupId).collect()
+        self.index.lock().groups()
     }
 
     fn purge(&self) -> Result<Vec<GroupId>, Error> {

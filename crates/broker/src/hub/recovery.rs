@@ -54,7 +54,9 @@ impl Broker {
                 recovered.damaged.push((recovery.0.clone(), index, damage));
             }
         })?;
-        for (cell, recovery) in recoveries.into_values() {
+        let mut recoveries: Vec<(QueueRef, Recovery)> = recoveries.into_values().collect();
+        recoveries.sort_unstable_by_key(|(cell, _)| cell.record.id);
+        for (cell, recovery) in recoveries {
             let mut turn = self.begin(now);
             let mut queue = cell.lock();
             *queue = recovery.finish(is_clean, &mut turn.fx);

@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use super::block::{Extent, Step, Steps};
-use crate::DiskFile;
+use crate::{DiskFile, GroupId};
 
 /// Entries that may be missing in front of one: what damage can have cost. A larger gap is a group
 /// that was emptied and went on elsewhere, in a block that is lost.
@@ -113,8 +113,10 @@ impl Index {
         Some(self.groups.get(&group)?.keys.get(key)?.bytes.clone())
     }
 
-    pub(super) fn groups(&self) -> impl Iterator<Item = u64> {
-        self.groups.keys().copied()
+    pub(super) fn groups(&self) -> Vec<GroupId> {
+        let mut groups: Vec<GroupId> = self.groups.keys().copied().map(GroupId).collect();
+        groups.sort_unstable();
+        groups
     }
 
     /// Where an entry is and the file to read; the inner `None` when it is lost to damage, the

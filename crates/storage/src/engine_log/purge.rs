@@ -56,7 +56,7 @@ impl EngineLog {
             let index = self.index.lock();
             let needed: u64 = index.files().values().map(LogFile::live_bytes).sum();
             let files: Vec<u32> = index.files().range(..last).map(|(&file, _)| file).collect();
-            (files, (bytes_max < needed).then(|| index.groups().map(GroupId).collect()))
+            (files, (bytes_max < needed).then(|| index.groups()))
         };
         if let Some(groups) = groups {
             return Ok(groups);
@@ -122,11 +122,12 @@ impl EngineLog {
 
     /// Moves what is needed of the oldest file and gives the file up.
     fn free(&self, file: u32) -> Result<(), Error> {
-        let groups: Vec<u64> = {
+        let mut groups: Vec<u64> = {
             let index = self.index.lock();
             let Some(file) = index.files().get(&file) else { return Ok(()) };
             file.live().map(|(group, _)| group).collect()
         };
+        groups.sort_unstable();
         for group in groups {
             self.move_group(file, group)?;
         }
