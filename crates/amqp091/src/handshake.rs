@@ -113,7 +113,7 @@ impl Connection {
             return Ok(());
         }
         let mut client_properties = Vec::new();
-        start.client_properties.decode().encode(&mut client_properties);
+        start.client_properties.decode().encode_fields(&mut client_properties);
         self.login = Some(Box::new(Login {
             mechanism: mechanism.name,
             client_properties: client_properties.into_boxed_slice(),

@@ -20,7 +20,9 @@ mod value;
 pub mod keys;
 
 pub use load::{LoadError, Loaded, Notice, Place, Problem};
-pub use paths::{default_config_files, default_data_dir, default_node_name};
+pub use paths::{
+    default_config_files, default_data_dir, default_node_name, variables_without_effect,
+};
 pub use resolved::{
     Auth, CertLoginFrom, Config, ConfirmDurability, DefaultUser, DiskFreeLimit, Interceptors,
     Limits, ListenAddress, Listeners, Log, LogConsole, LogExchange, LogFile, LogLevel,

@@ -62,6 +62,22 @@ fn config_files_from(env: &dyn Fn(&str) -> Option<OsString>, base: &Path) -> Vec
     main.into_iter().chain(more).collect()
 }
 
+/// The variables of RabbitMQ's environment that act here.
+const VARIABLES: [&str; 3] = ["RABBITMQ_CONFIG_FILE", "RABBITMQ_CONFIG_FILES", "RABBITMQ_NODENAME"];
+
+/// Variables that are set for RabbitMQ and do nothing here, unless the configuration file uses them.
+#[must_use]
+pub fn variables_without_effect() -> Vec<String> {
+    without_effect(std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()))
+}
+
+fn without_effect(names: impl Iterator<Item = String>) -> Vec<String> {
+    let is_idle = |name: &String| name.starts_with("RABBITMQ_") && !VARIABLES.contains(&&**name);
+    let mut idle: Vec<String> = names.filter(is_idle).collect();
+    idle.sort_unstable();
+    idle
+}
+
 /// The node's name: `$RABBITMQ_NODENAME`, with `@` and the short host name when it has no host;
 /// else `rabbit@` and the short host name.
 #[must_use]

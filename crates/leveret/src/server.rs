@@ -98,6 +98,9 @@ fn start(arguments: &ServerArguments, started_at: Instant) -> anyhow::Result<()>
     for notice in &notices {
         warn!("{}: {}", notice.place, notice.text);
     }
+    for name in config::variables_without_effect() {
+        warn!("the environment variable {name} has no effect, unless a configuration file uses it");
+    }
     // As many sockets as the system lets us have.
     if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
         warn!(%error, "cannot raise the limit of open files");

@@ -276,7 +276,7 @@ fn recover_queues(
         warn!(?queue, index, %damage, "skipped a damaged journal entry");
     }
     if recovered.queues > 0 {
-        let (queues, messages) = (recovered.queues, recovered.messages);
+        let (queues, messages) = (broker.topology().queue_count(), recovered.messages);
         info!(queues, messages, is_clean, "recovered");
     }
     Ok(())

@@ -52,3 +52,10 @@ fn files_of_conf_d_are_read_after_the_main_file() {
     assert_eq!(files(&[("RABBITMQ_CONFIG_FILES", "conf.d/2*")]), "rabbitmq.conf conf.d/20.conf");
     assert_eq!(files(&[("RABBITMQ_CONFIG_FILES", "none/*.conf")]), "rabbitmq.conf");
 }
+
+#[test]
+fn variables_that_do_nothing_are_named() {
+    let set = ["RABBITMQ_NODE_PORT", "HOME", "RABBITMQ_NODENAME", "RABBITMQ_DEFAULT_USER"];
+    let idle = without_effect(set.map(str::to_owned).into_iter());
+    assert_eq!(idle, ["RABBITMQ_DEFAULT_USER", "RABBITMQ_NODE_PORT"]);
+}

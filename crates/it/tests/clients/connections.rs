@@ -175,6 +175,14 @@ fn an_operator_closes_the_connection_of_this_pid() {
 }
 
 #[test]
+fn listings_show_what_clients_say_of_themselves() {
+    let broker = Broker::start();
+    let _client = broker.client();
+    let listed = broker.ctl("list_connections client_properties --no-table-headers");
+    assert!(listed.contains("\"product\""), "{listed}");
+}
+
+#[test]
 fn two_hundred_clients_are_served_at_once() {
     let broker = Broker::start();
     broker.channel().queue("all");
