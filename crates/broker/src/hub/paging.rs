@@ -141,7 +141,9 @@ impl Broker {
     /// with 0, and no job, there is nothing to do for now.
     pub fn collect_pages(&self, now: Timestamp, bytes: usize, jobs: &mut Vec<PageJob>) -> usize {
         let holds_too_much = self.holds_too_much();
-        for id in std::mem::take(&mut *self.paging.sparse.lock()) {
+        // Not in the loop's head: the lock would be held all through it.
+        let sparse = std::mem::take(&mut *self.paging.sparse.lock());
+        for id in sparse {
             self.page_out(now, id, jobs, |queue, fx, out| {
                 queue.page_out_sparse(SPARSE_BYTES, fx, out);
                 0
