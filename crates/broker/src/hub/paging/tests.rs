@@ -398,25 +398,29 @@ fn a_restart_finds_the_room_of_large_transient_bodies_free() {
     assert_eq!(get_all(&again, &queue), [1]);
 }
 
+/// Fills a queue, and leaves one in 16 of its messages on their pages.
+fn scatter(broker: &Broker, queue: &QueueRef) {
+    publish_sized(broker, queue, 0..4000, 4);
+    let mut jobs = Vec::new();
+    broker.collect_pages(NOW, usize::MAX, &mut jobs);
+    broker.paged_out(NOW, jobs);
+    let mut turn = broker.begin(NOW);
+    for number in 0..4000 {
+        let get = |got: Option<crate::Got<'_>>| got.map(|got| got.delivery.ticket);
+        let ticket = broker.get(&mut turn, queue, Some(&getter()), get).0.expect("there are more");
+        if number % 16 != 0 {
+            broker.settle(&mut turn, queue, None, &[ticket], crate::Settle::Ack);
+        }
+    }
+    broker.finish(turn);
+}
+
 #[test]
 fn pages_that_are_mostly_empty_send_nobody_elses_messages_to_the_disk() {
     let (broker, pages, _) = start();
     let [scattered, hot] = ["scattered", "hot"].map(|name| declare(&broker, name));
-    publish_sized(&broker, &scattered, 0..4000, 4);
-    let mut jobs = Vec::new();
-    broker.collect_pages(NOW, usize::MAX, &mut jobs);
-    broker.paged_out(NOW, jobs);
+    scatter(&broker, &scattered);
     publish(&broker, &hot, 0..10);
-    let mut turn = broker.begin(NOW);
-    for number in 0..4000 {
-        let get = |got: Option<crate::Got<'_>>| got.map(|got| got.delivery.ticket);
-        let ticket =
-            broker.get(&mut turn, &scattered, Some(&getter()), get).0.expect("there are more");
-        if number % 16 != 0 {
-            broker.settle(&mut turn, &scattered, None, &[ticket], crate::Settle::Ack);
-        }
-    }
-    broker.finish(turn);
     let sparse = scattered.lock().sparse_pages();
     assert!(
         broker.wants_paging(),
@@ -432,4 +436,27 @@ fn pages_that_are_mostly_empty_send_nobody_elses_messages_to_the_disk() {
         "{}",
         broker.resident_bytes()
     );
+}
+
+#[test]
+fn who_waits_for_a_queue_to_write_its_sparse_pages_holds_up_no_other() {
+    let (broker, _, _) = start();
+    let queue = declare(&broker, "q");
+    scatter(&broker, &queue);
+    let held = queue.lock();
+    std::thread::scope(|scope| {
+        let pager = scope.spawn(|| broker.collect_pages(NOW, 0, &mut Vec::new()));
+        let listed = || {
+            let listed = broker.paging.sparse.try_lock_for(std::time::Duration::from_secs(10));
+            listed.map(|listed| listed.len())
+        };
+        let mut left = listed();
+        while left.is_some_and(|len| 0 < len) {
+            std::thread::yield_now();
+            left = listed();
+        }
+        drop(held);
+        pager.join().expect("it does not panic");
+        assert_eq!(left, Some(0), "the list is free while the pager waits for the queue");
+    });
 }
