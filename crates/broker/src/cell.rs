@@ -13,6 +13,11 @@ use crate::{Lsn, Queue};
 const CONGESTED_MESSAGES: u64 = 16 * 1024;
 const CONGESTED_BYTES: u64 = 2 * 1024 * 1024;
 
+/// Bytes of a queue that holds nothing, the counts of its [`Arc`] included: a size that the allocator
+/// has. There are brokers with a hundred thousand of them.
+const CELL_MAX: usize = 448;
+const ARC_COUNTS: usize = 2 * size_of::<usize>();
+
 /// A queue behind its lock, with the record it was declared by.
 ///
 /// Lock order: one queue, then leaves (a mailbox, the journal's buffer, the timers). Never two
@@ -44,6 +49,7 @@ pub type QueueRef = Arc<QueueCell>;
 
 impl QueueCell {
     pub(crate) fn new(record: Arc<QueueRecord>, queue: Queue) -> Self {
+        const { assert!(size_of::<Self>() + ARC_COUNTS <= CELL_MAX) };
         Self {
             record,
             queue: Mutex::new(queue),

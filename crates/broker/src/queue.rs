@@ -28,7 +28,7 @@ mod tests;
 mod unread;
 mod varint;
 
-use std::collections::VecDeque;
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use message::History;
@@ -48,6 +48,7 @@ use consumers::Consumers;
 use journal::{Journal, Mark};
 use level::Place;
 use messages::Messages;
+use paging::Reads;
 use publish::DROPS_PER_TURN_MAX;
 use quorum::{NOBODY, Quorum};
 use record::{
@@ -69,7 +70,8 @@ const AT_ONCE: Timestamp = Timestamp(1);
 /// Names a delivered message until it is settled. Means nothing to another queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Ticket {
-    seq_and_level: u64,
+    /// Never 0: seqs begin with 1, and a damaged record that says otherwise names nothing.
+    seq_and_level: NonZeroU64,
     chunk: u32,
     offset: u32,
 }
@@ -78,15 +80,17 @@ impl Ticket {
     /// The level takes eight bits: 2^56 messages per queue must do.
     fn new(seq: u64, level: u8, place: Place) -> Self {
         let Place { chunk, offset } = place;
-        Self { seq_and_level: seq << 8 | u64::from(level), chunk, offset }
+        let seq_and_level = seq << 8 | u64::from(level);
+        let seq_and_level = NonZeroU64::new(seq_and_level).unwrap_or(NonZeroU64::MAX);
+        Self { seq_and_level, chunk, offset }
     }
 
     fn seq(self) -> u64 {
-        self.seq_and_level >> 8
+        self.seq_and_level.get() >> 8
     }
 
     fn level(self) -> u8 {
-        self.seq_and_level as u8
+        self.seq_and_level.get() as u8
     }
 
     fn place(self) -> Place {
@@ -172,18 +176,14 @@ pub struct Queue {
     /// `x-expires` counts from here while there is no consumer.
     used_at: Timestamp,
     /// Length of the batch that [`Queue::next_batch`] planned last.
-    planned: usize,
+    planned: u32,
     /// Got without acknowledgement: stays readable until the next call.
     got: Option<Ticket>,
     /// A turn had to leave heads that must be dropped to the next one. Nothing is handed over
     /// before they are gone.
     is_behind: bool,
-    /// Levels and chunks that came back from their pages, in this order.
-    loaded: VecDeque<(u8, u32)>,
-    /// The message whose body was read from its blob last.
-    read_body: Option<Ticket>,
-    /// Levels and chunks whose pages are mostly empty.
-    sparse: Vec<(u8, u32)>,
+    /// What is known of pages that were read, once one was.
+    reads: Option<Box<Reads>>,
     /// What the device does not read, for now.
     unread: Unread,
 }
@@ -211,9 +211,7 @@ impl Queue {
             planned: 0,
             got: None,
             is_behind: false,
-            loaded: VecDeque::new(),
-            read_body: None,
-            sparse: Vec::new(),
+            reads: None,
             unread: Unread::default(),
         }
     }
@@ -378,7 +376,7 @@ impl Queue {
             bytes += found.header.body_len as usize;
             len += 1;
         }
-        self.planned = len;
+        self.planned = len as u32;
         let (consumer, _) = self.consumers.next(self.is_single_active())?;
         let ledger = self.quorum.as_ref().map(|quorum| &quorum.ledger);
         (0 < len).then(|| Batch { ready: self.messages.ready(), ledger, consumer, len, now })
@@ -387,7 +385,7 @@ impl Queue {
     /// The first `taken` messages of the batch planned last were handed over; `is_full` parks the
     /// consumer until [`Queue::resume`]. One that takes less than was planned is full.
     pub fn commit_batch(&mut self, now: Timestamp, taken: usize, is_full: bool, fx: &mut Effects) {
-        let planned = std::mem::take(&mut self.planned);
+        let planned = std::mem::take(&mut self.planned) as usize;
         let taken = taken.min(planned);
         let is_single_active = self.is_single_active();
         let Some((consumer, _)) = self.consumers.next(is_single_active) else { return };

@@ -172,6 +172,18 @@ impl<'a> Found<'a> {
     }
 }
 
+/// The part of a [`Level`] that few ever have.
+#[derive(Debug, Default)]
+#[cfg_attr(test, derive(Clone))]
+struct Rare {
+    /// Pages whose records a chunk in memory has taken over, by the chunk's number: they go when that
+    /// has a page of its own.
+    replaced: Vec<(u32, PageRef)>,
+    /// What an earlier life of the broker put on pages below this seq may have been delivered: those
+    /// messages get the flags beside it when they are loaded.
+    recovered: (u64, u8),
+}
+
 #[derive(Debug, Default)]
 #[cfg_attr(test, derive(Clone))]
 pub(super) struct Level {
@@ -193,12 +205,7 @@ pub(super) struct Level {
     resident: usize,
     /// All chunks before this one are absent.
     resident_from: u32,
-    /// Pages whose records a chunk in memory has taken over, by the chunk's number: they go when that
-    /// has a page of its own.
-    replaced: Vec<(u32, PageRef)>,
-    /// What an earlier life of the broker put on pages below this seq may have been delivered: those
-    /// messages get the flags beside it when they are loaded.
-    recovered: (u64, u8),
+    rare: Option<Box<Rare>>,
     /// Flag of records after the cursor that are not ready: 0 in a classic queue.
     pub(super) moved: u8,
     /// Whose messages these are: see [`page::Salt`].
@@ -209,6 +216,10 @@ impl Level {
     /// An empty one; see [`Self::moved`].
     pub(super) fn new(owner: u64, moved: u8) -> Self {
         Self { moved, owner, ..Self::default() }
+    }
+
+    pub(super) fn owner(&self) -> u64 {
+        self.owner
     }
 
     pub(super) fn ready(&self) -> u64 {

@@ -42,11 +42,8 @@ pub(super) struct Messages {
     /// No message is ready above this level.
     top: u8,
     /// Those that came back to a quorum queue, ready before all others whatever their priority.
-    front: VecDeque<Aside>,
-    /// Flag of records that are somewhere else although their place in the order is not passed.
-    moved: u8,
-    /// The queue's number.
-    owner: u64,
+    #[expect(clippy::box_collection, reason = "three words less in each queue without")]
+    front: Option<Box<VecDeque<Aside>>>,
 }
 
 impl Messages {
@@ -57,7 +54,7 @@ impl Messages {
     pub(super) fn of(record: &QueueRecord) -> Self {
         let moved = if record.kind == QueueKind::Quorum { REDELIVERED } else { 0 };
         let owner = record.id.0;
-        Self { base: Level::new(owner, moved), moved, owner, ..Self::default() }
+        Self { base: Level::new(owner, moved), ..Self::default() }
     }
 
     pub(super) fn level(&self, level: u8) -> Option<&Level> {
@@ -90,7 +87,7 @@ impl Messages {
         }
         let index = level as usize - 1;
         if self.others.len() <= index {
-            let (owner, moved) = (self.owner, self.moved);
+            let (owner, moved) = (self.base.owner(), self.base.moved);
             self.others.resize_with(index + 1, || Level::new(owner, moved));
         }
         &mut self.others[index]
@@ -110,16 +107,20 @@ impl Messages {
 
     /// The message that is next: the oldest of the highest priority.
     pub(super) fn head(&mut self) -> Option<Found<'_>> {
-        if let Some(next) = self.front.front() {
+        if let Some(next) = self.first_in_front() {
             return self.away(next.ticket);
         }
         self.settle_top();
         self.level(self.top)?.head()
     }
 
+    fn first_in_front(&self) -> Option<&Aside> {
+        self.front.as_ref()?.front()
+    }
+
     /// What names the head. (Where it lies, not what its record says: that may be damaged.)
     pub(super) fn head_ticket(&mut self) -> Option<Ticket> {
-        if let Some(next) = self.front.front() {
+        if let Some(next) = self.first_in_front() {
             return Some(next.ticket);
         }
         self.settle_top();
@@ -129,7 +130,7 @@ impl Messages {
 
     /// Takes the head out of the ready ones.
     pub(super) fn take_head(&mut self) -> Option<(Ticket, Header)> {
-        if let Some(Aside { ticket, .. }) = self.front.pop_front() {
+        if let Some(Aside { ticket, .. }) = self.front.as_mut().and_then(|it| it.pop_front()) {
             return self.away(ticket).map(|found| (ticket, found.header));
         }
         self.settle_top();
@@ -165,7 +166,7 @@ impl Messages {
         pool: &mut Freed,
         mut each: impl FnMut(&Header),
     ) -> usize {
-        if !self.front.is_empty() {
+        if self.first_in_front().is_some() {
             let Some((ticket, header)) = self.take_head() else { return 0 };
             each(&header);
             match flag {
@@ -187,7 +188,7 @@ impl Messages {
 
     /// Walks the ready messages in the order of delivery.
     pub(super) fn ready(&self) -> ReadyWalk<'_> {
-        let front = (!self.front.is_empty()).then(|| self.front.iter());
+        let front = self.front.as_deref().filter(|it| !it.is_empty()).map(VecDeque::iter);
         ReadyWalk { front, ..ReadyWalk::new(self, self.top) }
     }
 
@@ -219,13 +220,14 @@ impl Messages {
 
     /// Makes a taken message ready again, behind those in front and before all others.
     pub(super) fn put_in_front(&mut self, message: Aside) {
-        self.front.push_back(message);
+        self.front.get_or_insert_default().push_back(message);
     }
 
     /// Takes out of those in front what `is_lost` says; returns how many, and the bytes that count.
     pub(super) fn lose_in_front(&mut self, is_lost: impl Fn(Ticket) -> bool) -> (u64, u64) {
         let (mut count, mut bytes) = (0, 0);
-        self.front.retain(|message| {
+        let Some(front) = &mut self.front else { return (0, 0) };
+        front.retain(|message| {
             let is_lost = is_lost(message.ticket);
             count += u64::from(is_lost);
             bytes += if is_lost { message.weight } else { 0 };
@@ -254,7 +256,7 @@ impl Messages {
 
     /// The level and the chunk of the message that is next, when it is not in memory.
     pub(super) fn absent_head(&mut self) -> Option<(u8, u32)> {
-        if let Some(next) = self.front.front() {
+        if let Some(next) = self.first_in_front() {
             return self.absent(next.ticket);
         }
         self.settle_top();
@@ -271,7 +273,7 @@ impl Messages {
 
     /// When the next message expires, 0 for never; `None` when there is none.
     pub(super) fn head_expires_at(&self) -> Option<u64> {
-        if let Some(next) = self.front.front() {
+        if let Some(next) = self.first_in_front() {
             return Some(next.expires_at);
         }
         let levels = (0..=self.top).rev().filter_map(|number| self.level(number));

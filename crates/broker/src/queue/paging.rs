@@ -1,6 +1,8 @@
 //! The queue's side of the store of pages: what leaves memory, what comes back, and what the journal
 //! learns of it.
 
+use std::collections::VecDeque;
+
 use bytes::Bytes;
 
 use super::effects::Effects;
@@ -49,6 +51,17 @@ impl PageOut {
     fn release_blobs(&self, fx: &mut Effects) {
         fx.pool.pages.extend(self.blobs().iter().map(|&(blob, _)| blob));
     }
+}
+
+/// What a queue knows of pages that it has read.
+#[derive(Debug, Default)]
+pub(super) struct Reads {
+    /// Levels and chunks that came back from their pages, in this order.
+    loaded: VecDeque<(u8, u32)>,
+    /// The message whose body was read from its blob last.
+    body: Option<Ticket>,
+    /// Levels and chunks whose pages are mostly empty.
+    sparse: Vec<(u8, u32)>,
 }
 
 impl Queue {
@@ -216,13 +229,13 @@ impl Queue {
         if let Some(level) = self.messages.level_mut(ticket.level()) {
             level.set_shared(ticket.place(), &header, Bytes::from(bytes));
         }
-        self.read_body = Some(ticket);
+        self.reads.get_or_insert_default().body = Some(ticket);
         true
     }
 
     /// Lets go of the body that was read last: one is in memory at a time.
     fn unload_body(&mut self) {
-        let Some(ticket) = self.read_body.take() else { return };
+        let Some(ticket) = self.reads.as_mut().and_then(|reads| reads.body.take()) else { return };
         let header = self.record_of(ticket).filter(|it| it.shared().is_some()).map(|it| it.header);
         if let Some(header) = header.filter(|header| !header.is(DEAD))
             && let Some(level) = self.messages.level_mut(ticket.level())
@@ -258,15 +271,16 @@ impl Queue {
                 return false;
             }
         }
-        self.loaded.retain(|&known| known != (number, chunk));
-        self.loaded.push_back((number, chunk));
-        if LOADED_KEPT_MAX < self.loaded.len()
-            && let Some((number, chunk)) = self.loaded.pop_front()
+        let reads = self.reads.get_or_insert_default();
+        reads.loaded.retain(|&known| known != (number, chunk));
+        reads.loaded.push_back((number, chunk));
+        if LOADED_KEPT_MAX < reads.loaded.len()
+            && let Some((number, chunk)) = reads.loaded.pop_front()
             && let Some(level) = self.messages.level_mut(number)
         {
             level.drop_loaded(chunk, &mut fx.pool);
-            if level.is_sparse(chunk) && self.sparse.len() < SPARSE_LISTED_MAX {
-                self.sparse.push((number, chunk));
+            if level.is_sparse(chunk) && reads.sparse.len() < SPARSE_LISTED_MAX {
+                reads.sparse.push((number, chunk));
             }
         }
         true
@@ -302,7 +316,7 @@ impl Queue {
 
     /// Pages that are mostly empty, to be written again.
     pub fn sparse_pages(&self) -> usize {
-        self.sparse.len()
+        self.reads.as_ref().map_or(0, |reads| reads.sparse.len())
     }
 
     /// Copies what sparse pages still hold, about `bytes` of it.
@@ -311,7 +325,7 @@ impl Queue {
         let mut leaving: Vec<Leaving> = Vec::new();
         let mut taken = 0;
         while taken < bytes
-            && let Some((number, chunk)) = self.sparse.pop()
+            && let Some((number, chunk)) = self.reads.as_mut().and_then(|it| it.sparse.pop())
         {
             let is_sparse =
                 |queue: &Self| queue.messages.level(number).is_some_and(|it| it.is_sparse(chunk));

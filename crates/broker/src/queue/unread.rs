@@ -15,8 +15,12 @@ use crate::{PageDamage, PageRef};
 /// Time until a page is tried again.
 const RETRY_MS: u64 = 1000;
 
+/// What a queue cannot read and what waits for it: nothing, as a rule.
 #[derive(Debug, Default)]
-pub(super) struct Unread {
+pub(super) struct Unread(Option<Box<Trouble>>);
+
+#[derive(Debug, Default)]
+struct Trouble {
     pause: Pause,
     /// The page that was reported last: each is once.
     reported: Option<PageRef>,
@@ -63,17 +67,22 @@ impl Unread {
     pub(super) fn of(pages: Vec<UnreadPage>) -> Self {
         let reported = pages.last().map(|unread| unread.page);
         let pause = if pages.is_empty() { Pause::No } else { Pause::Begun };
-        Self { pause, reported, waiting: pages.into_iter().map(Waiting::Recovered).collect() }
+        let waiting: Vec<_> = pages.into_iter().map(Waiting::Recovered).collect();
+        Self((!waiting.is_empty()).then(|| Box::new(Trouble { pause, reported, waiting })))
     }
 
     /// Whether nothing is read now.
     pub(super) fn is_paused(&self) -> bool {
-        self.pause != Pause::No
+        self.pause() != Pause::No
+    }
+
+    fn pause(&self) -> Pause {
+        self.0.as_deref().map_or(Pause::No, |trouble| trouble.pause)
     }
 
     /// When to try again, while it is paused.
     pub(super) fn retry_at(&self) -> Option<Timestamp> {
-        match self.pause {
+        match self.pause() {
             Pause::No => None,
             Pause::Begun => Some(AT_ONCE),
             Pause::Until(at) => Some(at),
@@ -82,34 +91,37 @@ impl Unread {
 
     /// A page could not be read.
     pub(super) fn begin(&mut self, page: PageRef, damage: PageDamage, fx: &mut Effects) {
-        self.pause = Pause::Begun;
-        if self.reported.replace(page) != Some(page) {
+        let trouble = self.0.get_or_insert_default();
+        trouble.pause = Pause::Begun;
+        if trouble.reported.replace(page) != Some(page) {
             fx.damaged.push((damage, 0));
         }
     }
 
     pub(super) fn wait(&mut self, waiting: Waiting) {
-        self.waiting.push(waiting);
+        self.0.get_or_insert_default().waiting.push(waiting);
     }
 }
 
 impl Queue {
     /// Reads again what could not be read, if it is time, and carries out what waits for it.
     pub(super) fn read_again(&mut self, now: Timestamp, fx: &mut Effects) {
-        if let Pause::Until(at) = self.unread.pause
+        let Some(trouble) = self.unread.0.as_deref_mut() else { return };
+        if let Pause::Until(at) = trouble.pause
             && at <= now
         {
-            self.unread.pause = Pause::No;
-            for waiting in std::mem::take(&mut self.unread.waiting) {
+            trouble.pause = Pause::No;
+            for waiting in std::mem::take(&mut trouble.waiting) {
                 self.carry_out(waiting, fx);
             }
             self.load_head_body(fx);
-            if !self.unread.is_paused() {
-                self.unread.reported = None;
-            }
         }
-        if self.unread.pause == Pause::Begun {
-            self.unread.pause = Pause::Until(now.plus_ms(RETRY_MS));
+        let Some(trouble) = self.unread.0.as_deref_mut() else { return };
+        match trouble.pause {
+            Pause::No if trouble.waiting.is_empty() => self.unread = Unread::default(),
+            Pause::No => trouble.reported = None,
+            Pause::Begun => trouble.pause = Pause::Until(now.plus_ms(RETRY_MS)),
+            Pause::Until(_) => {}
         }
     }
 

@@ -81,7 +81,9 @@ impl Level {
         let mut live = 0;
         for chunk in self.chunks.drain(index + 1..) {
             live += chunk.live;
-            self.replaced.extend(chunk.page.map(|page| (first, page.at)));
+            if let Some(page) = chunk.page {
+                self.rare.get_or_insert_default().replaced.push((first, page.at));
+            }
             pool.give(chunk.bytes);
         }
         let chunk = &mut self.chunks[index];
@@ -98,10 +100,8 @@ impl Level {
 
     /// The pages whose records this chunk has taken over are not needed any more.
     pub(super) fn release_replaced(&mut self, number: u32, pool: &mut Freed) {
-        if self.replaced.is_empty() {
-            return;
-        }
-        let gone = self.replaced.extract_if(.., |(chunk, _)| *chunk == number);
+        let Some(rare) = &mut self.rare else { return };
+        let gone = rare.replaced.extract_if(.., |(chunk, _)| *chunk == number);
         pool.pages.extend(gone.map(|(_, page)| page));
     }
 }

@@ -513,7 +513,7 @@ impl Level {
         fx: &mut Effects,
     ) -> Loaded {
         let (owner, moved) = (self.owner, self.moved);
-        let (taken_below, taken) = self.recovered;
+        let (taken_below, taken) = self.rare.as_ref().map_or((0, 0), |rare| rare.recovered);
         let recovered = Recovered { taken_below, taken, moved };
         let index = number.wrapping_sub(self.first_chunk) as usize;
         let chunk = &mut self.chunks[index];
@@ -835,7 +835,7 @@ impl Level {
     /// Messages below `taken_below` may have been delivered in an earlier life of the broker: gives
     /// them these flags, those on pages when they are loaded.
     pub(in crate::queue) fn flag_taken(&mut self, flags: u8) {
-        self.recovered = (self.taken_below, flags);
+        self.rare.get_or_insert_default().recovered = (self.taken_below, flags);
         let taken_below = self.taken_below;
         for chunk in self.chunks.iter_mut().take_while(|chunk| chunk.first_seq < taken_below) {
             let found = chunk.headers().take_while(|(_, header)| header.seq < taken_below);
@@ -855,7 +855,8 @@ impl Level {
             let absent = absent.into_iter().flat_map(|page| page.blobs.iter().map(|it| it.at));
             absent.chain(chunk.images.iter().filter_map(|shared| shared.blob))
         });
-        pages.chain(blobs).chain(self.replaced.iter().map(|&(_, page)| page))
+        let replaced = self.rare.iter().flat_map(|rare| &rare.replaced);
+        pages.chain(blobs).chain(replaced.map(|&(_, page)| page))
     }
 
     /// Copies a chunk for its page.
