@@ -5,9 +5,9 @@ use std::net::{TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
 use amqp091_codec::{
-    BasicConsume, ChannelOpen, ConnectionClose, ConnectionOpen, ConnectionStartOk,
-    ConnectionTuneOk, Frame, HEARTBEAT, Method, Payload, ProtocolHeader, Split, Table,
-    encode_method, split_frame,
+    BasicConsume, ChannelOpen, ConnectionClose, ConnectionCloseOk, ConnectionOpen,
+    ConnectionStartOk, ConnectionTuneOk, Frame, HEARTBEAT, Method, Payload, ProtocolHeader, Split,
+    Table, encode_method, split_frame,
 };
 use anyhow::{Context, bail};
 use field_table::FieldTable;
@@ -243,17 +243,37 @@ fn connection_close() -> Vec<u8> {
     out
 }
 
+/// The last frame of a connection that its client ends.
+fn connection_close_ok() -> Vec<u8> {
+    let mut out = Vec::new();
+    encode_method(0, &Method::from(ConnectionCloseOk {}), &mut out);
+    out
+}
+
 /// Ends a connection that has carried a load, whose output ends with a whole frame. What the broker
-/// still sends is read until it closes the socket, so that nobody sees a connection reset.
+/// still sends is read, so that nobody sees a connection reset. Its agreement is the last of it: then
+/// it waits for us to close the socket.
 pub(crate) async fn close_after_load(mut stream: tokio::net::TcpStream) {
     let goodbye = async {
         stream.write_all(&connection_close()).await?;
         let mut chunk = vec![0; 64 * 1024];
-        while stream.read(&mut chunk).await? > 0 {}
-        io::Result::Ok(())
+        let (close_ok, mut end) = (connection_close_ok(), Vec::new());
+        loop {
+            let read = stream.read(&mut chunk).await?;
+            keep_end(&mut end, &chunk[..read], close_ok.len());
+            if read == 0 || end == close_ok {
+                return io::Result::Ok(());
+            }
+        }
     };
     // A broker that does not answer, or has gone, keeps nobody from leaving.
     drop(tokio::time::timeout(GOODBYE_MAX, goodbye).await);
+}
+
+/// Appends `bytes` to `end`, of which the last `len` bytes stay.
+fn keep_end(end: &mut Vec<u8>, bytes: &[u8], len: usize) {
+    end.extend_from_slice(&bytes[bytes.len().saturating_sub(len)..]);
+    end.drain(..end.len().saturating_sub(len));
 }
 
 /// An error when the broker closes channel or connection.
@@ -270,7 +290,22 @@ pub(crate) fn check_for_close(frame: &Frame<'_>) -> anyhow::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::Target;
+    use super::{Target, connection_close_ok, keep_end};
+
+    #[test]
+    fn the_end_of_a_stream_is_found_however_it_was_cut() {
+        let close_ok = connection_close_ok();
+        for cut in 0..close_ok.len() {
+            let mut end = Vec::new();
+            for part in
+                [&b"deliveries that nobody wants any more"[..], &close_ok[..cut], &close_ok[cut..]]
+            {
+                assert_ne!(end, close_ok);
+                keep_end(&mut end, part, close_ok.len());
+            }
+            assert_eq!(end, close_ok);
+        }
+    }
 
     #[test]
     fn a_uri_names_user_host_and_vhost() {
