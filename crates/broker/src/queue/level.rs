@@ -11,6 +11,7 @@
 //! places: whoever needs one has the chunk loaded before.
 
 mod gather;
+mod images;
 mod paging;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -24,6 +25,7 @@ use super::page::Page;
 use super::record::{self, DEAD, Header, SHARED, SHARED_BODY_MIN, SHARED_MESSAGE_MIN};
 use crate::PageRef;
 
+use images::Images;
 pub(super) use paging::{Leaving, Loaded, Lost, Want};
 
 /// Capacity of a full-grown chunk. A queue's first chunks are smaller. (All are small in tests, so
@@ -52,9 +54,7 @@ pub(super) struct Chunk {
     /// Empty while the records lie on the page only.
     bytes: Vec<u8>,
     /// Messages kept outside of `bytes`.
-    images: Vec<Shared>,
-    /// Their bytes in memory.
-    images_len: usize,
+    images: Images,
     /// Records that are not dead.
     live: u32,
     /// Nothing is appended any more.
@@ -74,7 +74,7 @@ impl Chunk {
         if !header.is(SHARED) {
             return header.split(&self.bytes[at..at + header.parts_len()]);
         }
-        let image = &self.images[self.image_index(offset)].bytes;
+        let image = &self.images.all()[self.image_index(offset)].bytes;
         if image.len() != header.parts_len() {
             debug_assert!(false, "a body is brought into memory before it is looked at");
             return MessageRef {
@@ -90,7 +90,7 @@ impl Chunk {
 
     /// What the record at `offset` shares.
     fn shared(&self, header: &Header, offset: u32) -> Option<&Shared> {
-        header.is(SHARED).then(|| &self.images[self.image_index(offset)])
+        header.is(SHARED).then(|| &self.images.all()[self.image_index(offset)])
     }
 
     /// The record at `place`, which is in this chunk; `None` at its end.
@@ -108,9 +108,8 @@ impl Chunk {
             return 0;
         }
         let index = self.image_index(offset);
-        let Shared { bytes, blob } = std::mem::take(&mut self.images[index]);
+        let Shared { bytes, blob } = self.images.take(index);
         pool.pages.extend(blob);
-        self.images_len -= bytes.len();
         bytes.len()
     }
 
@@ -124,7 +123,7 @@ impl Chunk {
 
     /// Bytes it takes in memory.
     fn resident(&self) -> usize {
-        self.bytes.capacity() + self.images_len
+        self.bytes.capacity() + self.images.bytes()
     }
 
     fn is_absent(&self) -> bool {
@@ -135,8 +134,7 @@ impl Chunk {
     fn strip(&mut self, pool: &mut Freed) {
         pool.give(std::mem::take(&mut self.bytes));
         pool.pages.extend(self.page.take().map(|page| page.at));
-        self.images = Vec::new();
-        self.images_len = 0;
+        self.images = Images::default();
         self.is_leaving = false;
     }
 
@@ -257,7 +255,7 @@ impl Level {
         let has_room = self.chunks.back().is_some_and(|c| {
             c.bytes.capacity() - c.bytes.len() >= len
                 && !c.is_sealed
-                && !(is_shared && CHUNK_IMAGES_MAX <= c.images_len)
+                && !(is_shared && CHUNK_IMAGES_MAX <= c.images.bytes())
         });
         if !has_room {
             self.grow(header.seq, len, expected.max(len), pool);
@@ -268,10 +266,9 @@ impl Level {
         }
         chunk.bytes.extend_from_slice(&header.encode());
         if let Some(shared) = shared {
-            chunk.bytes.extend_from_slice(&(chunk.images.len() as u32).to_le_bytes());
-            chunk.images_len += shared.bytes.len();
             self.resident += shared.bytes.len();
-            chunk.images.push(shared);
+            let index = chunk.images.push(shared);
+            chunk.bytes.extend_from_slice(&index.to_le_bytes());
         } else {
             chunk.bytes.extend_from_slice(message.exchange);
             chunk.bytes.extend_from_slice(message.routing_key);
@@ -303,7 +300,7 @@ impl Level {
     /// or because of what is shared, shows that there is no need. Small ones are as large as what is
     /// to be put there: ten thousand queues have room for a few messages each, and no more.
     fn next_capacity(&self, expected: usize) -> usize {
-        let is_full = |c: &&Chunk| !c.is_sealed && c.images_len < CHUNK_IMAGES_MAX;
+        let is_full = |c: &&Chunk| !c.is_sealed && c.images.bytes() < CHUNK_IMAGES_MAX;
         let capacity = expected.max(match self.chunks.back().filter(is_full) {
             Some(full) if CHUNK_EXACT_MAX <= full.bytes.capacity() => 2 * full.bytes.capacity(),
             Some(_) => self.resident / 2,
@@ -495,9 +492,8 @@ impl Level {
         let Some(chunk) = self.chunk_mut(place.chunk) else { return };
         let index = chunk.image_index(place.offset);
         let len = bytes.len();
-        let before = std::mem::replace(&mut chunk.images[index].bytes, bytes).len();
+        let before = chunk.images.set_bytes(index, bytes);
         debug_assert!(header.is(SHARED));
-        chunk.images_len = chunk.images_len + len - before;
         self.resident = self.resident + len - before;
     }
 
@@ -569,7 +565,7 @@ impl Level {
         let chunk = &mut self.chunks[0];
         if chunk.bytes.capacity() <= CHUNK_KEPT_MAX && !chunk.is_sealed {
             chunk.bytes.clear();
-            chunk.images = Vec::new();
+            chunk.images = Images::default();
             return;
         }
         self.strip(0, pool);

@@ -45,7 +45,7 @@ impl Level {
     /// All its messages wait behind the cursor, and nobody has had one.
     fn is_untouched(&self, number: u32, chunk: &Chunk) -> bool {
         let is_behind_cursor = 0 < number.wrapping_sub(self.cursor.chunk) as i32;
-        let is_idle = !chunk.is_leaving && chunk.live != 0 && chunk.images.is_empty();
+        let is_idle = !chunk.is_leaving && chunk.live != 0 && chunk.images.all().is_empty();
         let is_page_good = chunk.page.as_deref().is_none_or(|page| {
             let is_whole = page.marks.is_none() && page.records == chunk.live;
             !page.is_outdated && is_whole && page.blobs.is_empty()

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use super::images::Images;
 use super::{Chunk, Level, Place};
 use crate::queue::blob::{BLOB_MIN, Shared};
 use crate::queue::effects::{Effects, Freed};
@@ -213,7 +214,7 @@ impl Chunk {
 
     fn pack(&self, owner: u64) -> (Vec<u8>, u32) {
         let salt = Salt { owner, first_seq: self.first_seq };
-        let expected = self.len() + self.images_len + self.live as usize * 12 + 4;
+        let expected = self.len() + self.images.bytes() + self.live as usize * 12 + 4;
         let mut packer = Packer::new(salt, expected);
         for (offset, header) in self.headers().filter(|(_, header)| !header.is(DEAD)) {
             packer.push(offset, &header, &self.bytes, self.shared(&header, offset));
@@ -224,7 +225,7 @@ impl Chunk {
 
     /// The blobs of the records in memory, by the number of the record.
     fn blobs(&self) -> Box<[BlobOf]> {
-        if self.images.is_empty() {
+        if self.images.all().is_empty() {
             return Box::default();
         }
         let numbered = (0u32..).zip(self.headers());
@@ -240,7 +241,7 @@ impl Chunk {
     /// Gives large transient messages that have no blob one: on the page they would be copied. Returns
     /// what is to be written. (The journal has what it keeps in its own way.)
     fn make_blobs(&mut self, pages: &dyn Pages) -> Vec<(PageRef, Bytes)> {
-        if self.images_len < BLOB_MIN {
+        if self.images.bytes() < BLOB_MIN {
             return Vec::new();
         }
         let is_due = |header: &Header| header.is(SHARED) && !header.is(PERSISTENT | DEAD);
@@ -248,11 +249,11 @@ impl Chunk {
         let due: Vec<usize> = due.map(|(offset, _)| self.image_index(offset)).collect();
         let mut made = Vec::new();
         for index in due {
-            let shared = &mut self.images[index];
+            let shared = &self.images.all()[index];
             if shared.blob.is_none() && BLOB_MIN <= shared.bytes.len() {
                 let blob = pages.reserve(&shared.bytes);
-                shared.blob = Some(blob);
                 made.push((blob, shared.bytes.clone()));
+                self.images.set_blob(index, blob);
             }
         }
         made
@@ -261,8 +262,8 @@ impl Chunk {
     /// These blobs, just made, could not be written.
     fn unmake_blobs(&mut self, made: &[(PageRef, Bytes)], pool: &mut Freed) {
         for (blob, _) in made {
-            let shared = self.images.iter_mut().find(|shared| shared.blob == Some(*blob));
-            pool.pages.extend(shared.and_then(|shared| shared.blob.take()));
+            let known = self.images.blobs_mut().find(|known| **known == Some(*blob));
+            pool.pages.extend(known.and_then(Option::take));
         }
     }
 
@@ -287,7 +288,7 @@ impl Chunk {
             Some(whole) => chunk.extend_from_slice(whole),
             None => chunk.resize(len, 0),
         }
-        let (mut images, mut images_len) = (Vec::new(), 0);
+        let mut images = Images::default();
         let (mut end, mut missing) = (0, Vec::new());
         for (index, packed) in
             unpacked.into_iter().flat_map(|it| it.records((!is_sound).then_some(salt))).enumerate()
@@ -319,17 +320,15 @@ impl Chunk {
             record::update_flags(&mut chunk, at, flags, u8::MAX);
             record::set_entry(&mut chunk, at, u64::from(page.entry));
             if packed.header.is(SHARED) {
-                let index = images.len() as u32;
+                let index = images.push(shared);
                 chunk[at + HEADER_LEN..at + HEADER_LEN + 4].copy_from_slice(&index.to_le_bytes());
-                images_len += shared.bytes.len();
-                images.push(shared);
             }
         }
         // A gap at the end needs no record over it.
         if end + HEADER_LEN <= len {
             chunk[end..end + HEADER_LEN].copy_from_slice(&gap(len - end));
         }
-        (self.bytes, self.images, self.images_len) = (chunk, images, images_len);
+        (self.bytes, self.images) = (chunk, images);
         if unpacked.is_none() {
             missing.extend(0..page.records as usize);
         }
@@ -408,11 +407,15 @@ impl Level {
             self.load_with(number, fx);
         }
         let pages = fx.pages.clone().expect("tests have pages");
-        for shared in self.chunks.iter_mut().flat_map(|chunk| &mut chunk.images) {
-            if let Some(blob) = shared.blob.filter(|_| shared.bytes.is_empty()) {
-                let mut bytes = Vec::new();
-                pages.read(blob, &mut bytes).expect("a blob that was written");
-                shared.bytes = Bytes::from(bytes);
+        for chunk in &mut self.chunks {
+            for index in 0..chunk.images.all().len() {
+                let shared = &chunk.images.all()[index];
+                if let Some(blob) = shared.blob.filter(|_| shared.bytes.is_empty()) {
+                    let mut bytes = Vec::new();
+                    pages.read(blob, &mut bytes).expect("a blob that was written");
+                    self.resident += bytes.len();
+                    chunk.images.set_bytes(index, Bytes::from(bytes));
+                }
             }
         }
     }
@@ -853,7 +856,7 @@ impl Level {
         let blobs = self.chunks.iter().flat_map(|chunk| {
             let absent = chunk.page.as_deref().filter(|_| chunk.is_absent());
             let absent = absent.into_iter().flat_map(|page| page.blobs.iter().map(|it| it.at));
-            absent.chain(chunk.images.iter().filter_map(|shared| shared.blob))
+            absent.chain(chunk.images.all().iter().filter_map(|shared| shared.blob))
         });
         let replaced = self.rare.iter().flat_map(|rare| &rare.replaced);
         pages.chain(blobs).chain(replaced.map(|&(_, page)| page))
@@ -863,7 +866,7 @@ impl Level {
     fn leave(&mut self, level: u8, number: u32, pages: &dyn Pages) -> Option<Leaving> {
         let owner = self.owner;
         let chunk = self.chunk_mut(number)?;
-        let in_memory = chunk.images.iter().filter(|shared| !shared.bytes.is_empty());
+        let in_memory = chunk.images.all().iter().filter(|shared| !shared.bytes.is_empty());
         let known = in_memory.filter_map(|it| Some((it.blob?, it.bytes.clone())));
         let known: Vec<(PageRef, Bytes)> = known.collect();
         let mut blobs = chunk.make_blobs(pages);
@@ -941,8 +944,7 @@ impl Chunk {
         let freed = self.resident();
         *resident -= freed;
         pool.give(std::mem::take(&mut self.bytes));
-        self.images = Vec::new();
-        self.images_len = 0;
+        self.images = Images::default();
         freed
     }
 }
