@@ -67,7 +67,7 @@ impl Connection {
     fn start(&mut self, version_major: u8, version_minor: u8) {
         let config = self.broker.config();
         let mut properties = Vec::new();
-        server_properties(config).encode_fields(&mut properties);
+        server_properties(config, &self.broker.cluster_name()).encode_fields(&mut properties);
         let anonymous = anonymous(config);
         let circumstances = self.circumstances(anonymous.as_ref());
         let mechanisms = Mechanism::announced(&config.mechanisms, circumstances).into_bytes();
@@ -286,7 +286,7 @@ const CAPABILITIES: [&str; 9] = [
     "direct_reply_to",
 ];
 
-fn server_properties(config: &BrokerConfig) -> FieldTable {
+fn server_properties(config: &BrokerConfig, cluster_name: &str) -> FieldTable {
     let mut capabilities = FieldTable::new();
     for name in CAPABILITIES {
         capabilities.set(name, true);
@@ -294,7 +294,7 @@ fn server_properties(config: &BrokerConfig) -> FieldTable {
     let identity = &config.identity;
     FieldTable::new()
         .with("capabilities", capabilities)
-        .with("cluster_name", identity.cluster_name.as_str())
+        .with("cluster_name", cluster_name)
         .with("copyright", identity.copyright.as_str())
         .with("information", identity.information.as_str())
         .with("platform", identity.platform.as_str())

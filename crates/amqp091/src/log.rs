@@ -1,8 +1,9 @@
 //! RabbitMQ's log lines about connections and channels, which log parsers look for.
 
 use amqp091_codec::MethodId;
+use broker::QueueRef;
 use field_table::FieldValue;
-use topology::QueueRecord;
+use topology::QueueKind;
 use tracing::{debug, error, info, warn};
 
 use crate::connection::{Connection, Stage};
@@ -187,8 +188,12 @@ impl Connection {
 }
 
 /// Warns of arguments of a new quorum queue that do not do what they say.
-pub(crate) fn log_fallbacks(queue: &QueueRecord) {
-    let Some(settings) = &queue.settings.quorum else { return };
+pub(crate) fn log_fallbacks(queue: &QueueRef) {
+    if queue.record.kind != QueueKind::Quorum {
+        return;
+    }
+    let (queue, settings) = (&queue.record, queue.settings());
+    let at_least_once = settings.quorum.as_ref().is_some_and(|it| it.dead_letters_at_least_once);
     let text = |name| queue.arguments.get(name).and_then(FieldValue::as_str);
     let (name, vhost) = (&queue.name, &queue.vhost);
     if text("x-overflow") == Some("reject-publish-dlx") {
@@ -197,12 +202,12 @@ pub(crate) fn log_fallbacks(queue: &QueueRecord) {
         );
     }
     let wants_at_least_once = text("x-dead-letter-strategy") == Some("at-least-once");
-    if wants_at_least_once && queue.settings.dead_letter_exchange.is_none() {
+    if wants_at_least_once && settings.dead_letter_exchange.is_none() {
         warn!(
             "Disabling dead-lettering for queue '{name}' in vhost '{vhost}' despite configured \
              dead-letter-strategy 'at-least-once' because dead-letter-exchange is not configured."
         );
-    } else if wants_at_least_once && !settings.dead_letters_at_least_once {
+    } else if wants_at_least_once && !at_least_once {
         warn!(
             "Falling back to dead-letter-strategy at-most-once for queue '{name}' in vhost \
              '{vhost}' because configured dead-letter-strategy at-least-once is incompatible with \

@@ -109,7 +109,9 @@ impl Connection {
         };
         let Pending { channel, method, then, .. } = *pending;
         if let Ok(Outcome::QueueDeclared { queue, created: true }) = &result {
-            log_fallbacks(queue);
+            if let Some(queue) = self.broker.queue(queue.id) {
+                log_fallbacks(&queue);
+            }
             if queue.owner == Some(self.id) {
                 self.own(queue.id);
             }

@@ -35,7 +35,7 @@ impl Mailbox for NoMailbox {
 }
 
 fn queue(is_durable: bool) -> Queue {
-    Queue::new(record(is_durable), NOW)
+    Queue::new(record(is_durable), QueueSettings::default().into(), NOW)
 }
 
 fn record(is_durable: bool) -> Arc<QueueRecord> {
@@ -48,7 +48,6 @@ fn record(is_durable: bool) -> Arc<QueueRecord> {
         auto_delete: false,
         owner: None,
         arguments: Arc::new(FieldTable::default()),
-        settings: QueueSettings::default().into(),
     })
 }
 
@@ -148,7 +147,7 @@ fn backlog(messages: usize, body_len: usize) {
     let log_bytes: usize = log.iter().map(|(_, entry)| entry.len()).sum();
     drop(queue);
     let start = Instant::now();
-    let mut recovery = Queue::recover(record(true), NOW);
+    let mut recovery = Queue::recover(record(true), QueueSettings::default().into(), NOW);
     for (index, entry) in &log {
         recovery.entry(*index, entry).expect("just written");
     }
@@ -181,7 +180,9 @@ fn many_queues(queues: usize, messages: usize) {
     let mut fx = Effects::default();
     let before = resident_kb();
     let record = record(false);
-    let mut all: Vec<Queue> = (0..queues).map(|_| Queue::new(record.clone(), NOW)).collect();
+    let settings = Arc::new(QueueSettings::default());
+    let empty_queue = |_| Queue::new(record.clone(), settings.clone(), NOW);
+    let mut all: Vec<Queue> = (0..queues).map(empty_queue).collect();
     let empty = resident_kb();
     for _ in 0..messages / TURN {
         for queue in &mut all {

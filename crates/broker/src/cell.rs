@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::{Mutex, MutexGuard};
-use topology::QueueRecord;
+use topology::{QueueRecord, QueueSettings};
 
 use crate::{Lsn, Queue};
 
@@ -66,6 +66,11 @@ impl QueueCell {
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock()
+    }
+
+    /// What the queue acts on now. Locks it.
+    pub fn settings(&self) -> Arc<QueueSettings> {
+        self.lock().settings().clone()
     }
 
     /// True once the queue is deleted.

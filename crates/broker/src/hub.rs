@@ -3,6 +3,7 @@
 mod paging;
 mod pressure;
 mod recovery;
+mod settings;
 #[cfg(test)]
 mod tests;
 
@@ -13,7 +14,7 @@ use ahash::AHashMap;
 use parking_lot::{Mutex, MutexGuard, RwLock, RwLockReadGuard};
 use smallvec::SmallVec;
 use stdx::Timestamp;
-use topology::{Command, Event as Change, Outcome, QueueId, QueueRecord, Refusal, State};
+use topology::{Command, Event as Change, QueueId, QueueRecord, Refusal, State};
 
 use crate::firehose::Firehose;
 use crate::queue::TimedOut;
@@ -21,7 +22,7 @@ use crate::registry::Registry;
 use crate::reply::ReplyConsumers;
 use crate::timers::Timers;
 use crate::{
-    AuthenticatorRef, BrokerConfig, ConsumeRefusal, Consumer, ConsumerId, ConsumerKey,
+    AuthenticatorRef, BrokerConfig, Completion, ConsumeRefusal, Consumer, ConsumerId, ConsumerKey,
     ConsumerView, Control, Counts, Cycles, Event, Getter, Got, Journal, Lsn, MailboxRef, Pages,
     Queue, QueueCell, QueueRef, Settle, Ticket, Turn,
 };
@@ -31,6 +32,7 @@ pub use paging::{DamagedPage, PageJob};
 use pressure::Bodies;
 pub use pressure::{BodyRoom, NoRoom};
 pub use recovery::Recovered;
+use settings::Settings;
 
 /// Turns kept for reuse; more are dropped.
 const TURNS_KEPT_MAX: usize = 64;
@@ -95,6 +97,7 @@ pub struct Broker {
     topology: RwLock<State>,
     generation: AtomicU64,
     queues: RwLock<AHashMap<QueueId, QueueRef>>,
+    settings: Settings,
     /// Who is connected.
     pub registry: Registry,
     /// Deadlines of queues; the node waits for them.
@@ -136,6 +139,7 @@ impl Broker {
             topology: RwLock::new(state),
             generation: AtomicU64::new(1),
             queues: RwLock::default(),
+            settings: Settings::default(),
             registry: Registry::default(),
             timers: Timers::default(),
             cycles: Cycles::default(),
@@ -164,6 +168,12 @@ impl Broker {
     /// Grows with every change of the topology: what was looked up under an older one is stale.
     pub fn generation(&self) -> u64 {
         self.generation.load(Ordering::Acquire)
+    }
+
+    /// The cluster's name: the one it was given, or else the configured one.
+    pub fn cluster_name(&self) -> String {
+        let topology = self.topology();
+        topology.cluster_name().unwrap_or(&self.config.identity.cluster_name).to_owned()
     }
 
     /// A node-wide id, never given twice while the node runs.
@@ -210,21 +220,16 @@ impl Broker {
     }
 
     /// Proposes a command; `done` is called with what became of it, on the control plane's thread.
-    pub fn propose_with(&self, command: Command, done: crate::Completion) {
+    pub fn propose_with(&self, command: Command, done: Completion) {
         self.control.propose(command, done);
     }
 
     /// Applies a committed command: the topology first, then what it means for queues; then `done`
     /// is told, and then connections hear what they lost by it, so that whoever deletes a queue gets
-    /// the answer before its own consumers' cancellations, as from RabbitMQ. Called by the control
-    /// plane alone, in the log's order.
-    pub fn apply(
-        &self,
-        now: Timestamp,
-        index: u64,
-        command: &Command,
-        done: impl FnOnce(Result<Outcome, Refusal>),
-    ) {
+    /// the answer before its own consumers' cancellations, as from RabbitMQ. Whoever changes policies
+    /// is told when all queues act on them, by [`Broker::poll_timers`]. Called by the control plane
+    /// alone, in the log's order.
+    pub fn apply(&self, now: Timestamp, index: u64, command: &Command, done: Completion) {
         let mut changes = Vec::new();
         let result = {
             let mut topology = self.topology.write();
@@ -232,7 +237,9 @@ impl Broker {
             // A queue exists before anybody can route to it.
             for change in &changes {
                 if let Change::QueueCreated(record) = change {
-                    let cell = QueueCell::new(record.clone(), Queue::new(record.clone(), now));
+                    let settings = self.settings_of(&topology, record);
+                    let queue = Queue::new(record.clone(), settings, now);
+                    let cell = QueueCell::new(record.clone(), queue);
                     self.queues.write().insert(record.id, Arc::new(cell));
                 }
             }
@@ -251,7 +258,14 @@ impl Broker {
                 _ => {}
             }
         }
-        done(result);
+        let policies_of = changes.iter().find_map(|change| match change {
+            Change::PoliciesChanged(vhost) => Some(vhost),
+            _ => None,
+        });
+        match policies_of {
+            Some(vhost) => self.begin_rollout(vhost, done, result),
+            None => done(result),
+        }
         for (mailbox, key) in losers {
             mailbox.post(Event::ConsumerCancelled(key));
             mailbox.wake();
@@ -268,7 +282,9 @@ impl Broker {
             let mut queues = self.queues.write();
             queues.clear();
             for record in state.vhosts().flat_map(|vhost| vhost.queues()) {
-                let cell = QueueCell::new(record.clone(), Queue::new(record.clone(), now));
+                let settings = self.settings_of(&state, record);
+                let cell =
+                    QueueCell::new(record.clone(), Queue::new(record.clone(), settings, now));
                 queues.insert(record.id, Arc::new(cell));
             }
             *topology = state;
@@ -279,11 +295,11 @@ impl Broker {
         }
     }
 
-    /// Arms the first timer of a new queue: an `x-expires` runs from the declaration on.
+    /// Arms the first timer of a new queue: its expiry runs from the declaration on.
     fn start_queue(&self, now: Timestamp, cell: &QueueRef) {
-        if cell.record.settings.expires_ms.is_some() {
+        let queue = cell.lock();
+        if queue.settings().expires_ms.is_some() {
             let mut turn = self.begin(now);
-            let queue = cell.lock();
             self.conclude(&mut turn, cell, queue);
             self.finish(turn);
         }
@@ -320,7 +336,8 @@ impl Broker {
                 self.journal.remove(record);
             }
             self.drop_pages(&cell, &queue);
-            std::mem::replace(&mut *queue, Queue::new(cell.record.clone(), now))
+            let empty = Queue::new(cell.record.clone(), queue.settings().clone(), now);
+            std::mem::replace(&mut *queue, empty)
         };
         // Whoever holds something unacked refers to the cell for as long as it likes: the messages
         // go now, and after the lock.
@@ -587,8 +604,9 @@ impl Broker {
     }
 
     /// Does what queues wanted done by `now`, a turn for each of them and not more than
-    /// [`DUE_PER_POLL_MAX`]; returns when the next one wants something, which may be now. A queue with
-    /// much to do wants another turn at once, and gets it after the others.
+    /// [`DUE_PER_POLL_MAX`], and takes changed policies to some queues; returns when there is more to
+    /// do, which may be now. A queue with much to do wants another turn at once, and gets it after the
+    /// others.
     pub fn poll_timers(&self, now: Timestamp) -> Option<Timestamp> {
         for (at, id) in self.timers.take_due(now, DUE_PER_POLL_MAX) {
             let Some(cell) = self.queue(id) else { continue };
@@ -604,7 +622,10 @@ impl Broker {
             }
             self.finish(turn);
         }
-        self.timers.next()
+        match self.poll_rollouts(now) {
+            true => Some(now),
+            false => self.timers.next(),
+        }
     }
 
     // Durability and alarms.

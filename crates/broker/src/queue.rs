@@ -33,7 +33,7 @@ use std::sync::Arc;
 
 use message::History;
 use stdx::Timestamp;
-use topology::{QueueId, QueueKind, QueueRecord};
+use topology::{QueueId, QueueKind, QueueRecord, QueueSettings};
 
 pub use consumers::{ActivityStatus, ConsumeRefusal, Consumer, ConsumerId, ConsumerView};
 pub use delivery::{Batch, Delivery, Got};
@@ -157,6 +157,8 @@ pub struct Counts {
 #[derive(Debug)]
 pub struct Queue {
     record: Arc<QueueRecord>,
+    /// What its arguments and the policies that apply to it come to.
+    settings: Arc<QueueSettings>,
     messages: Messages,
     consumers: Consumers,
     /// What only quorum queues have.
@@ -190,11 +192,12 @@ pub struct Queue {
 
 impl Queue {
     /// An empty queue, declared at `now`.
-    pub fn new(record: Arc<QueueRecord>, now: Timestamp) -> Self {
+    pub fn new(record: Arc<QueueRecord>, settings: Arc<QueueSettings>, now: Timestamp) -> Self {
         let is_quorum = record.kind == QueueKind::Quorum;
         let messages = Messages::of(&record);
         Self {
             record,
+            settings,
             messages,
             consumers: if is_quorum { Consumers::with_succession() } else { Consumers::default() },
             quorum: is_quorum.then(Box::default),
@@ -217,13 +220,36 @@ impl Queue {
     }
 
     /// Starts to rebuild a queue from the entries of its journal.
-    pub fn recover(record: Arc<QueueRecord>, now: Timestamp) -> Recovery {
-        Recovery::new(record, now)
+    pub fn recover(
+        record: Arc<QueueRecord>,
+        settings: Arc<QueueSettings>,
+        now: Timestamp,
+    ) -> Recovery {
+        Recovery::new(record, settings, now)
     }
 
     /// The record it was declared by.
     pub fn record(&self) -> &Arc<QueueRecord> {
         &self.record
+    }
+
+    /// What it acts on.
+    pub fn settings(&self) -> &Arc<QueueSettings> {
+        &self.settings
+    }
+
+    /// Policies changed: acts on other settings from now on. What a shorter limit leaves no room for
+    /// goes, as much of it as this turn may; what was published keeps the expiry it got.
+    pub fn set_settings(&mut self, now: Timestamp, settings: Arc<QueueSettings>, fx: &mut Effects) {
+        self.settle_got(fx);
+        let kept_dead_letters = self.keeps_dead_letters();
+        self.settings = settings;
+        if kept_dead_letters && !self.keeps_dead_letters() {
+            self.drop_discards(fx);
+        }
+        // As in RabbitMQ, a classic queue counts as used just now, a quorum queue does not.
+        self.touch(now);
+        self.trim(now, fx);
     }
 
     fn take_head(&mut self, fx: &mut Effects) -> Option<(Ticket, Header)> {
@@ -266,7 +292,7 @@ impl Queue {
         fx: &mut Effects,
     ) {
         fx.dropped += 1;
-        if self.record.settings.dead_letter_exchange.is_none() {
+        if self.settings.dead_letter_exchange.is_none() {
             return self.finish(ticket, header, fx);
         }
         // A dead letter is held in memory until the turn ends.
@@ -338,7 +364,7 @@ impl Queue {
     }
 
     fn is_single_active(&self) -> bool {
-        self.record.settings.single_active_consumer
+        self.settings.single_active_consumer
     }
 
     /// Plans the next deliveries: for whom, and which messages. Expired heads are dropped before.
@@ -494,7 +520,7 @@ impl Queue {
         self.used_at = now;
         self.trim(now, fx);
         // Without dead letters the rest takes less than a wrong answer is worth.
-        while self.is_behind && self.record.settings.dead_letter_exchange.is_none() {
+        while self.is_behind && self.settings.dead_letter_exchange.is_none() {
             fx.dropped = 0;
             self.trim(now, fx);
         }
@@ -720,7 +746,7 @@ impl Queue {
     fn expires_at(&self) -> Option<Timestamp> {
         // Who left unsettled messages behind still uses a quorum queue.
         let is_used = !self.consumers.is_empty() || (self.is_quorum() && self.unacked != 0);
-        let expires_ms = self.record.settings.expires_ms.filter(|_| !is_used);
+        let expires_ms = self.settings.expires_ms.filter(|_| !is_used);
         expires_ms.map(|expires_ms| self.used_at.plus_ms(expires_ms))
     }
 

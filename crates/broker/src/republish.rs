@@ -79,8 +79,9 @@ impl Broker {
         letters: &[(QueueRef, DeadLetter)],
     ) -> Vec<Outcome> {
         let record = &source.record;
-        let Some(exchange) = &record.settings.dead_letter_exchange else { return Vec::new() };
-        let key = record.settings.dead_letter_routing_key.as_deref();
+        let settings = source.settings();
+        let Some(exchange) = &settings.dead_letter_exchange else { return Vec::new() };
+        let key = settings.dead_letter_routing_key.as_deref();
         let mut copies = Vec::with_capacity(letters.len());
         let mut outcomes = Vec::with_capacity(letters.len());
         let mut targets: Vec<(QueueId, Vec<usize>)> = Vec::new();

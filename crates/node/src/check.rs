@@ -216,7 +216,7 @@ fn recover_control_plane(
     }
     group.poll(&mut |committed| match committed {
         Committed::Entry { index, data, .. } => match Command::decode(data) {
-            Ok(command) => broker.apply(now, index, &command, |_| {}),
+            Ok(command) => broker.apply(now, index, &command, Box::new(|_| {})),
             Err(error) => {
                 report.damage.push(format!("control plane: entry {index}: {error}"));
             }

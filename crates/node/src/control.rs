@@ -10,7 +10,7 @@ use broker::{Broker, Completion, Control};
 use consensus::{Committed, Group};
 use stdx::Timestamp;
 use storage::Log;
-use topology::{Command, Outcome, Refusal, RefusalKind, State};
+use topology::{Command, Refusal, RefusalKind, State};
 use tracing::{error, info, warn};
 
 /// Proposals that share one disk synchronisation at most.
@@ -239,11 +239,7 @@ impl<L: Log> ControlPlane<L> {
                 // Entries of an earlier run have contexts that nobody waits for.
                 let context = context.try_into().map(u64::from_le_bytes);
                 let waiting = context.ok().and_then(|context| waiting.remove(&context));
-                let done = |result| {
-                    if let Some(done) = waiting {
-                        done(result);
-                    }
-                };
+                let done = waiting.unwrap_or_else(|| Box::new(|_| {}));
                 apply(broker, now, index, data, done);
             }
             Committed::Snapshot { data, .. } => failed = restore(broker, data, now).err(),
@@ -257,13 +253,7 @@ fn is_full(error: &anyhow::Error) -> bool {
     error.downcast_ref().is_some_and(consensus::Error::is_full)
 }
 
-fn apply(
-    broker: &Broker,
-    now: Timestamp,
-    index: u64,
-    data: &[u8],
-    done: impl FnOnce(Result<Outcome, Refusal>),
-) {
+fn apply(broker: &Broker, now: Timestamp, index: u64, data: &[u8], done: Completion) {
     match Command::decode(data) {
         Ok(command) => broker.apply(now, index, &command, done),
         Err(error) => {

@@ -6,7 +6,9 @@
 use field_table::FieldTable;
 use minicbor::{Decode, Encode};
 
-use crate::stored::{StoredError, from_bytes, table, to_bytes};
+use serde_json::Value;
+
+use crate::stored::{StoredError, from_bytes, json, table, to_bytes};
 use crate::{ConnectionId, DestinationKind, QueueId, UserLimits, VhostLimits};
 
 /// A change of the control plane.
@@ -76,6 +78,18 @@ pub enum Command {
     /// Names the cluster.
     #[n(20)]
     SetClusterName(#[n(0)] String),
+    /// Sets a runtime parameter of a vhost: a policy is one, too.
+    #[n(21)]
+    SetParameter(#[n(0)] SetParameter),
+    /// Clears a runtime parameter of a vhost; refused if there is none.
+    #[n(22)]
+    ClearParameter(#[n(0)] ClearParameter),
+    /// Sets a global runtime parameter.
+    #[n(23)]
+    SetGlobalParameter(#[n(0)] SetGlobalParameter),
+    /// Clears this global runtime parameter; refused if there is none.
+    #[n(24)]
+    ClearGlobalParameter(#[n(0)] String),
 }
 
 impl Command {
@@ -328,4 +342,48 @@ pub struct BindingSpec {
     #[n(5)]
     #[cbor(with = "table")]
     pub arguments: FieldTable,
+}
+
+/// See [`Command::SetParameter`].
+#[derive(Clone, Debug, Default, PartialEq, Encode, Decode)]
+pub struct SetParameter {
+    /// The vhost.
+    #[n(0)]
+    pub vhost: String,
+    /// What it is for: `policy`, `operator_policy`, `vhost-limits`.
+    #[n(1)]
+    pub component: String,
+    /// Its name.
+    #[n(2)]
+    pub name: String,
+    /// Its value.
+    #[n(3)]
+    #[cbor(with = "json")]
+    pub value: Value,
+}
+
+/// See [`Command::ClearParameter`].
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
+pub struct ClearParameter {
+    /// The vhost.
+    #[n(0)]
+    pub vhost: String,
+    /// What it is for.
+    #[n(1)]
+    pub component: String,
+    /// Its name.
+    #[n(2)]
+    pub name: String,
+}
+
+/// See [`Command::SetGlobalParameter`].
+#[derive(Clone, Debug, Default, PartialEq, Encode, Decode)]
+pub struct SetGlobalParameter {
+    /// Its name.
+    #[n(0)]
+    pub name: String,
+    /// Its value.
+    #[n(1)]
+    #[cbor(with = "json")]
+    pub value: Value,
 }

@@ -74,6 +74,6 @@ pub enum Event {
     /// A queue was deleted, with its bindings: its consumers are to be cancelled, its messages
     /// dropped.
     QueueDeleted(Arc<QueueRecord>),
-    /// The cluster has another name.
-    ClusterNameChanged(Arc<str>),
+    /// Policies of a vhost changed, and with them maybe the settings of its queues.
+    PoliciesChanged(Arc<str>),
 }

@@ -27,7 +27,7 @@ pub const EXCHANGE_TYPES: &[ExchangeType] = &[
     modulus_hash::TYPE,
 ];
 
-/// The name of the argument that names the exchange for what an exchange cannot route.
+/// The name of the argument and of the policies' key that name the exchange for what an exchange cannot route.
 pub(crate) const ALTERNATE_EXCHANGE: &str = "alternate-exchange";
 
 /// What there is to know about a type of exchange.
@@ -91,14 +91,14 @@ pub struct ExchangeRecord {
     pub internal: bool,
     /// The arguments it was declared with.
     pub arguments: FieldTable,
-    /// Where messages go for which it has no destination.
+    /// Where its arguments send messages for which it has no destination. A policy may say it if they
+    /// do not.
     pub alternate: Option<Arc<str>>,
 }
 
 impl ExchangeRecord {
-    /// The effective alternate exchange of an exchange with these arguments. The one place that
-    /// decides it.
-    pub(crate) fn effective_alternate(arguments: &FieldTable) -> Option<Arc<str>> {
+    /// The alternate exchange that these arguments name.
+    pub(crate) fn declared_alternate(arguments: &FieldTable) -> Option<Arc<str>> {
         let name = arguments.get(ALTERNATE_EXCHANGE)?.as_long_str()?;
         Some(Arc::from(String::from_utf8_lossy(name)))
     }

@@ -1,5 +1,5 @@
-//! The control plane: vhosts, users, permissions, exchanges, bindings and queue records as one
-//! deterministic state machine, and the routing of messages through it.
+//! The control plane: vhosts, users, permissions, policies, exchanges, bindings and queue records as
+//! one deterministic state machine, and the routing of messages through it.
 //!
 //! [`State::apply`] takes one [`Command`] of the replicated log after the other. It answers with an
 //! [`Outcome`] or a [`Refusal`] and appends the [`Event`]s that the data plane has to act on. Equal
@@ -23,7 +23,9 @@ mod erlang;
 mod event;
 mod exchange;
 mod ids;
+mod parameter;
 mod pattern;
+mod policy;
 mod queue;
 mod refusal;
 mod state;
@@ -36,16 +38,19 @@ mod vhost;
 pub use access::{Access, Permission, ResourceKind, TopicVariables};
 pub use binding::{Binding, Destination, DestinationKind};
 pub use command::{
-    AddUser, AddVhost, BindingSpec, ClearPermissions, ClearTopicPermissions, Command,
-    DeclareExchange, DeclareQueue, DeleteExchange, SetPassword, SetPermissions,
-    SetTopicPermissions, SetUserLimits, SetUserTags, SetVhostLimits,
+    AddUser, AddVhost, BindingSpec, ClearParameter, ClearPermissions, ClearTopicPermissions,
+    Command, DeclareExchange, DeclareQueue, DeleteExchange, SetGlobalParameter, SetParameter,
+    SetPassword, SetPermissions, SetTopicPermissions, SetUserLimits, SetUserTags, SetVhostLimits,
 };
 pub use event::{Event, Outcome};
 pub use exchange::{EXCHANGE_TYPES, ExchangeRecord, ExchangeType};
 pub use ids::{ConnectionId, QueueId};
+pub use parameter::{PARAMETER_MISSING, Parameter};
 pub use pattern::{InvalidPattern, Pattern};
+pub use policy::{Applied, ApplyTo, Definition, Policies, Policy, PolicyKind};
 pub use queue::{
     DelayedRetry, Overflow, QueueKind, QueueRecord, QueueSettings, QuorumSettings, RetryKind,
+    SharedSettings,
 };
 pub use refusal::{Refusal, RefusalKind};
 pub use state::{Rules, State};

@@ -1,4 +1,4 @@
-//! The regular expressions of permissions.
+//! The regular expressions of permissions and policies.
 
 mod syntax;
 
@@ -6,12 +6,19 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::OnceLock;
 
-use fancy_regex::Regex;
+use fancy_regex::{Regex, RegexBuilder};
 
-/// A permission's regular expression, compiled once.
+/// The longest pattern of a policy, in bytes, as in RabbitMQ.
+pub(crate) const PATTERN_LEN_MAX: usize = 1024;
+
+/// Steps back in a search with look-around or back-references before it is given up, as in RabbitMQ.
+/// All others take time in proportion to the name.
+const BACKTRACKS_MAX: usize = 50_000;
+
+/// A regular expression for names, compiled once.
 ///
-/// RabbitMQ searches with PCRE, unanchored; the empty pattern means `^$` and so matches only the
-/// empty name. An expression that fails while it runs (too much backtracking) matches nothing, as
+/// RabbitMQ searches with PCRE, unanchored; a permission's empty pattern means `^$` and so matches only
+/// the empty name. An expression that fails while it runs (too much backtracking) matches nothing, as
 /// RabbitMQ denies on errors.
 #[derive(Clone)]
 pub struct Pattern {
@@ -41,7 +48,7 @@ pub struct InvalidPattern {
 }
 
 impl Pattern {
-    /// Compiles `source`.
+    /// Compiles the pattern of a permission.
     pub fn new(source: &str) -> Result<Self, InvalidPattern> {
         let matcher = match source {
             "" | "^$" => Matcher::OnlyEmpty,
@@ -49,6 +56,14 @@ impl Pattern {
             _ => Matcher::Regex(Box::new(compile(source)?)),
         };
         Ok(Self { source: source.into(), matcher })
+    }
+
+    /// Compiles the pattern of a policy: an empty one matches all names.
+    pub fn search(source: &str) -> Result<Self, InvalidPattern> {
+        if source.is_empty() {
+            return Ok(Self { source: source.into(), matcher: Matcher::Everything });
+        }
+        Self::new(source)
     }
 
     /// Checks `source`, whose `{name}`s stand for values that are known only when it is used.
@@ -100,7 +115,8 @@ impl Pattern {
 }
 
 fn compile(source: &str) -> Result<Regex, InvalidPattern> {
-    Regex::new(source).map_err(|error| match (syntax::mistake(source), &error) {
+    let regex = RegexBuilder::new(source).backtrack_limit(BACKTRACKS_MAX).build();
+    regex.map_err(|error| match (syntax::mistake(source), &error) {
         (Some((reason, position)), _) => InvalidPattern { reason: reason.to_owned(), position },
         (None, fancy_regex::Error::ParseError(position, reason)) => {
             InvalidPattern { reason: reason.to_string(), position: *position }

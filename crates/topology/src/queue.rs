@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use field_table::FieldTable;
 
-pub use settings::{DelayedRetry, QueueSettings, QuorumSettings, RetryKind};
+pub use settings::{DelayedRetry, QueueSettings, QuorumSettings, RetryKind, SharedSettings};
 
 use crate::{ConnectionId, QueueId};
 
@@ -68,7 +68,8 @@ pub(crate) struct Properties {
     pub(crate) auto_delete: bool,
 }
 
-/// A declared queue. Immutable: a change replaces the record.
+/// A declared queue: what its declaration said. What follows from that and from policies is
+/// [`State::settings_of`](crate::State::settings_of).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QueueRecord {
     /// Its number.
@@ -88,8 +89,6 @@ pub struct QueueRecord {
     /// The arguments it was declared with, `x-queue-type` added when it was missing. Shared between
     /// queues: most have the same.
     pub arguments: Arc<FieldTable>,
-    /// What follows from the arguments, shared likewise.
-    pub settings: Arc<QueueSettings>,
 }
 
 impl QueueRecord {
@@ -113,7 +112,7 @@ impl QueueRecord {
 }
 
 /// What happens to a message for which a length limit leaves no room.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Overflow {
     /// The oldest message makes room (and is dead-lettered).
     #[default]

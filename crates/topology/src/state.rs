@@ -9,8 +9,9 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use field_table::FieldTable;
+use serde_json::Value;
 
-use crate::{QueueId, QueueKind, QueueRecord, QueueSettings, User, Vhost};
+use crate::{QueueId, QueueRecord, QueueSettings, User, Vhost};
 
 /// What a node's configuration forbids. Not replicated, and so asked by `State::check_*` only: a
 /// command that was let through once has to be applied for ever after.
@@ -35,14 +36,13 @@ pub struct Rules {
 pub struct State {
     /// What this node forbids.
     pub rules: Rules,
-    cluster_name: Option<Arc<str>>,
+    pub(crate) global_parameters: BTreeMap<String, Value>,
     vhosts: BTreeMap<Arc<str>, Vhost>,
     users: BTreeMap<Arc<str>, User>,
     queues: HashSet<ById, ahash::RandomState>,
     applied_index: u64,
-    /// The arguments of the queue declared last, and its settings. Most queues have the same.
+    /// The arguments of the queue declared last. Most queues have the same.
     last_arguments: Arc<FieldTable>,
-    last_settings: Arc<QueueSettings>,
 }
 
 /// A queue in a set, found by its number.
@@ -85,11 +85,6 @@ impl State {
         self.applied_index
     }
 
-    /// The name given to the cluster.
-    pub fn cluster_name(&self) -> Option<&str> {
-        self.cluster_name.as_deref()
-    }
-
     /// The vhost called `name`.
     pub fn vhost(&self, name: &str) -> Option<&Vhost> {
         self.vhosts.get(name)
@@ -120,20 +115,19 @@ impl State {
         self.vhosts.values().map(|vhost| vhost.exchange_count() as u64).sum()
     }
 
-    /// The arguments and settings of a queue: one copy of equal ones declared one after the other.
-    fn share(
-        &mut self,
-        kind: QueueKind,
-        arguments: FieldTable,
-    ) -> (Arc<FieldTable>, Arc<QueueSettings>) {
-        let settings = QueueSettings::effective(kind, &arguments);
+    /// What a queue's machine acts on: its arguments and the policies that apply to it.
+    pub fn settings_of(&self, queue: &QueueRecord) -> QueueSettings {
+        let applied = self.vhost(&queue.vhost).map(|vhost| vhost.policies_of_queue(queue));
+        let definition = applied.and_then(|applied| applied.definition());
+        QueueSettings::effective(queue.kind, &queue.arguments, definition.as_deref())
+    }
+
+    /// The arguments of a queue: one copy of equal ones declared one after the other.
+    fn share(&mut self, arguments: FieldTable) -> Arc<FieldTable> {
         if *self.last_arguments != arguments {
             self.last_arguments = Arc::new(arguments);
         }
-        if *self.last_settings != settings {
-            self.last_settings = Arc::new(settings);
-        }
-        (Arc::clone(&self.last_arguments), Arc::clone(&self.last_settings))
+        Arc::clone(&self.last_arguments)
     }
 }
 

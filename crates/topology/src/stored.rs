@@ -1,5 +1,6 @@
 //! Bytes that are kept: a version, then CBOR with numbered fields.
 
+pub(crate) mod json;
 pub(crate) mod snapshot;
 pub(crate) mod table;
 

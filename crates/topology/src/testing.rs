@@ -3,12 +3,14 @@
 use std::fmt::Write as _;
 
 use field_table::{FieldTable, FieldValue, ShortStr};
+use serde_json::Value;
 use smallvec::SmallVec;
 
 use crate::{
-    AddUser, AddVhost, BindingSpec, ClearPermissions, ClearTopicPermissions, Command, ConnectionId,
-    DeclareExchange, DeclareQueue, DeleteExchange, DestinationKind, Event, Outcome, Permission,
-    QueueId, Refusal, ResourceKind, SetPermissions, SetTopicPermissions, SetUserLimits,
+    AddUser, AddVhost, BindingSpec, ClearParameter, ClearPermissions, ClearTopicPermissions,
+    Command, ConnectionId, DeclareExchange, DeclareQueue, DeleteExchange, DestinationKind, Event,
+    Outcome, Overflow, Permission, Policy, QueueId, QueueSettings, Refusal, ResourceKind,
+    SetGlobalParameter, SetParameter, SetPermissions, SetTopicPermissions, SetUserLimits,
     SetUserTags, SetVhostLimits, State, TopicVariables, UserLimits, VhostLimits,
 };
 
@@ -135,6 +137,22 @@ impl Transcript {
                 }
                 .map(|exists| format!("may; exists: {exists}"))
             }
+            ["policies-of", queue] => Ok(self.policies_of(queue)),
+            ["settings", queue] => {
+                let record = self.vhost().queue(queue).expect("the queue is there");
+                Ok(describe_settings(&self.state.settings_of(record)))
+            }
+            ["parameters"] => {
+                let vhost = self.vhost();
+                let all = vhost.parameters();
+                let all = all.iter().map(|it| format!("{} {} {}", it.component, it.name, it.value));
+                Ok(all.collect::<Vec<_>>().join("\n  "))
+            }
+            ["globals"] => {
+                let all = self.state.global_parameters();
+                let all = all.map(|(name, value)| format!("{name} {value}"));
+                Ok(all.collect::<Vec<_>>().join("\n  "))
+            }
             ["delete-queue", name] => {
                 let id = self.vhost().queue(name).map(|queue| queue.id);
                 self.apply(&Command::DeleteQueues(id.into_iter().collect()))
@@ -171,6 +189,23 @@ impl Transcript {
         });
         let names: Vec<_> = names.collect();
         Ok(if names.is_empty() { "nowhere".to_owned() } else { names.join(" ") })
+    }
+
+    /// The policy, the operator policy and what they come to.
+    fn policies_of(&self, queue: &str) -> String {
+        let vhost = self.vhost();
+        let record = vhost.queue(queue).expect("the queue is there");
+        let applied = vhost.policies_of_queue(record);
+        let name = |policy: Option<&std::sync::Arc<Policy>>| {
+            policy.map_or_else(|| "none".to_owned(), |policy| policy.name.to_string())
+        };
+        let definition = applied.definition().map(|it| Value::from(it.into_owned()));
+        format!(
+            "{} and {}: {}",
+            name(applied.policy),
+            name(applied.operator_policy),
+            definition.unwrap_or_default()
+        )
     }
 
     fn bindings(&self) -> String {
@@ -272,8 +307,78 @@ fn command(words: &[&str]) -> Command {
         ["unbind", ref rest @ ..] => Command::Unbind(binding(rest)),
         ["restart"] => Command::DeleteTransient,
         ["cluster-name", name] => Command::SetClusterName(own(name)),
+        ["set-policy", name, pattern, apply_to, priority, definition] => {
+            policy("policy", name, pattern, (apply_to, priority), definition)
+        }
+        ["set-operator-policy", name, pattern, apply_to, priority, definition] => {
+            policy("operator_policy", name, pattern, (apply_to, priority), definition)
+        }
+        ["clear-policy", name] => clear("policy", name),
+        ["clear-operator-policy", name] => clear("operator_policy", name),
+        ["set-parameter", component, name, value] => Command::SetParameter(SetParameter {
+            vhost: own("v"),
+            component: own(component),
+            name: own(name),
+            value: json(value),
+        }),
+        ["clear-parameter", component, name] => clear(component, name),
+        ["set-global", name, value] => {
+            Command::SetGlobalParameter(SetGlobalParameter { name: own(name), value: json(value) })
+        }
+        ["clear-global", name] => Command::ClearGlobalParameter(own(name)),
         _ => panic!("no such command: {words:?}"),
     }
+}
+
+fn json(text: &str) -> Value {
+    serde_json::from_str(text).expect("JSON")
+}
+
+fn policy(
+    component: &str,
+    name: &str,
+    pattern: &str,
+    (apply_to, priority): (&str, &str),
+    definition: &str,
+) -> Command {
+    Command::SetParameter(SetParameter {
+        vhost: "v".to_owned(),
+        component: component.to_owned(),
+        name: name.to_owned(),
+        value: serde_json::json!({
+            "pattern": pattern,
+            "apply-to": apply_to,
+            "priority": json(priority),
+            "definition": json(definition),
+        }),
+    })
+}
+
+fn clear(component: &str, name: &str) -> Command {
+    let [vhost, component, name] = ["v", component, name].map(str::to_owned);
+    Command::ClearParameter(ClearParameter { vhost, component, name })
+}
+
+/// What is not as in a queue without arguments and policies.
+fn describe_settings(settings: &QueueSettings) -> String {
+    let number = |name: &str, value: Option<u64>| value.map(|value| format!("{name} {value}"));
+    let text = |name: &str, value: &Option<std::sync::Arc<str>>| {
+        value.as_ref().map(|value| format!("{name} {value}"))
+    };
+    let overflow = (settings.overflow != Overflow::DropHead).then_some(settings.overflow);
+    let limit = settings.quorum.as_ref().map(|quorum| quorum.delivery_limit);
+    let told = [
+        number("ttl", settings.message_ttl_ms),
+        number("expires", settings.expires_ms),
+        number("length", settings.max_length),
+        number("bytes", settings.max_length_bytes),
+        overflow.map(|overflow| format!("{overflow:?}")),
+        text("dlx", &settings.dead_letter_exchange),
+        text("dlx-key", &settings.dead_letter_routing_key),
+        limit.map(|limit| format!("delivery limit {limit:?}")),
+    ];
+    let told: Vec<String> = told.into_iter().flatten().collect();
+    if told.is_empty() { "nothing".to_owned() } else { told.join(", ") }
 }
 
 fn binding(words: &[&str]) -> BindingSpec {
@@ -320,7 +425,7 @@ fn describe_event(event: &Event) -> String {
         Event::ExchangeDeleted(exchange) => format!("ExchangeDeleted {}", exchange.name),
         Event::QueueCreated(queue) => format!("QueueCreated {}", queue.name),
         Event::QueueDeleted(queue) => format!("QueueDeleted {}", queue.name),
-        Event::ClusterNameChanged(name) => format!("ClusterNameChanged {name}"),
+        Event::PoliciesChanged(vhost) => format!("PoliciesChanged {vhost}"),
     }
 }
 

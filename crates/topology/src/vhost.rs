@@ -12,7 +12,8 @@ use field_table::FieldTable;
 use crate::binding::ByDestination;
 use crate::exchange::Routes;
 use crate::{
-    Binding, Destination, DestinationKind, ExchangeRecord, ExchangeType, QueueKind, QueueRecord,
+    Binding, Destination, DestinationKind, ExchangeRecord, ExchangeType, Policies, Policy,
+    PolicyKind, QueueKind, QueueRecord,
 };
 
 /// The exchanges every vhost has: name, type, internal.
@@ -45,6 +46,8 @@ pub struct Vhost {
     pub(crate) tags: Vec<String>,
     pub(crate) default_queue_type: Option<QueueKind>,
     pub(crate) limits: VhostLimits,
+    policies: Policies,
+    operator_policies: Policies,
     queues: HashSet<ByName, ahash::RandomState>,
     exchanges: HashMap<Arc<str>, Exchange, ahash::RandomState>,
     bindings: BTreeSet<ByDestination>,
@@ -140,6 +143,8 @@ impl Vhost {
             tags: Vec::new(),
             default_queue_type: None,
             limits: VhostLimits::default(),
+            policies: Policies::default(),
+            operator_policies: Policies::default(),
             queues: HashSet::default(),
             exchanges: HashMap::default(),
             bindings: BTreeSet::new(),
@@ -189,7 +194,33 @@ impl Vhost {
         self.limits
     }
 
-    /// Grows with every change of exchanges, queues and bindings: a route found at one generation
+    /// Its policies of one kind.
+    pub fn policies(&self, kind: PolicyKind) -> &Policies {
+        match kind {
+            PolicyKind::User => &self.policies,
+            PolicyKind::Operator => &self.operator_policies,
+        }
+    }
+
+    fn policies_mut(&mut self, kind: PolicyKind) -> &mut Policies {
+        self.generation += 1;
+        match kind {
+            PolicyKind::User => &mut self.policies,
+            PolicyKind::Operator => &mut self.operator_policies,
+        }
+    }
+
+    /// Sets a policy; says whether that changed anything.
+    pub(crate) fn set_policy(&mut self, kind: PolicyKind, policy: Policy) -> bool {
+        self.policies_mut(kind).set(policy)
+    }
+
+    /// Clears a policy; nothing happens if there is none.
+    pub(crate) fn clear_policy(&mut self, kind: PolicyKind, name: &str) {
+        self.policies_mut(kind).clear(name);
+    }
+
+    /// Grows with every change of exchanges, queues, bindings and policies: a route found at one generation
     /// is right as long as it stays. Not seen before when a deleted vhost is made again.
     pub fn generation(&self) -> u64 {
         self.generation

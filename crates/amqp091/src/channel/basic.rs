@@ -8,7 +8,7 @@ use amqp091_codec::{
 };
 use broker::{ConsumerId, ConsumerKey, Getter, Got, QueueRef, Settle, Trace};
 use message::MessageRef;
-use topology::{Permission, QueueKind, QueueRecord, ResourceKind};
+use topology::{Permission, QueueKind, ResourceKind};
 
 use crate::attempts::with_attempts;
 use crate::connection::Connection;
@@ -61,7 +61,6 @@ impl Connection {
             let (kind, permission) = (ResourceKind::Queue, Permission::Read);
             topology.check_access(&self.user, &self.vhost, kind, &name, permission)?;
             let record = topology.lookup_queue(&self.vhost, &name, self.id)?;
-            check_get(record)?;
             record.id
         };
         // A queue deleted this very moment is as good as empty.
@@ -69,6 +68,7 @@ impl Connection {
             self.shared.send(number, BasicGetEmpty::default());
             return Ok(());
         };
+        check_get(&queue)?;
         let getter = (!get.no_ack).then(|| self.getter(number, &queue));
         let (shared, now) = (&self.shared, self.now);
         let party = self.entry.as_ref().filter(|_| self.is_traced);
@@ -121,11 +121,11 @@ impl Connection {
     /// Who gets a message from `queue` to settle it later.
     fn getter(&self, number: u16, queue: &QueueRef) -> Getter {
         let new = ConsumerId(self.broker.next_id());
+        let timeout_ms = self.timeout_of(queue);
         let mut inner = self.shared.lock();
         let side = inner.channels.get_mut(number).expect("an open channel has its side");
         let (slot, id) = side.get_slot(queue, new);
         let key = ConsumerKey { channel: number, slot };
-        let timeout_ms = self.timeout_of(&queue.record);
         Getter { id, mailbox: self.mailbox(), key, timeout_ms }
     }
 
@@ -167,10 +167,12 @@ impl Connection {
 }
 
 /// Nobody gets anything past the single active consumer of a quorum queue.
-fn check_get(queue: &QueueRecord) -> Result<(), Failure> {
-    if queue.kind != QueueKind::Quorum || !queue.settings.single_active_consumer {
+fn check_get(queue: &QueueRef) -> Result<(), Failure> {
+    let is_quorum = queue.record.kind == QueueKind::Quorum;
+    if !is_quorum || !queue.settings().single_active_consumer {
         return Ok(());
     }
+    let queue = &queue.record;
     let text = format!(
         "cannot obtain access to locked queue '{}' in vhost '{}'. basic.get operations are not \
          supported by <<\"quorum\">> queues with single active consumer",

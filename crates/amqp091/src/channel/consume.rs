@@ -54,10 +54,10 @@ impl Connection {
         };
         let arguments = consume.arguments.decode();
         let (priority, timeout_ms) = check_arguments(&record, &arguments)?;
-        let timeout_ms = timeout_ms.unwrap_or_else(|| self.timeout_of(&record));
         let Some(queue) = self.broker.queue(record.id) else {
             return Err(no_queue(&record).into());
         };
+        let timeout_ms = timeout_ms.unwrap_or_else(|| self.timeout_of(&queue));
         let terms = Terms { arguments, priority, timeout_ms };
         self.subscribe(work, number, consume, &queue, terms)
     }
@@ -123,8 +123,13 @@ impl Connection {
     }
 
     /// How long consumers of a queue may take, in milliseconds, if they do not say it themselves.
-    pub(super) fn timeout_of(&self, queue: &QueueRecord) -> u64 {
-        let of_queue = queue.settings.quorum.as_ref().and_then(|it| it.consumer_timeout_ms);
+    pub(super) fn timeout_of(&self, queue: &QueueRef) -> u64 {
+        let of_queue = match queue.record.kind {
+            QueueKind::Quorum => {
+                queue.settings().quorum.as_ref().and_then(|it| it.consumer_timeout_ms)
+            }
+            QueueKind::Classic | QueueKind::Stream => None,
+        };
         of_queue.unwrap_or(self.broker.config().consumer_timeout_ms)
     }
 

@@ -41,7 +41,8 @@ impl Broker {
                 Entry::Occupied(slot) => slot.into_mut(),
                 Entry::Vacant(slot) => match self.queue(id) {
                     Some(cell) => {
-                        let recovery = Queue::recover(cell.record.clone(), now);
+                        let settings = self.settings_of(&self.topology(), &cell.record);
+                        let recovery = Queue::recover(cell.record.clone(), settings, now);
                         slot.insert((cell, recovery))
                     }
                     None => {

@@ -1,3 +1,5 @@
+mod policies;
+
 use std::sync::{Arc, OnceLock};
 
 use field_table::FieldTable;
@@ -35,9 +37,10 @@ impl SlowControl {
     fn apply(&self, now: Timestamp, command: &Command) -> Outcome {
         let mut index = self.index.lock();
         *index += 1;
-        let mut outcome = None;
-        self.broker().apply(now, *index, command, |result| outcome = Some(result));
-        outcome.expect("answered at once").expect("nothing is against it")
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let done = Box::new(move |result| drop(sender.send(result)));
+        self.broker().apply(now, *index, command, done);
+        receiver.try_recv().expect("answered at once").expect("nothing is against it")
     }
 
     fn apply_proposed(&self, now: Timestamp) {

@@ -2,7 +2,7 @@
 
 use message::{History, Incoming};
 use stdx::Timestamp;
-use topology::{Overflow, QueueKind, QueueRecord};
+use topology::{Overflow, QueueKind, QueueRecord, QueueSettings};
 
 use super::Queue;
 use super::effects::{DeadLetter, DeathReason, Effects};
@@ -31,8 +31,7 @@ struct Limits {
 }
 
 impl Limits {
-    fn of(record: &QueueRecord) -> Self {
-        let settings = &record.settings;
+    fn of(record: &QueueRecord, settings: &QueueSettings) -> Self {
         let is_quorum = record.kind == QueueKind::Quorum;
         let (default_priority, max_priority) = match is_quorum {
             true => (PRIORITY_DEFAULT, PRIORITY_MAX),
@@ -59,7 +58,7 @@ impl Queue {
     pub fn publish(&mut self, now: Timestamp, batch: &[Incoming<'_>], fx: &mut Effects) {
         self.settle_got(fx);
         self.catch_up(now, fx);
-        let limits = Limits::of(&self.record);
+        let limits = Limits::of(&self.record, &self.settings);
         let expected = batch.iter().map(|incoming| record_len(incoming)).sum();
         let refuses = limits.overflow != Overflow::DropHead
             && (limits.max_length, limits.max_bytes) != (u64::MAX, u64::MAX);
@@ -145,7 +144,7 @@ impl Queue {
     }
 
     fn refuse(&self, limits: &Limits, incoming: &Incoming<'_>, fx: &mut Effects) {
-        let has_dlx = self.record.settings.dead_letter_exchange.is_some();
+        let has_dlx = self.settings.dead_letter_exchange.is_some();
         if limits.overflow == Overflow::RejectPublishDlx && has_dlx {
             fx.dead_letters.push(DeadLetter {
                 image: incoming.message.to_image(),
@@ -161,7 +160,7 @@ impl Queue {
     /// of it as this turn may.
     pub(super) fn trim(&mut self, now: Timestamp, fx: &mut Effects) {
         self.is_behind = false;
-        let limits = Limits::of(&self.record);
+        let limits = Limits::of(&self.record, &self.settings);
         let (aside, aside_bytes) = self.aside();
         while limits.overflow == Overflow::DropHead
             && 0 < self.ready

@@ -53,8 +53,16 @@ impl Queue {
         weight(self.is_quorum(), header)
     }
 
+    /// Drops dead letters that would have been kept until they are safe: nobody wants that any more.
+    pub(super) fn drop_discards(&mut self, fx: &mut Effects) {
+        if let Some(quorum) = &mut self.quorum {
+            let dead = quorum.discards.drain();
+            self.forget(&dead, fx);
+        }
+    }
+
     fn quorum_settings(&self) -> Option<&QuorumSettings> {
-        self.record.settings.quorum.as_deref()
+        self.settings.quorum.as_deref()
     }
 
     /// How often the message was tried. A classic queue knows only whether it ever failed.
@@ -318,7 +326,7 @@ impl Queue {
         if !is_out || limit.is_none_or(|limit| attempts.failures <= limit) {
             return Some(note);
         }
-        if self.record.settings.dead_letter_exchange.is_none() {
+        if self.settings.dead_letter_exchange.is_none() {
             self.ready -= 1;
             self.ready_bytes -= self.weight(header);
             self.finish(ticket, header, fx);
@@ -438,7 +446,7 @@ impl Queue {
     /// Whether a queue that refuses publishes takes one now, when consumers take `slack` messages at
     /// once. It refuses them once the limit is passed, until there is some room again.
     pub(super) fn is_full(&mut self, slack: u64) -> bool {
-        let settings = &self.record.settings;
+        let settings = &self.settings;
         let (max_length, max_bytes) = (settings.max_length, settings.max_length_bytes);
         if settings.overflow != Overflow::RejectPublish || (max_length, max_bytes) == (None, None) {
             return false;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use message::MessageRef;
 use stdx::Timestamp;
-use topology::{QueueKind, QueueRecord};
+use topology::{QueueKind, QueueRecord, QueueSettings};
 
 use super::blob::Shared;
 use super::effects::{Effects, Freed};
@@ -56,6 +56,7 @@ pub enum Damaged {
 #[derive(Debug)]
 pub struct Recovery {
     record: Arc<QueueRecord>,
+    settings: Arc<QueueSettings>,
     now: Timestamp,
     /// The messages found so far, in order within their level.
     messages: Messages,
@@ -130,11 +131,16 @@ enum PageChange {
 }
 
 impl Recovery {
-    pub(super) fn new(record: Arc<QueueRecord>, now: Timestamp) -> Self {
+    pub(super) fn new(
+        record: Arc<QueueRecord>,
+        settings: Arc<QueueSettings>,
+        now: Timestamp,
+    ) -> Self {
         let is_quorum = record.kind == QueueKind::Quorum;
         let messages = Messages::of(&record);
         Self {
             record,
+            settings,
             now,
             messages,
             pool: Freed::default(),
@@ -336,7 +342,7 @@ impl Recovery {
     /// Unless the stop was clean, messages that may have been delivered before count as failed,
     /// as in RabbitMQ.
     pub fn finish(mut self, is_clean: bool, fx: &mut Effects) -> Queue {
-        let mut queue = Queue::new(self.record.clone(), self.now);
+        let mut queue = Queue::new(self.record.clone(), self.settings.clone(), self.now);
         queue.next_seq = self.next_seq;
         if self.entries.is_empty() {
             return queue;

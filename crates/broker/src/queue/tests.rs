@@ -7,5 +7,6 @@ mod paging;
 mod quorum;
 mod quorum_model;
 mod quorum_paging;
+mod settings;
 mod transcripts;
 mod unread;

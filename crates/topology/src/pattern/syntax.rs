@@ -22,6 +22,7 @@ pub(super) fn mistake(source: &str) -> Option<(&'static str, usize)> {
     while let Some(byte) = bytes.get(at) {
         let mut next = at + 1;
         before = match byte {
+            b'\\' if next == bytes.len() => return Some(("\\ at end of pattern", next)),
             b'\\' => {
                 next = after_escape(bytes, at)?;
                 let is_place = b"bBAzZG".contains(&bytes[at + 1]);

@@ -18,7 +18,7 @@ const EXPIRY_MAX_MS: i64 = 315_360_000_000;
 /// The highest `x-max-priority`.
 const PRIORITY_MAX: i64 = 255;
 /// The largest `x-stream-max-segment-size-bytes`.
-const SEGMENT_SIZE_MAX: i64 = 3_000_000_000;
+pub(crate) const SEGMENT_SIZE_MAX: i64 = 3_000_000_000;
 
 /// Says what is wrong with a value, as the Erlang term in RabbitMQ's text.
 type Check = fn(&FieldValue, &FieldTable) -> Result<(), String>;
@@ -316,16 +316,19 @@ fn check_queue_type(value: &FieldValue, _: &FieldTable) -> Result<(), String> {
     }
 }
 
-/// `7D`: a number above 0 and one of six units.
 fn check_max_age(value: &FieldValue, _: &FieldTable) -> Result<(), String> {
-    let text = long_str(value)?;
+    match is_max_age(long_str(value)?) {
+        true => Ok(()),
+        false => Err("invalid_max_age".to_owned()),
+    }
+}
+
+/// `7D`: a number above 0 and one of six units.
+pub(crate) fn is_max_age(text: &[u8]) -> bool {
     let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let (number, unit) = text.split_at(digits);
     let is_positive = number.iter().any(|digit| *digit != b'0');
-    if is_positive && matches!(unit, b"Y" | b"M" | b"D" | b"h" | b"m" | b"s") {
-        return Ok(());
-    }
-    Err("invalid_max_age".to_owned())
+    is_positive && matches!(unit, b"Y" | b"M" | b"D" | b"h" | b"m" | b"s")
 }
 
 #[cfg(test)]

@@ -70,15 +70,17 @@ impl State {
             Command::Unbind(spec) => self.unbind(spec, events),
             Command::DeleteTransient => Ok(self.delete_transient(events)),
             Command::SetClusterName(name) => {
-                let name: Arc<str> = name.as_str().into();
-                self.cluster_name = Some(Arc::clone(&name));
-                events.push(Event::ClusterNameChanged(name));
+                self.set_cluster_name(name);
                 Ok(Outcome::Done)
             }
+            Command::SetParameter(command) => self.set_parameter(command, events),
+            Command::ClearParameter(command) => self.clear_parameter(command, events),
+            Command::SetGlobalParameter(command) => Ok(self.set_global_parameter(command)),
+            Command::ClearGlobalParameter(name) => self.clear_global_parameter(name),
         }
     }
 
-    fn vhost_mut(&mut self, name: &str) -> Result<&mut Vhost, Refusal> {
+    pub(crate) fn vhost_mut(&mut self, name: &str) -> Result<&mut Vhost, Refusal> {
         self.vhosts.get_mut(name).ok_or_else(|| Refusal::no_vhost(name))
     }
 
@@ -262,7 +264,7 @@ impl State {
             durable: command.durable,
             auto_delete: command.auto_delete,
             internal: command.internal,
-            alternate: ExchangeRecord::effective_alternate(&command.arguments),
+            alternate: ExchangeRecord::declared_alternate(&command.arguments),
             arguments: command.arguments.clone(),
         });
         events.push(Event::ExchangeCreated(record));
@@ -285,7 +287,7 @@ impl State {
             Checked::New { kind, properties, arguments } => (kind, properties, arguments),
         };
         let id = QueueId(self.applied_index);
-        let (arguments, settings) = self.share(kind, arguments);
+        let arguments = self.share(arguments);
         let vhost = self.vhost_mut(&command.vhost)?;
         let queue = Arc::new(QueueRecord {
             id,
@@ -296,7 +298,6 @@ impl State {
             auto_delete: properties.auto_delete,
             owner: command.owner,
             arguments,
-            settings,
         });
         vhost.add_queue(Arc::clone(&queue));
         self.queues.insert(ById(Arc::clone(&queue)));

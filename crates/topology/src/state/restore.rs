@@ -2,14 +2,17 @@
 
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use super::{ById, State};
 use crate::stored::snapshot::{
     StoredBinding, StoredQueue, StoredState, StoredUser, StoredVhost, inconsistent,
 };
 use crate::stored::{StoredError, from_bytes, to_bytes};
 use crate::{
-    AddUser, AddVhost, Binding, DeclareExchange, ExchangeRecord, QueueId, QueueKind, QueueRecord,
-    Refusal, SetPermissions, SetTopicPermissions, User, Vhost,
+    AddUser, AddVhost, Binding, DeclareExchange, ExchangeRecord, Parameter, PolicyKind, QueueId,
+    QueueKind, QueueRecord, Refusal, SetGlobalParameter, SetParameter, SetPermissions,
+    SetTopicPermissions, User, Vhost,
 };
 
 impl State {
@@ -18,20 +21,23 @@ impl State {
     pub fn snapshot(&self) -> Vec<u8> {
         to_bytes(&StoredState {
             applied_index: self.applied_index,
-            cluster_name: self.cluster_name().map(str::to_owned),
+            cluster_name: None,
             vhosts: self.vhosts().map(store_vhost).collect(),
             users: self.users().map(store_user).collect(),
+            global_parameters: self.global_parameters().map(store_global_parameter).collect(),
         })
     }
 
     /// The state that [`snapshot`](Self::snapshot) wrote, with default rules.
     pub fn restore(bytes: &[u8]) -> Result<Self, StoredError> {
         let stored: StoredState = from_bytes(bytes)?;
-        let mut state = Self {
-            applied_index: stored.applied_index,
-            cluster_name: stored.cluster_name.map(Into::into),
-            ..Self::default()
-        };
+        let mut state = Self { applied_index: stored.applied_index, ..Self::default() };
+        if let Some(name) = stored.cluster_name {
+            state.set_cluster_name(&name);
+        }
+        for parameter in &stored.global_parameters {
+            state.set_global_parameter(parameter);
+        }
         for vhost in stored.vhosts {
             state.restore_vhost(vhost)?;
         }
@@ -54,6 +60,10 @@ impl State {
         for binding in stored.bindings {
             self.bind(&binding.into_spec(name)).map_err(refused)?;
         }
+        for mut policy in stored.policies {
+            name.clone_into(&mut policy.vhost);
+            self.set_parameter(&policy, &mut Vec::new()).map_err(refused)?;
+        }
         if let Some(vhost) = self.vhosts.get_mut(name) {
             vhost.limits = stored.limits;
         }
@@ -63,7 +73,7 @@ impl State {
     fn restore_queue(&mut self, vhost: &str, stored: StoredQueue) -> Result<(), StoredError> {
         let kind = QueueKind::from_name(&stored.kind)
             .ok_or_else(|| inconsistent(format!("no queue type {}", stored.kind)))?;
-        let (arguments, settings) = self.share(kind, stored.arguments);
+        let arguments = self.share(stored.arguments);
         let vhost =
             self.vhosts.get_mut(vhost).ok_or_else(|| inconsistent("a queue without vhost"))?;
         if vhost.queue(&stored.name).is_some() {
@@ -78,7 +88,6 @@ impl State {
             auto_delete: stored.auto_delete,
             owner: stored.owner,
             arguments,
-            settings,
         });
         vhost.add_queue(Arc::clone(&queue));
         if !self.queues.insert(ById(queue)) {
@@ -119,7 +128,24 @@ fn store_vhost(vhost: &Vhost) -> StoredVhost {
         exchanges: vhost.exchanges().filter_map(|exchange| store_exchange(exchange)).collect(),
         queues: vhost.queues().map(|queue| store_queue(queue)).collect(),
         bindings: vhost.explicit_bindings().into_iter().map(store_binding).collect(),
+        policies: store_policies(vhost),
     }
+}
+
+fn store_policies(vhost: &Vhost) -> Vec<SetParameter> {
+    let all = [PolicyKind::User, PolicyKind::Operator];
+    let all = all.into_iter().flat_map(|kind| vhost.parameters_of(kind));
+    let store = |it: Parameter| SetParameter {
+        vhost: String::new(),
+        component: it.component.to_owned(),
+        name: it.name,
+        value: it.value,
+    };
+    all.map(store).collect()
+}
+
+fn store_global_parameter((name, value): (&str, &Value)) -> SetGlobalParameter {
+    SetGlobalParameter { name: name.to_owned(), value: value.clone() }
 }
 
 /// None for the predeclared ones, which every vhost has.

@@ -5,12 +5,14 @@ use minicbor::{Decode, Encode};
 
 use super::{StoredError, table};
 use crate::command::{
-    AddUser, AddVhost, BindingSpec, DeclareExchange, SetPermissions, SetTopicPermissions,
+    AddUser, AddVhost, BindingSpec, DeclareExchange, SetGlobalParameter, SetParameter,
+    SetPermissions, SetTopicPermissions,
 };
 use crate::{ConnectionId, DestinationKind, UserLimits, VhostLimits};
 
 #[derive(Debug, Encode, Decode)]
 pub(crate) struct StoredState {
+    /// Where older versions keep what is now a global parameter.
     #[n(0)]
     pub(crate) cluster_name: Option<String>,
     #[n(1)]
@@ -19,6 +21,9 @@ pub(crate) struct StoredState {
     pub(crate) users: Vec<StoredUser>,
     #[n(3)]
     pub(crate) applied_index: u64,
+    #[n(4)]
+    #[cbor(default)]
+    pub(crate) global_parameters: Vec<SetGlobalParameter>,
 }
 
 /// Shaped after the commands that make what it holds.
@@ -35,6 +40,10 @@ pub(crate) struct StoredVhost {
     pub(crate) queues: Vec<StoredQueue>,
     #[n(4)]
     pub(crate) bindings: Vec<StoredBinding>,
+    /// The policies, each without its vhost.
+    #[n(6)]
+    #[cbor(default)]
+    pub(crate) policies: Vec<SetParameter>,
 }
 
 #[derive(Debug, Encode, Decode)]

@@ -6,7 +6,7 @@ use field_table::FieldTable;
 use smallvec::SmallVec;
 
 use super::{ByName, Exchange, Vhost};
-use crate::exchange::{DependsOn, Found, Routed};
+use crate::exchange::{ALTERNATE_EXCHANGE, DependsOn, Found, Routed};
 use crate::{Destination, ExchangeRecord, QueueId, Refusal};
 
 impl Vhost {
@@ -73,8 +73,16 @@ impl Vhost {
         }
     }
 
+    /// The argument wins over policies, as in RabbitMQ.
     fn alternate(&self, exchange: &Exchange) -> Option<&Exchange> {
-        self.exchanges.get(exchange.record.alternate.as_deref()?)
+        let record = &exchange.record;
+        match &record.alternate {
+            Some(name) => self.exchanges.get(name),
+            None => {
+                let name = self.policies_of_exchange(record).get(ALTERNATE_EXCHANGE)?;
+                self.exchanges.get(name.as_str()?)
+            }
+        }
     }
 
     /// Whether the queues of a message published to `exchange` depend on more than the exchange and

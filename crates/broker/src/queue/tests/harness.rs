@@ -104,19 +104,19 @@ pub(super) struct Harness {
     /// Dead letters that have to be safe everywhere, as far as nothing was said about them.
     pub(super) on_their_way: Vec<(Vec<u8>, Ticket)>,
     record: Arc<QueueRecord>,
+    settings: Arc<QueueSettings>,
     fx: Effects,
 }
 
-pub(super) fn record(
-    settings: QueueSettings,
-    durable: bool,
-    auto_delete: bool,
-) -> Arc<QueueRecord> {
+/// A queue's record and what it acts on.
+pub(super) type Declared = (Arc<QueueRecord>, Arc<QueueSettings>);
+
+pub(super) fn record(settings: QueueSettings, durable: bool, auto_delete: bool) -> Declared {
     let kind = match settings.quorum {
         Some(_) => QueueKind::Quorum,
         None => QueueKind::Classic,
     };
-    Arc::new(QueueRecord {
+    let record = QueueRecord {
         id: QueueId(1),
         vhost: "/".into(),
         name: "q".into(),
@@ -125,12 +125,12 @@ pub(super) fn record(
         auto_delete,
         owner: None,
         arguments: Arc::new(FieldTable::default()),
-        settings: settings.into(),
-    })
+    };
+    (Arc::new(record), Arc::new(settings))
 }
 
 impl Harness {
-    pub(super) fn new(record: Arc<QueueRecord>) -> Self {
+    pub(super) fn new((record, settings): Declared) -> Self {
         let now = Timestamp(1_000_000);
         let pages = Arc::new(MemoryPages::default());
         Self {
@@ -138,7 +138,7 @@ impl Harness {
             pages,
             read: 0,
             leaving: Vec::new(),
-            queue: Queue::new(record.clone(), now),
+            queue: Queue::new(record.clone(), settings.clone(), now),
             now,
             log: Vec::new(),
             seen: Vec::new(),
@@ -147,6 +147,7 @@ impl Harness {
             limbo: Vec::new(),
             on_their_way: Vec::new(),
             record,
+            settings,
         }
     }
 
@@ -228,6 +229,13 @@ impl Harness {
     pub(super) fn resume(&mut self, id: u64, room: usize) {
         self.room.insert(id, room);
         self.queue.resume(ConsumerId(id));
+        self.end_turn();
+    }
+
+    /// Policies changed.
+    pub(super) fn set_settings(&mut self, settings: QueueSettings) {
+        self.settings = Arc::new(settings);
+        self.queue.set_settings(self.now, self.settings.clone(), &mut self.fx);
         self.end_turn();
     }
 
@@ -397,7 +405,7 @@ impl Harness {
         self.log.truncate(kept);
         self.read = kept;
         self.free_released();
-        let mut recovery = Queue::recover(self.record.clone(), self.now);
+        let mut recovery = Queue::recover(self.record.clone(), self.settings.clone(), self.now);
         for (index, entry) in entries(&self.log) {
             recovery.entry(index, &entry).expect("an entry that was written");
         }

@@ -483,8 +483,8 @@ proptest! {
         if let LogStep::Append(_, bytes) = &mut log[at] {
             bytes.truncate(cut.index(bytes.len() + 1));
         }
-        let record = record(QueueSettings::default(), true, false);
-        let mut recovery = crate::queue::Queue::recover(record, before.harness.now);
+        let (record, settings) = record(QueueSettings::default(), true, false);
+        let mut recovery = crate::queue::Queue::recover(record, settings, before.harness.now);
         for (index, entry) in super::harness::entries(&log) {
             // Damage may go unnoticed here: the log below has checksums.
             let _ = recovery.entry(index, &entry);

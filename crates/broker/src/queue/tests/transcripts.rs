@@ -37,9 +37,14 @@ fn play(script: &str, after_each: impl Fn(&mut Harness)) -> String {
 }
 
 fn declare(line: &str) -> Harness {
+    let words: Vec<&str> = line.split(' ').skip(1).collect();
+    let has = |property: &str| words.contains(&property);
+    Harness::new(record(settings(&words), !has("transient"), has("auto-delete")))
+}
+
+fn settings(words: &[&str]) -> QueueSettings {
     let mut settings = QueueSettings::default();
-    let (mut is_durable, mut auto_delete) = (true, false);
-    for word in line.split(' ').skip(1) {
+    for word in words {
         let (key, value) = word.split_once('=').unwrap_or((word, ""));
         let number = value.parse().ok();
         match key {
@@ -62,12 +67,11 @@ fn declare(line: &str) -> Harness {
             "limit" | "retry" | "at-least-once" => {
                 set_quorum(settings.quorum.as_mut().expect("quorum comes first"), key, value);
             }
-            "transient" => is_durable = false,
-            "auto-delete" => auto_delete = true,
+            "transient" | "auto-delete" => {}
             _ => panic!("unknown property {word}"),
         }
     }
-    Harness::new(record(settings, is_durable, auto_delete))
+    settings
 }
 
 fn set_quorum(settings: &mut QuorumSettings, key: &str, value: &str) {
@@ -113,6 +117,7 @@ fn run(harness: &mut Harness, command: &str, rest: &[&str]) -> Option<String> {
             }
             return harness.consume(who).err().map(|refusal| format!("{refusal:?}"));
         }
+        "set" => harness.set_settings(settings(rest)),
         "cancel" => harness.cancel(id(rest[0])),
         "resume" => harness.resume(id(rest[0]), rest[1].parse().expect("a number")),
         "get" => match rest {

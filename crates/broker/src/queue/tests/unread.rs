@@ -252,9 +252,10 @@ fn damage_that_a_restart_finds_is_known_to_the_next_one() {
 /// By a lost record of the journal, a queue may look for a page whose room is another queue's.
 #[test]
 fn messages_of_another_queue_are_not_taken_for_ones_own() {
-    let other =
-        QueueRecord { id: QueueId(2), ..(*record(QueueSettings::default(), true, false)).clone() };
-    let mut harnesses = [declare(QueueSettings::default()), Harness::new(Arc::new(other))];
+    let (other, settings) = record(QueueSettings::default(), true, false);
+    let other = QueueRecord { id: QueueId(2), ..(*other).clone() };
+    let other = Harness::new((Arc::new(other), settings));
+    let mut harnesses = [declare(QueueSettings::default()), other];
     for harness in &mut harnesses {
         publish(harness, 0..100);
         harness.page_all_out();

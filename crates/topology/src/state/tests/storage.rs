@@ -3,8 +3,10 @@
 use expect_test::expect;
 use proptest::prelude::*;
 
+use crate::stored::snapshot::{StoredBinding, StoredQueue, StoredUser};
+use crate::stored::to_bytes;
 use crate::testing::Transcript;
-use crate::{Command, QueueRecord, State, StoredError};
+use crate::{AddVhost, Command, DeclareExchange, QueueRecord, State, StoredError, VhostLimits};
 
 #[test]
 fn equal_arguments_are_kept_once() {
@@ -18,7 +20,7 @@ fn equal_arguments_are_kept_once() {
 }
 
 /// Enough of everything to be worth a snapshot.
-const FULL: &str = "
+const FULL: &str = r#"
     add-vhost w stream
     limit-vhost w 5 -1
     add-user u
@@ -34,7 +36,10 @@ const FULL: &str = "
     bind t q a.*.#
     bind t exchange:ae #
     bind ae e '' x=1
-    cluster-name rabbit@here";
+    set-policy p ^q queues 1 '{"max-length":5,"overflow":"reject-publish"}'
+    set-operator-policy o '' all 2.5 '{"max-length":4}'
+    set-global gp '{"a":[1,null]}'
+    cluster-name rabbit@here"#;
 
 #[test]
 fn a_snapshot_is_the_state() {
@@ -43,7 +48,8 @@ fn a_snapshot_is_the_state() {
     let bytes = transcript.state.snapshot();
     let restored = State::restore(&bytes).expect("was just written");
     assert_eq!(restored.snapshot(), bytes);
-    let script = "route t a.b.c\nlookup q 1\nlookup e 7\naccess u queue ab write";
+    let script =
+        "route t a.b.c\nlookup q 1\nlookup e 7\naccess u queue ab write\npolicies-of q\nglobals";
     let mut continued = Transcript::new();
     continued.state = restored;
     continued.run(script);
@@ -56,8 +62,60 @@ fn a_snapshot_is_the_state() {
           found
         access u queue ab write
           allowed
+        policies-of q
+          p and o: {"max-length":4,"overflow":"reject-publish"}
+        globals
+          cluster_name "rabbit@here"
+          gp {"a":[1,null]}
     "#]]
     .assert_eq(continued.output());
+}
+
+/// As versions before policies wrote it.
+#[derive(minicbor::Encode)]
+struct OldState {
+    #[n(0)]
+    cluster_name: Option<String>,
+    #[n(1)]
+    vhosts: Vec<OldVhost>,
+    #[n(2)]
+    users: Vec<StoredUser>,
+    #[n(3)]
+    applied_index: u64,
+}
+
+#[derive(minicbor::Encode)]
+struct OldVhost {
+    #[n(0)]
+    vhost: AddVhost,
+    #[n(1)]
+    limits: VhostLimits,
+    #[n(2)]
+    exchanges: Vec<DeclareExchange>,
+    #[n(3)]
+    queues: Vec<StoredQueue>,
+    #[n(4)]
+    bindings: Vec<StoredBinding>,
+}
+
+#[test]
+fn a_snapshot_from_before_policies_is_read() {
+    let vhost = OldVhost {
+        vhost: AddVhost { name: "v".to_owned(), ..AddVhost::default() },
+        limits: VhostLimits::default(),
+        exchanges: Vec::new(),
+        queues: Vec::new(),
+        bindings: Vec::new(),
+    };
+    let old = OldState {
+        cluster_name: Some("rabbit@here".to_owned()),
+        vhosts: vec![vhost],
+        users: Vec::new(),
+        applied_index: 7,
+    };
+    let state = State::restore(&to_bytes(&old)).expect("an older version wrote it");
+    assert!(state.vhost("v").is_some());
+    assert_eq!((state.cluster_name(), state.applied_index()), (Some("rabbit@here"), 7));
 }
 
 #[test]
@@ -117,6 +175,12 @@ fn line() -> impl Strategy<Value = String> {
         (exchange, queue, "[ab.*#]{0,4}").prop_map(|(x, q, key)| format!("unbind {x} {q} '{key}'")),
         queue.prop_map(|name| format!("delete-queue {name}")),
         "[xyz]".prop_map(|name| format!("delete-exchange {name}")),
+        ("[pq]", "(|\\^q)", "[0-2]", "[1-3]").prop_map(
+            |(name, pattern, priority, length)| format!(
+                "set-policy {name} '{pattern}' all {priority} '{{\"max-length\":{length}}}'"
+            )
+        ),
+        "[pq]".prop_map(|name| format!("clear-policy {name}")),
         Just("restart".to_owned()),
     ]
 }
@@ -147,6 +211,7 @@ proptest! {
         transcript.run(&past.join("\n"));
         transcript.run("delete-queue q\ndelete-queue r\ndelete-queue s");
         transcript.run("delete-exchange x\ndelete-exchange y\ndelete-exchange z");
+        transcript.run("clear-policy p\nclear-policy q");
         let mut fresh = Transcript::new();
         fresh.continue_before(&transcript);
         fresh.run("restart");

@@ -120,7 +120,7 @@ fn users_have_permissions() {
             delete-user u
               NotFound: User "u" does not exist
             cluster-name rabbit@here
-              done | ClusterNameChanged rabbit@here
+              done
         "#]],
     );
 }
