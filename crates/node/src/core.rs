@@ -212,7 +212,7 @@ impl Core {
 /// Before a clean stop: has the queues leave the log, as far as it is long. Nothing depends on it but
 /// the time that the next start takes.
 pub(crate) fn make_room(wal: &Wal, pager: &Pager, now: Timestamp) {
-    let made = wal.pack(UNPACKED_MAX).and_then(|groups| pager.pack_log(now, &groups));
+    let made = wal.pack(UNPACKED_MAX, UNPACKED_MAX).and_then(|groups| pager.pack_log(now, &groups));
     if let Err(error) = made {
         warn!(%error, "cannot shorten the log; the next start takes longer");
     }
@@ -220,7 +220,7 @@ pub(crate) fn make_room(wal: &Wal, pager: &Pager, now: Timestamp) {
 
 /// After everything is written: frees what [`make_room`] has made unnecessary.
 pub(crate) fn pack(wal: &Wal) {
-    if let Err(error) = wal.pack(MOVED_MAX) {
+    if let Err(error) = wal.pack(UNPACKED_MAX, MOVED_MAX) {
         warn!(%error, "cannot shorten the log; the next start takes longer");
     }
 }

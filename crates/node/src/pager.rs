@@ -17,7 +17,7 @@ use crate::pages::to_store;
 
 /// Bytes of messages that leave memory in one round. They are copied for it, so this much is there
 /// twice.
-const ROUND_BYTES: usize = 4 << 20;
+const ROUND_BYTES: usize = 2 << 20;
 
 /// Bytes of journals that are written again before a stop.
 const PACKED_BYTES_MAX: u64 = 16 << 20;

@@ -4,7 +4,7 @@
 mod queue;
 mod signal;
 
-pub use queue::shrink_sparse;
+pub use queue::{push_snugly, shrink_sparse};
 pub use signal::Signal;
 
 /// Milliseconds since the Unix epoch, handed in from outside wherever time matters.

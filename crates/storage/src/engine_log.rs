@@ -317,8 +317,8 @@ impl Log for EngineLog {
         self.free_files()
     }
 
-    fn pack(&self, bytes_max: u64) -> Result<Vec<GroupId>, Error> {
-        self.pack_files(bytes_max)
+    fn pack(&self, left_max: u64, moved_max: u64) -> Result<Vec<GroupId>, Error> {
+        self.pack_files(left_max, moved_max)
     }
 }
 

@@ -212,12 +212,13 @@ pub trait Log: Send + Sync {
     fn purge(&self) -> Result<Vec<GroupId>, Error>;
 
     /// Leaves little to read for the next start: begins a file, and frees all before it by moving
-    /// what is needed of them, if that is at most `bytes_max` in all. Otherwise returns the groups
-    /// that need something. Does nothing while the files hold no more than that, needed or not.
+    /// what is needed of them, if that is at most `moved_max` bytes in all. Otherwise returns the
+    /// groups that need something. Does nothing while the files hold at most `left_max` bytes, needed
+    /// or not.
     ///
     /// # Errors
     /// As [`Log::purge`].
-    fn pack(&self, bytes_max: u64) -> Result<Vec<GroupId>, Error>;
+    fn pack(&self, left_max: u64, moved_max: u64) -> Result<Vec<GroupId>, Error>;
 }
 
 impl<L: Log + ?Sized> Log for Arc<L> {
@@ -251,7 +252,7 @@ impl<L: Log + ?Sized> Log for Arc<L> {
         (**self).purge()
     }
 
-    fn pack(&self, bytes_max: u64) -> Result<Vec<GroupId>, Error> {
-        (**self).pack(bytes_max)
+    fn pack(&self, left_max: u64, moved_max: u64) -> Result<Vec<GroupId>, Error> {
+        (**self).pack(left_max, moved_max)
     }
 }

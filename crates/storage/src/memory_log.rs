@@ -201,7 +201,7 @@ impl Log for MemoryLog {
         Ok(Vec::new())
     }
 
-    fn pack(&self, _bytes_max: u64) -> Result<Vec<GroupId>, Error> {
+    fn pack(&self, _left_max: u64, _moved_max: u64) -> Result<Vec<GroupId>, Error> {
         Ok(Vec::new())
     }
 }

@@ -390,8 +390,8 @@ impl Wal {
     ///
     /// # Errors
     /// As [`Log::pack`].
-    pub fn pack(&self, bytes_max: u64) -> Result<Vec<GroupId>, Error> {
-        Ok(wal_groups(self.log.pack(bytes_max)?))
+    pub fn pack(&self, left_max: u64, moved_max: u64) -> Result<Vec<GroupId>, Error> {
+        Ok(wal_groups(self.log.pack(left_max, moved_max)?))
     }
 
     /// Whether the disk is full, see [`WalOptions::on_full`].

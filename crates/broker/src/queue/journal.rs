@@ -394,7 +394,7 @@ impl Journal {
         fx.journal_index = index;
         self.next_index += 1;
         let entry = EntryUse::new(live, bytes);
-        self.entries.push_back(entry);
+        stdx::push_snugly(&mut self.entries, entry);
         self.live_bytes += entry.live_bytes();
         self.live_entries += u64::from(live != 0);
         self.log_bytes += bytes as u64;

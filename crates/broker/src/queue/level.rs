@@ -285,12 +285,9 @@ impl Level {
         let emptied = self.chunks.back().is_some_and(|c| c.live == 0).then(|| self.end().chunk);
         let bytes = pool.take(capacity.max(len));
         self.resident += bytes.capacity();
-        if self.chunks.capacity() == 0 {
-            // Most queues need no second one.
-            self.chunks.reserve_exact(1);
-        }
         // Counts the record that is about to be appended: an empty chunk would be freed at once.
-        self.chunks.push_back(Chunk { bytes, live: 1, first_seq, ..Chunk::default() });
+        let chunk = Chunk { bytes, live: 1, first_seq, ..Chunk::default() };
+        stdx::push_snugly(&mut self.chunks, chunk);
         if let Some(chunk) = emptied {
             self.release(chunk, pool);
         }

@@ -205,7 +205,7 @@ impl Index {
             contents.first -= 1;
         }
         while index >= contents.next() {
-            contents.places.push_back(None);
+            stdx::push_snugly(&mut contents.places, None);
         }
         let at = (index - contents.first) as usize;
         if let Some(former) = std::mem::replace(&mut contents.places[at], place) {

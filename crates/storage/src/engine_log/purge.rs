@@ -46,17 +46,17 @@ impl EngineLog {
     }
 
     /// See [`crate::Log::pack`].
-    pub(super) fn pack_files(&self, bytes_max: u64) -> Result<Vec<GroupId>, Error> {
+    pub(super) fn pack_files(&self, left_max: u64, moved_max: u64) -> Result<Vec<GroupId>, Error> {
         let Some(_only) = self.purging.try_lock() else { return Ok(Vec::new()) };
-        if self.disk_bytes() <= bytes_max {
+        if self.disk_bytes() <= left_max {
             return Ok(Vec::new());
         }
-        let last = self.writer.lock().begin_file(&self.index, bytes_max)?;
+        let last = self.writer.lock().begin_file(&self.index, left_max)?;
         let (files, groups) = {
             let index = self.index.lock();
             let needed: u64 = index.files().values().map(LogFile::live_bytes).sum();
             let files: Vec<u32> = index.files().range(..last).map(|(&file, _)| file).collect();
-            (files, (bytes_max < needed).then(|| index.groups()))
+            (files, (moved_max < needed).then(|| index.groups()))
         };
         if let Some(groups) = groups {
             return Ok(groups);

@@ -262,13 +262,13 @@ fn a_packed_log_is_one_small_file() {
         append(&log, A, index, &[7; 8 << 10]);
     }
     let full = log.disk_bytes();
-    let mut needed_by = log.pack(SMALL.file_bytes).unwrap();
+    let mut needed_by = log.pack(SMALL.file_bytes, SMALL.file_bytes).unwrap();
     needed_by.sort_unstable();
     assert_eq!((needed_by, log.disk_bytes()), (vec![A, B], full), "they are to compact first");
     let mut batch = Batch::default();
     batch.compact(A, 200);
     log.write(&mut batch, Flush::Write).unwrap();
-    assert_eq!(log.pack(SMALL.file_bytes).unwrap(), []);
+    assert_eq!(log.pack(SMALL.file_bytes, SMALL.file_bytes).unwrap(), []);
     assert_eq!(log_files(&disk).len(), 1);
     drop(log);
     let handle = disk.open(&last_file(&disk), Open::Read).unwrap();
@@ -399,7 +399,8 @@ fn the_log_on_disk_answers_like_the_one_in_memory() {
                 log.purge().unwrap();
             }
             if draw.below(100) == 0 {
-                log.pack(draw.below(SMALL.purge_bytes)).unwrap();
+                let bytes = draw.below(SMALL.purge_bytes);
+                log.pack(draw.below(bytes + 1), bytes).unwrap();
             }
             if draw.below(200) == 0 {
                 drop(log);

@@ -57,7 +57,7 @@ impl Group {
 
     /// Notes a chunk and returns its index in the log.
     pub(super) fn push_chunk(&mut self, header: Header) -> u64 {
-        self.chunks.push_back(header.first);
+        stdx::push_snugly(&mut self.chunks, header.first);
         self.last_sequence = header.sequence;
         self.first_chunk + self.chunks.len() as u64 - 1
     }
@@ -65,7 +65,8 @@ impl Group {
     /// Notes a chunk of which nothing is known: records from the last one known on may lie in it, and
     /// any may follow.
     pub(super) fn push_lost_chunk(&mut self) {
-        self.chunks.push_back(self.first_unknown());
+        let unknown = self.first_unknown();
+        stdx::push_snugly(&mut self.chunks, unknown);
         self.next = None;
     }
 

@@ -798,7 +798,8 @@ impl Level {
     pub(in crate::queue) fn push_page(&mut self, first_seq: u64, live: u32, page: Page) -> u32 {
         let page = Some(Box::new(page));
         self.tail_ready += u64::from(live);
-        self.chunks.push_back(Chunk { live, first_seq, is_sealed: true, page, ..Chunk::default() });
+        let chunk = Chunk { live, first_seq, is_sealed: true, page, ..Chunk::default() };
+        stdx::push_snugly(&mut self.chunks, chunk);
         self.first_chunk.wrapping_add(self.chunks.len() as u32 - 1)
     }
 

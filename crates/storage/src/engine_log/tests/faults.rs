@@ -101,7 +101,7 @@ impl World {
                 return;
             }
             if self.draw.below(50) == 0
-                && let Err(Error::Io(_)) = log.pack(self.draw.below(SMALL.purge_bytes))
+                && let Err(Error::Io(_)) = log.pack(0, self.draw.below(SMALL.purge_bytes))
             {
                 return;
             }

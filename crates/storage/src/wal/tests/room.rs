@@ -60,8 +60,8 @@ impl Log for FullLog {
         self.log.purge()
     }
 
-    fn pack(&self, bytes_max: u64) -> Result<Vec<GroupId>, Error> {
-        self.log.pack(bytes_max)
+    fn pack(&self, left_max: u64, moved_max: u64) -> Result<Vec<GroupId>, Error> {
+        self.log.pack(left_max, moved_max)
     }
 }
 
