@@ -15,8 +15,12 @@ mod check_port_listener;
 mod check_protocol_listener;
 mod check_running;
 mod check_virtual_hosts;
+mod clear_global_parameter;
+mod clear_operator_policy;
+mod clear_parameter;
 mod clear_password;
 mod clear_permissions;
+mod clear_policy;
 mod clear_topic_permissions;
 mod clear_user_limits;
 mod clear_vhost_limits;
@@ -36,8 +40,13 @@ mod list_channels;
 mod list_connections;
 mod list_consumers;
 mod list_exchanges;
+mod list_global_parameters;
 mod list_hashes;
+mod list_operator_policies;
+mod list_parameters;
 mod list_permissions;
+mod list_policies;
+mod list_policies_that_match;
 mod list_queues;
 mod list_topic_permissions;
 mod list_user_limits;
@@ -50,14 +59,19 @@ mod listeners;
 mod memory_breakdown;
 mod ping;
 pub(crate) mod plugins;
+mod policies;
 mod purge_queue;
 mod revive;
 mod server_version;
 mod set_cluster_name;
 mod set_disk_free_limit;
+mod set_global_parameter;
 mod set_log_level;
+mod set_operator_policy;
+mod set_parameter;
 mod set_permissions;
 mod set_permissions_globally;
+mod set_policy;
 mod set_topic_permissions;
 mod set_user_limits;
 mod set_user_tags;
@@ -137,6 +151,19 @@ pub(crate) const COMMANDS: &[&Command] = &[
     &ping::COMMAND,
     &server_version::COMMAND,
     &status::COMMAND,
+    &clear_global_parameter::COMMAND,
+    &clear_parameter::COMMAND,
+    &list_global_parameters::COMMAND,
+    &list_parameters::COMMAND,
+    &set_global_parameter::COMMAND,
+    &set_parameter::COMMAND,
+    &clear_operator_policy::COMMAND,
+    &clear_policy::COMMAND,
+    &list_operator_policies::COMMAND,
+    &list_policies::COMMAND,
+    &list_policies_that_match::COMMAND,
+    &set_operator_policy::COMMAND,
+    &set_policy::COMMAND,
     &add_vhost::COMMAND,
     &clear_vhost_limits::COMMAND,
     &delete_vhost::COMMAND,
@@ -290,6 +317,8 @@ pub(crate) const USERS: &str = "Users";
 pub(crate) const NODES: &str = "Nodes";
 pub(crate) const ACCESS: &str = "Access Control";
 pub(crate) const MONITORING: &str = "Monitoring, observability and health checks";
+pub(crate) const PARAMETERS: &str = "Parameters";
+pub(crate) const POLICIES: &str = "Policies";
 pub(crate) const VHOSTS: &str = "Virtual hosts";
 pub(crate) const QUEUES: &str = "Queues";
 pub(crate) const OPERATIONS: &str = "Operations";
@@ -427,12 +456,19 @@ pub(crate) fn rows<'a, T>(
 pub(crate) fn json_object(
     text: &str,
 ) -> Result<serde_json::Map<String, serde_json::Value>, Failure> {
-    serde_json::from_str(text).map_err(|_| {
-        let text = format!(
-            "Could not parse JSON document: {{error,{{failed_to_decode_json,<<\"{text}\">>}}}}"
-        );
-        Failure::error(exit::UNAVAILABLE, text)
-    })
+    serde_json::from_str(text).map_err(|_| no_json(text))
+}
+
+/// As [`json_object`], of any JSON value.
+pub(crate) fn json_value(text: &str) -> Result<serde_json::Value, Failure> {
+    serde_json::from_str(text).map_err(|_| no_json(text))
+}
+
+fn no_json(text: &str) -> Failure {
+    let text = format!(
+        "Could not parse JSON document: {{error,{{failed_to_decode_json,<<\"{text}\">>}}}}"
+    );
+    Failure::error(exit::UNAVAILABLE, text)
 }
 
 /// RabbitMQ's words for a missing user where it shows what its own code said.

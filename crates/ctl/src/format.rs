@@ -8,7 +8,7 @@ mod table;
 
 use std::io::{self, Write};
 
-pub(crate) use erlang::float;
+pub(crate) use erlang::{float, term as erlang_term};
 
 use crate::{Term, protocol::Output};
 

@@ -1,6 +1,7 @@
 //! What commands ask of a running broker. The node implements [`Operator`]; tests have a fake.
 
 mod info;
+mod policies;
 mod status;
 
 use std::{fmt, time::Duration};
@@ -13,6 +14,7 @@ pub use info::{
     BindingInfo, ChannelInfo, ConnectionInfo, ConsumerInfo, ExchangeInfo, PermissionInfo,
     QueueInfo, TlsInfo, TopicPermissionInfo, UserInfo, VhostInfo,
 };
+pub use policies::{ParameterInfo, PolicyInfo, PolicyObject, PolicyScope};
 pub use status::{ListenerInfo, MemoryInfo, NodeStatus, RunState};
 
 /// Receives rows one by one. It writes to a socket: call it under no lock, and not on a thread
@@ -164,6 +166,30 @@ pub trait Operator: Sync {
     fn vhost_limits(&self, vhost: &str) -> Answer<LimitSet>;
     /// Limits of each vhost that has some.
     fn all_vhost_limits(&self) -> Answer<Vec<(String, LimitSet)>>;
+
+    /// Sets a runtime parameter; policies of both kinds are parameters, too. Comes back when queues
+    /// act on it. [`Refusal::Invalid`] with RabbitMQ's text.
+    fn set_parameter(&self, vhost: &str, parameter: &ParameterInfo) -> Answer<()>;
+    /// [`Refusal::Invalid`] with RabbitMQ's text when there is none, or no such vhost.
+    fn clear_parameter(&self, vhost: &str, component: &str, name: &str) -> Answer<()>;
+    /// Without the policies of users; none when there is no such vhost.
+    fn list_parameters(&self, vhost: &str) -> Answer<Vec<ParameterInfo>>;
+    /// The lowest priority first; none when there is no such vhost.
+    fn list_policies(&self, vhost: &str, scope: PolicyScope) -> Answer<Vec<PolicyInfo>>;
+    /// The policies of users that match an object; the first applies. [`Refusal::NotFound`] without
+    /// such a queue.
+    fn policies_that_match(
+        &self,
+        vhost: &str,
+        object: PolicyObject,
+        name: &str,
+    ) -> Answer<Vec<PolicyInfo>>;
+    /// Sets a runtime parameter of the cluster.
+    fn set_global_parameter(&self, name: &str, value: serde_json::Value) -> Answer<()>;
+    /// [`Refusal::Invalid`] with RabbitMQ's text when there is none.
+    fn clear_global_parameter(&self, name: &str) -> Answer<()>;
+    /// The runtime parameters of the cluster, by name.
+    fn list_global_parameters(&self) -> Answer<Vec<(String, serde_json::Value)>>;
 }
 
 /// Under which conditions a queue may go.

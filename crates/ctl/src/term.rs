@@ -106,6 +106,24 @@ impl From<u64> for Term {
     }
 }
 
+impl From<&serde_json::Value> for Term {
+    fn from(value: &serde_json::Value) -> Self {
+        match value {
+            serde_json::Value::Null => Self::atom("null"),
+            serde_json::Value::Bool(value) => Self::from(*value),
+            serde_json::Value::Number(number) => match number.as_i64() {
+                Some(number) => Self::Int(number),
+                None => Self::Float(number.as_f64().unwrap_or_default()),
+            },
+            serde_json::Value::String(text) => Self::text(text),
+            serde_json::Value::Array(values) => Self::List(values.iter().map(Self::from).collect()),
+            serde_json::Value::Object(fields) => {
+                Self::map(fields.iter().map(|(key, value)| (key.clone(), value.into())).collect())
+            }
+        }
+    }
+}
+
 impl From<&FieldValue> for Term {
     fn from(value: &FieldValue) -> Self {
         match value {

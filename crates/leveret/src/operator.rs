@@ -3,6 +3,7 @@
 mod durable;
 mod listings;
 mod maintenance;
+mod policies;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,7 +19,8 @@ use ctl::Operator;
 use ctl::operator::{
     Answer, BindingInfo, ChannelInfo, CloseLimits, ConnectionInfo, ConnectionsOf, ConsumerInfo,
     DeleteConditions, Emit, ExchangeInfo, ListenerInfo, MemoryInfo, NewPassword, NodeStatus,
-    PermissionInfo, QueueInfo, Refusal, RunState, TopicPermissionInfo, UserInfo, VhostInfo,
+    ParameterInfo, PermissionInfo, PolicyInfo, PolicyObject, PolicyScope, QueueInfo, Refusal,
+    RunState, TopicPermissionInfo, UserInfo, VhostInfo,
 };
 use maintenance::Maintenance;
 use net::Listener;
@@ -27,9 +29,10 @@ use tokio::sync::Notify;
 use tracing::info;
 
 use topology::{
-    AddUser, AddVhost, ClearPermissions, ClearTopicPermissions, Command, ConnectionId, Outcome,
-    RefusalKind, SetPassword, SetPermissions, SetTopicPermissions, SetUserLimits, SetUserTags,
-    SetVhostLimits, UserLimits, VhostLimits,
+    AddUser, AddVhost, ClearParameter, ClearPermissions, ClearTopicPermissions, Command,
+    ConnectionId, Outcome, RefusalKind, SetGlobalParameter, SetParameter, SetPassword,
+    SetPermissions, SetTopicPermissions, SetUserLimits, SetUserTags, SetVhostLimits, UserLimits,
+    VhostLimits,
 };
 
 /// Time an operator's change gets to be committed.
@@ -687,5 +690,57 @@ impl Operator for NodeOperator {
         let all =
             topology.vhosts().map(|it| (it.name().to_string(), vhost_limit_pairs(it.limits())));
         Ok(all.filter(|(_, limits)| !limits.is_empty()).collect())
+    }
+
+    fn set_parameter(&self, vhost: &str, parameter: &ParameterInfo) -> Answer<()> {
+        let ParameterInfo { component, name, value } = parameter.clone();
+        let set = SetParameter { vhost: vhost.to_owned(), component, name, value };
+        let checked = self.broker.topology().check_set_parameter(&set);
+        checked.map_err(|it| policies::refusal(it, vhost))?;
+        self.done(Command::SetParameter(set.clone()))?;
+        policies::log_set(&set);
+        Ok(())
+    }
+
+    fn clear_parameter(&self, vhost: &str, component: &str, name: &str) -> Answer<()> {
+        let [vhost, component, name] = [vhost, component, name].map(str::to_owned);
+        let clear = ClearParameter { vhost, component, name };
+        let checked = self.broker.topology().check_clear_parameter(&clear);
+        checked.map_err(|it| policies::refusal(it, &clear.vhost))?;
+        self.done(Command::ClearParameter(clear))
+    }
+
+    fn list_parameters(&self, vhost: &str) -> Answer<Vec<ParameterInfo>> {
+        Ok(policies::parameters(&self.broker, vhost))
+    }
+
+    fn list_policies(&self, vhost: &str, scope: PolicyScope) -> Answer<Vec<PolicyInfo>> {
+        Ok(policies::policies(&self.broker, vhost, scope))
+    }
+
+    fn policies_that_match(
+        &self,
+        vhost: &str,
+        object: PolicyObject,
+        name: &str,
+    ) -> Answer<Vec<PolicyInfo>> {
+        policies::matching(&self.broker, vhost, object, name)
+    }
+
+    fn set_global_parameter(&self, name: &str, value: serde_json::Value) -> Answer<()> {
+        self.done(Command::SetGlobalParameter(SetGlobalParameter { name: name.to_owned(), value }))
+    }
+
+    fn clear_global_parameter(&self, name: &str) -> Answer<()> {
+        if self.broker.topology().global_parameter(name).is_none() {
+            return Err(Refusal::Invalid(topology::PARAMETER_MISSING.to_owned()));
+        }
+        self.done(Command::ClearGlobalParameter(name.to_owned()))
+    }
+
+    fn list_global_parameters(&self) -> Answer<Vec<(String, serde_json::Value)>> {
+        let topology = self.broker.topology();
+        let all = topology.global_parameters();
+        Ok(all.map(|(name, value)| (name.to_owned(), value.clone())).collect())
     }
 }

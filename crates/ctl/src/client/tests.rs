@@ -95,6 +95,11 @@ fn tutorials() {
 }
 
 #[test]
+fn policies_and_parameters() {
+    check(expect_file!["tests/transcripts/policies.txt"]);
+}
+
+#[test]
 fn users_and_permissions() {
     check(expect_file!["tests/transcripts/users.txt"]);
 }

@@ -20,7 +20,7 @@ pub(super) fn rows(columns: &[String], rows: &[Vec<Term>]) -> String {
     format!("[{}]", rows.join(",\n "))
 }
 
-pub(super) fn term(value: &Term) -> String {
+pub(crate) fn term(value: &Term) -> String {
     let joined = |values: &[Term]| values.iter().map(term).collect::<Vec<_>>().join(",");
     match value {
         Term::Atom(word) => atom(word),

@@ -10,6 +10,7 @@ mod exchanges;
 mod firehose;
 mod kit;
 mod limits;
+mod policies;
 mod proxied;
 mod publishing;
 mod queues;

@@ -5,12 +5,13 @@ mod cipher;
 use std::sync::atomic::Ordering;
 
 use broker::{Broker, QueueRef};
+use ctl::Term;
 use ctl::operator::{
     BindingInfo, ChannelInfo, ConnectionInfo, ConsumerInfo, Emit, ExchangeInfo, PermissionInfo,
     QueueInfo, TopicPermissionInfo,
 };
 use field_table::FieldTable;
-use topology::QueueKind;
+use topology::{ExchangeRecord, QueueKind, QueueRecord, Vhost};
 
 /// The vhost's queues, sorted by name.
 fn queues_of(broker: &Broker, vhost: &str) -> Vec<QueueRef> {
@@ -28,6 +29,7 @@ pub(super) fn queues(broker: &Broker, vhost: &str, emit: Emit<'_, QueueInfo>) {
     for cell in queues_of(broker, vhost) {
         let counts = broker.counts(&cell);
         let record = &cell.record;
+        let policies = policies_of(broker, record);
         let node = &broker.config().identity.node;
         let is_classic = record.kind == QueueKind::Classic;
         let in_ram = |count: u64| if is_classic { count } else { 0 };
@@ -42,6 +44,9 @@ pub(super) fn queues(broker: &Broker, vhost: &str, emit: Emit<'_, QueueInfo>) {
             durable: record.durable,
             auto_delete: record.auto_delete,
             arguments: (*record.arguments).clone(),
+            policy: policies.policy,
+            operator_policy: policies.operator_policy,
+            effective_policy_definition: policies.definition,
             pid: Some(broker.pid(record.id.0)),
             owner_pid: record.owner.map(|owner| broker.pid(owner.0)),
             exclusive: record.is_exclusive(),
@@ -71,24 +76,45 @@ pub(super) fn queues(broker: &Broker, vhost: &str, emit: Emit<'_, QueueInfo>) {
     }
 }
 
+/// The policies that apply to a queue, by name, and what they come to.
+#[derive(Default)]
+struct Policies {
+    policy: Option<String>,
+    operator_policy: Option<String>,
+    definition: Vec<(String, Term)>,
+}
+
+fn policies_of(broker: &Broker, queue: &QueueRecord) -> Policies {
+    let topology = broker.topology();
+    let Some(vhost) = topology.vhost(&queue.vhost) else { return Policies::default() };
+    let applied = vhost.policies_of_queue(queue);
+    let definition = applied.definition().unwrap_or_default();
+    Policies {
+        policy: applied.policy.map(|it| it.name.to_string()),
+        operator_policy: applied.operator_policy.map(|it| it.name.to_string()),
+        definition: definition.iter().map(|(key, value)| (key.clone(), value.into())).collect(),
+    }
+}
+
 pub(super) fn exchanges(broker: &Broker, vhost: &str, emit: Emit<'_, ExchangeInfo>) {
-    let mut rows: Vec<_> = {
+    let rows: Vec<_> = {
         let topology = broker.topology();
-        let exchanges = topology.vhost(vhost).into_iter().flat_map(|it| it.exchanges());
-        exchanges
-            .map(|it| ExchangeInfo {
-                name: it.name.to_string(),
-                exchange_type: it.kind.name.to_owned(),
-                durable: it.durable,
-                auto_delete: it.auto_delete,
-                internal: it.internal,
-                arguments: it.arguments.clone(),
-                policy: None,
-            })
-            .collect()
+        let Some(vhost) = topology.vhost(vhost) else { return };
+        vhost.exchanges().map(|exchange| exchange_info(vhost, exchange)).collect()
     };
-    rows.sort_by(|a, b| a.name.cmp(&b.name));
     rows.into_iter().for_each(emit);
+}
+
+fn exchange_info(vhost: &Vhost, exchange: &ExchangeRecord) -> ExchangeInfo {
+    ExchangeInfo {
+        name: exchange.name.to_string(),
+        exchange_type: exchange.kind.name.to_owned(),
+        durable: exchange.durable,
+        auto_delete: exchange.auto_delete,
+        internal: exchange.internal,
+        arguments: exchange.arguments.clone(),
+        policy: vhost.policies_of_exchange(exchange).policy.map(|it| it.name.to_string()),
+    }
 }
 
 pub(super) fn bindings(broker: &Broker, vhost: &str, emit: Emit<'_, BindingInfo>) {

@@ -1,6 +1,7 @@
 //! A broker made of vectors, with the objects of the node that was recorded.
 
 use std::{
+    collections::BTreeMap,
     net::IpAddr,
     sync::{
         Mutex, MutexGuard,
@@ -28,6 +29,8 @@ struct State {
     vhost_limits: Vec<(String, LimitSet)>,
     user_limits: Vec<(String, LimitSet)>,
     queues: Vec<(&'static str, QueueInfo)>,
+    parameters: Vec<(String, ParameterInfo)>,
+    global_parameters: BTreeMap<String, Value>,
 }
 
 fn vhost(name: &str, description: &str, tags: &[&str], kind: &str) -> VhostInfo {
@@ -121,6 +124,8 @@ impl Default for Fake {
                     ("orders", queue("fed.q", 0, 0)),
                     ("orders", queue("tmp.basket", 0, 0)),
                 ],
+                parameters: Vec::new(),
+                global_parameters: BTreeMap::new(),
             }),
         }
     }
@@ -608,5 +613,89 @@ impl Operator for Fake {
 
     fn all_vhost_limits(&self) -> Answer<Vec<(String, LimitSet)>> {
         Ok(self.state().vhost_limits.clone())
+    }
+
+    fn set_parameter(&self, vhost: &str, parameter: &ParameterInfo) -> Answer<()> {
+        let ParameterInfo { component, name, value } = parameter;
+        if !["policy", "operator_policy"].contains(&component.as_str()) {
+            let text = format!("Validation failed\n\ncomponent {component} not found\n");
+            return Err(Refusal::Invalid(text));
+        }
+        if let Some(key) = value["definition"].as_object().and_then(|it| it.get("nope")) {
+            let text = format!("[{{<<\"nope\">>,{key}}}] are not recognised policy settings");
+            return Err(Refusal::Invalid(format!("Validation failed\n\n{text}\n")));
+        }
+        let mut state = self.state();
+        state.vhost(vhost)?;
+        let parameters = &mut state.parameters;
+        parameters.retain(|(of, it)| of != vhost || it.component != *component || it.name != *name);
+        parameters.push((vhost.to_owned(), parameter.clone()));
+        Ok(())
+    }
+
+    fn clear_parameter(&self, vhost: &str, component: &str, name: &str) -> Answer<()> {
+        let parameters = &mut self.state().parameters;
+        let before = parameters.len();
+        parameters.retain(|(of, it)| of != vhost || it.component != component || it.name != name);
+        match parameters.len() == before {
+            true => Err(Refusal::Invalid("Parameter does not exist".to_owned())),
+            false => Ok(()),
+        }
+    }
+
+    fn list_parameters(&self, vhost: &str) -> Answer<Vec<ParameterInfo>> {
+        let state = self.state();
+        let all = state.parameters.iter().filter(|(of, _)| of == vhost).map(|(_, it)| it.clone());
+        Ok(all.filter(|it| it.component != "policy").collect())
+    }
+
+    fn list_policies(&self, vhost: &str, scope: PolicyScope) -> Answer<Vec<PolicyInfo>> {
+        let state = self.state();
+        let all = state.parameters.iter().filter(|(of, _)| of == vhost).map(|(_, it)| it);
+        let all = all.filter(|it| it.component == scope.component());
+        Ok(all.map(|it| policy(vhost, it)).collect())
+    }
+
+    fn policies_that_match(
+        &self,
+        vhost: &str,
+        object: PolicyObject,
+        name: &str,
+    ) -> Answer<Vec<PolicyInfo>> {
+        let is_there = self.state().queues.iter().any(|(of, it)| *of == vhost && it.name == name);
+        if object == PolicyObject::Queue && !is_there {
+            return Err(Refusal::NotFound);
+        }
+        let mut all = self.list_policies(vhost, PolicyScope::User)?;
+        all.retain(|it| name.starts_with(it.pattern.trim_start_matches('^')));
+        Ok(all)
+    }
+
+    fn set_global_parameter(&self, name: &str, value: Value) -> Answer<()> {
+        self.state().global_parameters.insert(name.to_owned(), value);
+        Ok(())
+    }
+
+    fn clear_global_parameter(&self, name: &str) -> Answer<()> {
+        let removed = self.state().global_parameters.remove(name);
+        let missing = || Refusal::Invalid("Parameter does not exist".to_owned());
+        removed.map(drop).ok_or_else(missing)
+    }
+
+    fn list_global_parameters(&self) -> Answer<Vec<(String, Value)>> {
+        Ok(self.state().global_parameters.clone().into_iter().collect())
+    }
+}
+
+fn policy(vhost: &str, parameter: &ParameterInfo) -> PolicyInfo {
+    let value = &parameter.value;
+    let text = |key: &str| value[key].as_str().expect("a text").to_owned();
+    PolicyInfo {
+        vhost: vhost.to_owned(),
+        name: parameter.name.clone(),
+        pattern: text("pattern"),
+        apply_to: text("apply-to"),
+        definition: value["definition"].as_object().expect("an object").clone(),
+        priority: value["priority"].as_number().expect("a number").clone(),
     }
 }
