@@ -115,7 +115,7 @@ impl Default for BrokerConfig {
             channels_per_node_max: None,
             consumers_per_channel_max: None,
             journal_backlog_max: 64 * 1024 * 1024,
-            resident_max: 24 * 1024 * 1024,
+            resident_max: 16 * 1024 * 1024,
             unfinished_bodies_max: 128 * 1024 * 1024,
             consumer_timeout_ms: 1_800_000,
             default_queue_type: QueueKind::Classic,

@@ -114,7 +114,7 @@ impl Broker {
 
     /// Twice as much is in memory as may be: publishers should wait ([`Broker::wait_for_paging`]).
     pub fn is_paging_behind(&self) -> bool {
-        self.pages.is_some() && self.config.resident_max / 4 * 5 < self.resident_bytes()
+        self.pages.is_some() && 2 * self.config.resident_max < self.resident_bytes()
     }
 
     /// Wakes `mailbox` once when the pager has caught up, or at once if it has.

@@ -15,7 +15,7 @@ const GATHERED_LEN_MAX: usize = if cfg!(test) { 800 } else { 32 * 1024 };
 /// message is written twice at most, unless it comes in tiny bits.
 const GATHERED_LEN_MIN: usize = GATHERED_LEN_MAX / 2;
 /// Chunks that are joined at a time, and become one however small they are.
-const GATHERED_CHUNKS_MAX: usize = if cfg!(test) { 3 } else { 8 };
+const GATHERED_CHUNKS_MAX: usize = if cfg!(test) { 3 } else { 16 };
 
 impl Level {
     /// The chunks at the end that should be joined: the first one's number, and how many.
