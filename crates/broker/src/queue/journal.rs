@@ -336,9 +336,10 @@ impl Journal {
         self.sweep.is_some()
     }
 
-    /// Bytes of the log that live messages take: what [`Self::move_on`] writes.
-    pub(super) fn live_bytes(&self) -> u64 {
-        self.live_bytes
+    /// Bytes that [`Self::move_on`] writes at most.
+    pub(super) fn bytes_to_move(&self) -> u64 {
+        let bytes = |entry: &EntryUse| entry.live_bytes().min(entry.bytes.into());
+        self.entries.iter().map(bytes).sum()
     }
 
     /// Writes the turn's entry into `fx`. `mark` says what the log should know about deliveries.

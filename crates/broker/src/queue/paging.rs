@@ -158,7 +158,7 @@ impl Queue {
 
     /// Bytes that [`Queue::move_journal_on`] would write.
     pub fn journal_bytes(&self) -> u64 {
-        self.journal.as_deref().map_or(0, Journal::live_bytes)
+        self.journal.as_deref().map_or(0, Journal::bytes_to_move)
     }
 
     /// All pages that the queue refers to.

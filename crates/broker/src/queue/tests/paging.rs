@@ -51,6 +51,16 @@ fn a_backlog_on_pages_takes_no_memory_and_comes_back_in_order() {
 }
 
 #[test]
+fn a_journal_that_names_pages_moves_on_with_no_more_than_it_wrote() {
+    let mut harness = declare();
+    publish(&mut harness, 0..201);
+    harness.page_all_out();
+    let written: usize = entries(&harness.log).values().map(Vec::len).sum();
+    let moved = harness.queue.journal_bytes();
+    assert!(0 < moved && moved <= written as u64, "{moved} of {written}");
+}
+
+#[test]
 fn messages_that_leave_a_few_at_a_time_come_together_on_few_pages() {
     let mut harness = declare();
     for number in 0..50 {
