@@ -146,12 +146,11 @@ impl Transcript {
                 let vhost = self.vhost();
                 let all = vhost.parameters();
                 let all = all.iter().map(|it| format!("{} {} {}", it.component, it.name, it.value));
-                Ok(all.collect::<Vec<_>>().join("\n  "))
+                Ok(listed(all))
             }
             ["globals"] => {
                 let all = self.state.global_parameters();
-                let all = all.map(|(name, value)| format!("{name} {value}"));
-                Ok(all.collect::<Vec<_>>().join("\n  "))
+                Ok(listed(all.map(|(name, value)| format!("{name} {value}"))))
             }
             ["delete-queue", name] => {
                 let id = self.vhost().queue(name).map(|queue| queue.id);
@@ -328,6 +327,11 @@ fn command(words: &[&str]) -> Command {
         ["clear-global", name] => Command::ClearGlobalParameter(own(name)),
         _ => panic!("no such command: {words:?}"),
     }
+}
+
+fn listed(lines: impl Iterator<Item = String>) -> String {
+    let lines: Vec<String> = lines.collect();
+    if lines.is_empty() { "none".to_owned() } else { lines.join("\n  ") }
 }
 
 fn json(text: &str) -> Value {

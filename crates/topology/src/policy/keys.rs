@@ -185,7 +185,7 @@ pub(super) fn is_known_to(kind: QueueKind, definition: &Definition) -> bool {
 /// The value that comes of a user's and an operator's.
 pub(super) fn merge<'a>(name: &str, users: &'a Value, operators: &'a Value) -> &'a Value {
     let how = find(name).map_or(Merge::Operator, |key| key.merge);
-    let [Some(user), Some(operator)] = [users, operators].map(Value::as_i64) else {
+    let [Some(user), Some(operator)] = [users, operators].map(integer) else {
         return operators;
     };
     let is_users = match how {

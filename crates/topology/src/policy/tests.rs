@@ -420,7 +420,7 @@ fn parameters_are_listed_and_cleared() {
             clear-parameter operator_policy o
               done | PoliciesChanged v
             parameters
-  
+              none
             cluster-name rabbit@here
               done
             set-global gp '{"a":[1,true]}'
