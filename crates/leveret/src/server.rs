@@ -17,10 +17,11 @@ use config::{
 };
 use net::{Accepted, Listener, ListenerOptions, Peer, TlsOptions};
 use node::{DiskLimit, MemoryStrategy, MemoryWatermark, Node, NodeOptions, ResourceLimits};
+use serde_json::json;
 use tokio::net::UnixListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
-use topology::{AddUser, AddVhost, Command, QueueKind, Rules, SetPermissions};
+use topology::{AddUser, AddVhost, Command, QueueKind, Rules, SetGlobalParameter, SetPermissions};
 use tracing::{error, info, warn};
 
 use crate::listeners::Listeners;
@@ -115,6 +116,7 @@ fn start(arguments: &ServerArguments, started_at: Instant) -> anyhow::Result<()>
         let disk_failure = disk_failure.clone();
         move || disk_failure.notify_one()
     })?;
+    set_identity(&node.broker);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_name("leveret")
@@ -129,6 +131,18 @@ fn start(arguments: &ServerArguments, started_at: Instant) -> anyhow::Result<()>
     served?;
     info!("stopped");
     Ok(())
+}
+
+/// Sets the global parameters that a RabbitMQ node always has, if they are not there: an identity, for
+/// good, and tags.
+fn set_identity(broker: &Broker) {
+    let id = broker.unique_name("rabbitmq-cluster-id-");
+    for (name, value) in [("internal_cluster_id", id.into()), ("cluster_tags", json!([]))] {
+        if broker.topology().global_parameter(name).is_none() {
+            let set = SetGlobalParameter { name: name.to_owned(), value };
+            broker.propose_with(Command::SetGlobalParameter(set), Box::new(|_| {}));
+        }
+    }
 }
 
 /// Without a console the log is in a file, as RabbitMQ's always is.

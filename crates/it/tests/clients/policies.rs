@@ -1,6 +1,6 @@
 //! Policies that an operator sets while clients work.
 
-use crate::kit::{Broker, Ch, wait_until};
+use crate::kit::{Broker, Ch, Heard, properties, wait_until};
 
 impl Broker {
     /// Sets a policy for the names that `pattern` finds.
@@ -124,6 +124,7 @@ fn a_policy_deletes_unused_queues_and_routes_what_an_exchange_cannot() {
 #[test]
 fn policies_and_parameters_survive_a_crash() {
     let mut broker = Broker::start();
+    broker.channel().queue("q.old");
     broker.ctl_words(&[
         "set_policy",
         "--priority",
@@ -142,24 +143,31 @@ fn policies_and_parameters_survive_a_crash() {
             .map(|command| broker.ctl(&format!("{command} -s")))
     };
     let before = list(&broker);
+    let id = before[3].lines().find(|line| line.starts_with("internal_cluster_id")).expect("an id");
+    let globals = format!(
+        "cluster_name\t\"rabbit@somewhere\"\ncluster_tags\t[]\ngp\t{{\"a\":true,\"b\":[1,null]}}\n{id}\n"
+    );
     assert_eq!(
         before,
         [
             "/\tp\t^q\tqueues\t{\"max-length\":1,\"overflow\":\"reject-publish\"}\t2\n",
             "/\to\t^q\tall\t{\"max-length\":2}\t0\n",
             "operator_policy\to\t{\"pattern\":\"^q\",\"definition\":{\"max-length\":2},\"priority\":0,\"apply-to\":\"all\"}\n",
-            "cluster_name\t\"rabbit@somewhere\"\ngp\t{\"a\":true,\"b\":[1,null]}\n",
+            &globals,
         ]
     );
     broker.server.kill();
     broker.server.restart();
     assert_eq!(list(&broker), before);
+    let mut client = it::RawClient::connect(&broker.server.address()).expect("it accepts");
+    let start = client.start().expect("a start");
+    assert!(start.contains("cluster_name=\"rabbit@somewhere\""), "{start}");
     let ch = broker.channel();
-    ch.queue("q");
-    publish_all(&ch, "q", &["1"]);
-    assert_eq!(ch.ready("q"), 1);
-    let heard = ch.offer("", "q", crate::kit::properties(), b"2");
-    assert_eq!(heard, Ok(crate::kit::Heard::Nack));
+    ch.queue("q.new");
+    for queue in ["q.old", "q.new"] {
+        ch.publish("", queue, "1");
+        assert_eq!(ch.offer("", queue, properties(), b"2"), Ok(Heard::Nack), "{queue}");
+    }
 }
 
 #[test]
