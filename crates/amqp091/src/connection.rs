@@ -109,6 +109,8 @@ pub struct Connection {
     /// When the stage ends by itself.
     pub(crate) deadline: Option<Timestamp>,
     pub(crate) connected_at: Timestamp,
+    /// Opened from inside, without a handshake: not worth a line in the log.
+    pub(crate) is_direct: bool,
     /// The control-plane command that input waits for.
     pub(crate) pending: Option<Box<Pending>>,
     pub(crate) next_token: u64,
@@ -180,6 +182,7 @@ impl Connection {
             heartbeat: Heartbeat::default(),
             deadline: Some(now.plus_ms(handshake_timeout_ms)),
             connected_at: now,
+            is_direct: false,
             pending: None,
             next_token: 1,
             exclusive_queues: Vec::new(),

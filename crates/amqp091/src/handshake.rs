@@ -1,16 +1,20 @@
 //! From the protocol header to `connection.open-ok`.
 
+use std::sync::Arc;
+
 use amqp091_codec::{
     ConnectionOpen, ConnectionOpenOk, ConnectionStart, ConnectionStartOk, ConnectionTune,
     ConnectionTuneOk, ConnectionUpdateSecret, ConnectionUpdateSecretOk, FRAME_MIN_SIZE, MethodId,
     ProtocolHeader, ReplyCode, Table,
 };
 use auth::{Anonymous, Attempt, Circumstances, Mechanism, Rejection};
-use broker::{BrokerConfig, ConnectionFacts, ConnectionState, Status};
+use broker::{Broker, BrokerConfig, ConnectionFacts, ConnectionState, Status};
 use field_table::{FieldTable, ValueRef};
+use stdx::Timestamp;
+use topology::Refusal;
 
 use crate::closing::CLOSING_TIMEOUT_MS;
-use crate::connection::{Capabilities, Connection, Stage};
+use crate::connection::{Capabilities, Connection, Peer, Stage};
 use crate::errors::{Failure, not_allowed};
 use crate::heartbeat::Heartbeat;
 use crate::work::Work;
@@ -187,7 +191,36 @@ impl Connection {
     }
 
     pub(crate) fn handle_open(&mut self, open: &ConnectionOpen<'_>) -> Result<(), Failure> {
-        let name = open.virtual_host;
+        self.enter(open.virtual_host)?;
+        self.shared.send(0, ConnectionOpenOk::default());
+        self.log_open();
+        Ok(())
+    }
+
+    /// A connection of somebody in this process, for whom `user` needs no password: open, without a
+    /// handshake, with room for one channel. It counts and is listed like any other.
+    ///
+    /// # Errors
+    /// When a limit or the vhost's permissions keep the user out.
+    pub fn direct(
+        broker: Arc<Broker>,
+        peer: Peer,
+        user: &str,
+        vhost: &str,
+        now: Timestamp,
+    ) -> Result<Self, Refusal> {
+        let mut connection = Self::new(broker, peer, now);
+        let frame_max = connection.broker.config().frame_max;
+        connection.is_direct = true;
+        connection.user = user.into();
+        connection.tuned = ConnectionTuneOk { channel_max: 1, frame_max, heartbeat: 0 };
+        connection.shared.lock().frame_max = frame_max;
+        connection.enter(vhost)?;
+        Ok(connection)
+    }
+
+    /// From now on it is a connection to this vhost.
+    fn enter(&mut self, name: &str) -> Result<(), Refusal> {
         let broker = self.broker.clone();
         let entry = {
             let topology = broker.topology();
@@ -199,7 +232,7 @@ impl Connection {
             let entry = broker.registry.open(self.id, facts, self.mailbox(), config, &topology)?;
             if let Err(refusal) = topology.check_vhost_access(&self.user, name) {
                 broker.registry.close(&entry);
-                return Err(refusal.into());
+                return Err(refusal);
             }
             entry
         };
@@ -211,8 +244,6 @@ impl Connection {
         self.certificate = None;
         self.deadline = None;
         self.stage = Stage::Running;
-        self.shared.send(0, ConnectionOpenOk::default());
-        self.log_open();
         Ok(())
     }
 

@@ -165,6 +165,9 @@ impl Connection {
 
     /// The socket is gone.
     pub(crate) fn log_disconnect(&self) {
+        if self.is_direct {
+            return;
+        }
         let (name, duration) = (self.log_name(), self.duration());
         let (vhost, user) = (&self.vhost, &self.user);
         match self.stage {

@@ -6,6 +6,7 @@ use x509_parser::certificate::X509Certificate;
 use x509_parser::der_parser::oid;
 use x509_parser::extensions::GeneralName;
 use x509_parser::oid_registry::{OID_X509_COMMON_NAME, Oid};
+use x509_parser::pem::Pem;
 use x509_parser::prelude::FromDer;
 use x509_parser::time::ASN1Time;
 use x509_parser::x509::{AttributeTypeAndValue, X509Name};
@@ -37,6 +38,17 @@ pub enum AlternativeName {
     Uri,
     /// A name of whatever form, if it is a string that directories know.
     Other,
+}
+
+/// When each certificate of a PEM file ends, in seconds since 1970; what is none does not count.
+#[must_use]
+pub fn certificate_expiries(pem: &[u8]) -> Vec<i64> {
+    let blocks = Pem::iter_from_buffer(pem).filter_map(Result::ok);
+    let ends = blocks.filter_map(|block| {
+        let certificate = block.parse_x509().ok()?;
+        Some(certificate.validity().not_after.timestamp())
+    });
+    ends.collect()
 }
 
 /// The name in a certificate (DER). `None` when it has no such name or is damaged.

@@ -11,7 +11,8 @@ pub mod password;
 pub mod sasl;
 
 pub use certificate::{
-    AlternativeName, CertificateFacts, LoginFrom, certificate_facts, login_name,
+    AlternativeName, CertificateFacts, LoginFrom, certificate_expiries, certificate_facts,
+    login_name,
 };
 pub use password::{Algorithm, hash_password, verify_password};
 pub use sasl::{

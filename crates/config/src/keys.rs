@@ -7,13 +7,23 @@ mod broker;
 mod limits;
 mod listeners;
 mod logging;
+mod management;
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
+use crate::resolved::{MANAGEMENT_PORT, MANAGEMENT_TLS_PORT};
 use crate::{Config, ListenAddress, TlsVersion};
 
-const GROUPS: &[&[Key]] =
-    &[listeners::KEYS, access::KEYS, limits::KEYS, alarms::KEYS, logging::KEYS, broker::KEYS];
+const GROUPS: &[&[Key]] = &[
+    listeners::KEYS,
+    access::KEYS,
+    limits::KEYS,
+    alarms::KEYS,
+    logging::KEYS,
+    broker::KEYS,
+    management::KEYS,
+];
 
 /// Old names and the ones to use now.
 pub(crate) const RENAMED: &[(&str, &str)] =
@@ -98,6 +108,24 @@ pub struct Typed {
     pub(crate) loopback_users: Vec<(String, bool)>,
     /// `default_user_tags.TAG`
     pub(crate) default_user_tags: Vec<(String, bool)>,
+    /// `management.tcp.*`
+    pub(crate) management_tcp: TypedAddress,
+    /// `management.ssl.*`
+    pub(crate) management_tls: TypedAddress,
+}
+
+/// A listener of which parts may be left to their defaults.
+#[derive(Debug, Default)]
+pub(crate) struct TypedAddress {
+    pub(crate) ip: Option<IpAddr>,
+    pub(crate) port: Option<u16>,
+}
+
+impl TypedAddress {
+    fn or_port(&self, port: u16) -> Option<ListenAddress> {
+        let is_typed = self.ip.is_some() || self.port.is_some();
+        is_typed.then(|| ListenAddress { ip: self.ip, port: self.port.unwrap_or(port) })
+    }
 }
 
 impl Typed {
@@ -133,8 +161,27 @@ impl Typed {
             let text = "listeners.ssl needs ssl_options.certfile and ssl_options.keyfile";
             return Err(text.to_owned());
         }
+        resolve_management(&mut config, &self.management_tcp, &self.management_tls)?;
         Ok(config)
     }
+}
+
+/// Without any listener of its own the HTTP API has the usual one; with only one for TLS, only that.
+fn resolve_management(
+    config: &mut Config,
+    tcp: &TypedAddress,
+    tls: &TypedAddress,
+) -> Result<(), String> {
+    let management = &mut config.management;
+    management.tls = tls.or_port(MANAGEMENT_TLS_PORT);
+    let usual = management.tcp.filter(|_| management.tls.is_none());
+    management.tcp = tcp.or_port(MANAGEMENT_PORT).or(usual);
+    let own = &management.tls_options;
+    if management.tls.is_some() && (own.certfile.is_none() || own.keyfile.is_none()) {
+        let text = "management.ssl needs management.ssl.certfile and management.ssl.keyfile";
+        return Err(text.to_owned());
+    }
+    Ok(())
 }
 
 fn chosen(names: Vec<(String, bool)>) -> Vec<String> {

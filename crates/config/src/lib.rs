@@ -25,7 +25,7 @@ pub use paths::{
 };
 pub use resolved::{
     Auth, CertLoginFrom, Config, ConfirmDurability, DefaultUser, DiskFreeLimit, Interceptors,
-    Limits, ListenAddress, Listeners, Log, LogConsole, LogExchange, LogFile, LogLevel,
+    Limits, ListenAddress, Listeners, Log, LogConsole, LogExchange, LogFile, LogLevel, Management,
     MemoryCalculation, MemoryHighWatermark, QueueType, SanType, TcpListenOptions, TlsOptions,
     TlsVerify, TlsVersion,
 };

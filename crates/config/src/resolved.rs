@@ -43,6 +43,8 @@ pub struct Config {
     pub deprecated: DeprecatedFeatures,
     /// `message_interceptors.*`: what is written into messages.
     pub interceptors: Interceptors,
+    /// `management.*`: the HTTP API and the UI.
+    pub management: Management,
 }
 
 impl Default for Config {
@@ -66,6 +68,70 @@ impl Default for Config {
             message_memory_limit: 16 << 20,
             deprecated: DeprecatedFeatures::default(),
             interceptors: Interceptors::default(),
+            management: Management::default(),
+        }
+    }
+}
+
+/// Where the HTTP API listens unless told otherwise.
+pub(crate) const MANAGEMENT_PORT: u16 = 15672;
+/// The same with TLS, where only its address is told.
+pub(crate) const MANAGEMENT_TLS_PORT: u16 = 15671;
+
+/// `management.*`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Management {
+    /// `management.tcp.*`; `None` when only the one with TLS is asked for.
+    pub tcp: Option<ListenAddress>,
+    /// `management.ssl.port` and `.ip`
+    pub tls: Option<ListenAddress>,
+    /// `management.ssl.*`
+    pub tls_options: TlsOptions,
+    /// `management.path_prefix`: empty, or a slash and more without one at the end.
+    pub path_prefix: String,
+    /// `management.http.max_body_size`, bytes.
+    pub body_size_max: usize,
+    /// `management.http.hide_allow_header`
+    pub is_allow_hidden: bool,
+    /// `management.tcp.request_timeout`: for the head of a request.
+    pub request_timeout: Duration,
+    /// `management.cors.allow_origins.*`
+    pub cors_origins: Vec<String>,
+    /// `management.cors.max_age`, seconds.
+    pub cors_max_age_s: u64,
+    /// `management.csp.policy`, `management.hsts.policy`, `management.headers.*`: headers of every
+    /// answer, by their names.
+    pub headers: Vec<(&'static str, String)>,
+    /// `management.disable_basic_auth`
+    pub is_basic_auth_disabled: bool,
+    /// `management.disable_stats`
+    pub is_stats_disabled: bool,
+    /// `management.enable_queue_totals`
+    pub has_queue_totals: bool,
+    /// `management.login_session_timeout`, minutes.
+    pub login_session_timeout_min: Option<u64>,
+    /// `management.definitions.require_json_extension`
+    pub requires_json_extension: bool,
+}
+
+impl Default for Management {
+    fn default() -> Self {
+        Self {
+            tcp: Some(ListenAddress { ip: None, port: MANAGEMENT_PORT }),
+            tls: None,
+            tls_options: TlsOptions::default(),
+            path_prefix: String::new(),
+            body_size_max: 20_000_000,
+            is_allow_hidden: false,
+            request_timeout: Duration::from_secs(5),
+            cors_origins: Vec::new(),
+            cors_max_age_s: 1800,
+            headers: Vec::new(),
+            is_basic_auth_disabled: false,
+            is_stats_disabled: false,
+            has_queue_totals: false,
+            login_session_timeout_min: None,
+            requires_json_extension: false,
         }
     }
 }

@@ -88,12 +88,13 @@ mod trace_on;
 mod version;
 mod wait;
 
+use operator::{Operator, Refusal, Term};
+
 use crate::{
-    Operator, Refusal, Term,
     args::OptionSpec,
+    columns::Column,
     exit,
     format::Format,
-    operator::Column,
     protocol::{Failure, Output, Request},
     server::Sink,
 };

@@ -10,7 +10,9 @@ use std::io::{self, Write};
 
 pub(crate) use erlang::{float, term as erlang_term};
 
-use crate::{Term, protocol::Output};
+use operator::Term;
+
+use crate::protocol::Output;
 
 /// The formats RabbitMQ's tools have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,21 +4,20 @@
 //! Knows: RabbitMQ's commands, flags, texts, columns, output formats and exit codes; a private
 //! protocol of length-prefixed JSON over a Unix socket in the data directory.
 //!
-//! Must not know: how the broker does what it is asked; [`Operator`] is all it sees. No tokio: a
+//! Must not know: how the broker does what it is asked; [`operator::Operator`] is all it sees. No tokio: a
 //! command must be over in milliseconds.
 #![forbid(unsafe_code)]
 
 mod args;
 mod client;
+mod columns;
 mod commands;
 mod exit;
 mod format;
-pub mod operator;
 mod protocol;
 pub mod server;
 mod socket;
 mod suggest;
-mod term;
 mod usage;
 
 use std::{
@@ -28,8 +27,6 @@ use std::{
 };
 
 pub use commands::plugins::BUILT_IN as BUILT_IN_PLUGINS;
-pub use operator::{Operator, Refusal};
-pub use term::Term;
 
 /// The names under which the executable is one of these tools. `rabbitmq-server` is not among
 /// them: it is the broker itself.

@@ -9,7 +9,9 @@ use std::{
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::{Refusal, Term, exit};
+use operator::{Refusal, Term};
+
+use crate::exit;
 
 /// Longest request or frame. A row holds one queue's or one client's properties.
 const FRAME_SIZE_MAX: u32 = 16 << 20;
@@ -155,7 +157,7 @@ impl From<Refusal> for Failure {
                      credentials"
                 ),
             ),
-            Refusal::Invalid(text) | Refusal::Unavailable(text) => {
+            Refusal::Closed { text, .. } | Refusal::Invalid(text) | Refusal::Unavailable(text) => {
                 Self::error(exit::UNAVAILABLE, text)
             }
         }

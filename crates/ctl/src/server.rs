@@ -8,11 +8,11 @@ use std::{
     time::Duration,
 };
 
+use operator::{Operator, RunState, Term};
+
 use crate::{
-    Operator, Term,
     commands::{self, Run},
     exit,
-    operator::RunState,
     protocol::{self, Failure, Frame, Request},
 };
 

@@ -26,13 +26,14 @@ pub struct Server {
     dir: TempDir,
     port: u16,
     tls_port: u16,
+    http_port: u16,
 }
 
 impl Server {
     /// Starts a broker on a free port with these lines of `rabbitmq.conf` besides its listener.
     ///
-    /// In the lines, `{dir}` stands for the test's own directory, `{port}` for the AMQP port and
-    /// `{tls-port}` for that of AMQP over TLS. The listener is on 127.0.0.1 unless they say otherwise.
+    /// In the lines, `{dir}` stands for the test's own directory, `{port}` for the AMQP port,
+    /// `{tls-port}` for that of AMQP over TLS and `{http-port}` for that of HTTP. The listener is on 127.0.0.1 unless they say otherwise.
     ///
     /// # Panics
     /// When the binary cannot be built or does not accept connections in time; the panic shows its log.
@@ -50,21 +51,31 @@ impl Server {
     #[must_use]
     pub fn prepare(conf: &str) -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
-        let (port, tls_port) = (free_port(), free_port());
+        let (port, tls_port, http_port) = (free_port(), free_port(), free_port());
         let mut conf = conf.replace("{dir}", &dir.path().to_string_lossy());
         if !conf.contains("listeners.tcp.") {
             conf.push_str("\nlisteners.tcp.1 = 127.0.0.1:{port}\n");
         }
+        if !conf.contains("management.") {
+            conf.push_str("\nmanagement.tcp.port = {http-port}\nmanagement.tcp.ip = 127.0.0.1\n");
+        }
         let conf = conf.replace("{port}", &port.to_string());
+        let conf = conf.replace("{http-port}", &http_port.to_string());
         let conf = conf.replace("{tls-port}", &tls_port.to_string());
         fs::write(dir.path().join("rabbitmq.conf"), conf).expect("the directory is writable");
-        Self { child: None, dir, port, tls_port }
+        Self { child: None, dir, port, tls_port, http_port }
     }
 
     /// `127.0.0.1:PORT` of the AMQP listener.
     #[must_use]
     pub fn address(&self) -> String {
         format!("127.0.0.1:{}", self.port)
+    }
+
+    /// `127.0.0.1:PORT` of the HTTP API.
+    #[must_use]
+    pub fn http_address(&self) -> String {
+        format!("127.0.0.1:{}", self.http_port)
     }
 
     /// `127.0.0.1:PORT` of the TLS listener, if the configuration has one on `{tls-port}`.

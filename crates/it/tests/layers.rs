@@ -30,7 +30,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     // front-ends
     ("amqp091", &["amqp091-codec", "auth", "broker", "field-table", "message", "stdx", "topology"]),
     // operators
-    ("ctl", &["auth", "config", "field-table"]),
+    ("operator", &["config", "field-table", "topology"]),
+    ("ctl", &["auth", "config", "field-table", "operator"]),
+    ("management", &["amqp091-codec", "config", "field-table", "net", "operator", "topology"]),
     // top
     ("perf", &["amqp091-codec", "field-table"]),
     (
@@ -43,10 +45,13 @@ const ARROWS: &[(&str, &[&str])] = &[
             "config",
             "ctl",
             "field-table",
+            "management",
             "message",
             "net",
             "node",
+            "operator",
             "perf",
+            "stdx",
             "topology",
         ],
     ),

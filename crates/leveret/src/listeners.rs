@@ -1,41 +1,44 @@
 //! The sockets clients connect to, which operators close and open again while the server runs.
 
-use net::{Accepted, Listener};
+use net::{Listener, Serve};
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tracing::info;
 
-/// Binds all sockets of the configuration, with the protocol each one is for.
-pub(crate) type Bind = Box<dyn Fn() -> anyhow::Result<Vec<(Listener, &'static str)>> + Send + Sync>;
+/// Bound sockets, with the protocol each one is for.
+pub(crate) type Bound = Vec<(Listener, &'static str)>;
 
-/// All client listeners of the node.
-pub(crate) struct Listeners {
+/// Binds all sockets of the configuration.
+pub(crate) type Bind = Box<dyn Fn() -> anyhow::Result<Bound> + Send + Sync>;
+
+/// All listeners of the node that are served alike: those of clients, or those of HTTP.
+pub(crate) struct Listeners<S> {
     bind: Bind,
-    accepted: Accepted,
+    served: S,
     /// Tasks that accept; empty while closed.
     accepting: Mutex<Vec<JoinHandle<()>>>,
 }
 
-impl Listeners {
+impl<S: Serve> Listeners<S> {
     /// None is open yet.
-    pub(crate) fn new(bind: Bind, accepted: Accepted) -> Self {
-        Self { bind, accepted, accepting: Mutex::default() }
+    pub(crate) fn new(bind: Bind, served: S) -> Self {
+        Self { bind, served, accepting: Mutex::default() }
     }
 
     /// Binds without accepting yet: clients that connect wait.
-    pub(crate) fn bind(&self) -> anyhow::Result<Vec<(Listener, &'static str)>> {
+    pub(crate) fn bind(&self) -> anyhow::Result<Bound> {
         (self.bind)()
     }
 
     /// Accepts on what was bound.
-    pub(crate) fn accept(&self, bound: Vec<(Listener, &'static str)>) {
+    pub(crate) fn accept(&self, bound: Bound) {
         let mut accepting = self.accepting.lock();
         for (listener, protocol) in bound {
             if let Ok(address) = listener.local_addr() {
                 info!("started {protocol} listener on {address}");
             }
-            accepting.push(tokio::spawn(listener.run(protocol, self.accepted.clone())));
+            accepting.push(tokio::spawn(listener.run(protocol, self.served.clone())));
         }
     }
 

@@ -1,8 +1,11 @@
 //! What the operators' tools ask, answered by the running node.
 
+mod certificates;
+mod direct;
 mod durable;
 mod listings;
 mod maintenance;
+mod management;
 mod policies;
 
 use std::path::PathBuf;
@@ -11,20 +14,19 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use crate::listeners::Listeners;
+use crate::listeners::{Bound, Listeners};
 use auth::Algorithm;
 use broker::{Alarms, Broker};
 use config::{Config, DiskFreeLimit, MemoryCalculation, MemoryHighWatermark};
-use ctl::Operator;
-use ctl::operator::{
+use maintenance::Maintenance;
+use net::Accepted;
+use node::{MemoryStrategy, Node, Resources};
+use operator::{
     Answer, BindingInfo, ChannelInfo, CloseLimits, ConnectionInfo, ConnectionsOf, ConsumerInfo,
     DeleteConditions, Emit, ExchangeInfo, ListenerInfo, MemoryInfo, NewPassword, NodeStatus,
-    ParameterInfo, PermissionInfo, PolicyInfo, PolicyObject, PolicyScope, QueueInfo, Refusal,
-    RunState, TopicPermissionInfo, UserInfo, VhostInfo,
+    Operator, ParameterInfo, PermissionInfo, PolicyInfo, PolicyObject, PolicyScope, QueueInfo,
+    Refusal, RunState, TopicPermissionInfo, UserInfo, VhostInfo,
 };
-use maintenance::Maintenance;
-use net::Listener;
-use node::{MemoryStrategy, Node, Resources};
 use tokio::sync::Notify;
 use tracing::info;
 
@@ -54,6 +56,7 @@ pub(crate) struct NodeOperator {
     resources: Arc<Resources>,
     facts: Facts,
     listeners: Vec<ListenerInfo>,
+    certificates: Vec<certificates::Files>,
     watermark: std::sync::Mutex<MemoryHighWatermark>,
     state: AtomicU8,
     stop: Notify,
@@ -65,22 +68,29 @@ impl NodeOperator {
         node: &Node,
         facts: Facts,
         config: &Config,
-        gates: Arc<Listeners>,
-        bound: &[(Listener, &'static str)],
+        gates: Arc<Listeners<Accepted>>,
+        bound: &[&Bound],
     ) -> Self {
-        let listeners = bound.iter().filter_map(|(listener, protocol)| {
-            let address = listener.local_addr().ok()?;
-            let interface = match address.ip() {
-                ip if ip.is_unspecified() => "[::]".to_owned(),
-                ip => ip.to_string(),
-            };
-            Some(ListenerInfo { interface, port: address.port(), protocol: (*protocol).to_owned() })
-        });
+        let listeners =
+            bound.iter().flat_map(|bound| bound.iter()).filter_map(|(listener, protocol)| {
+                let address = listener.local_addr().ok()?;
+                let interface = match address.ip() {
+                    ip if ip.is_unspecified() => "[::]".to_owned(),
+                    ip => ip.to_string(),
+                };
+                Some(ListenerInfo {
+                    interface,
+                    port: address.port(),
+                    protocol: (*protocol).to_owned(),
+                })
+            });
+        let listeners: Vec<ListenerInfo> = listeners.collect();
         Self {
             broker: node.broker.clone(),
             resources: node.resources.clone(),
             facts,
-            listeners: listeners.collect(),
+            certificates: certificates::of_listeners(&listeners, config),
+            listeners,
             watermark: std::sync::Mutex::new(config.memory_high_watermark),
             state: AtomicU8::new(RunState::Booting as u8),
             stop: Notify::new(),
@@ -131,6 +141,19 @@ impl NodeOperator {
         [("code", code), ("queue_procs", queues), ("other_system", rest)]
             .map(|(name, bytes)| (name.to_owned(), bytes))
             .to_vec()
+    }
+
+    fn vhost_info(&self, vhost: &topology::Vhost) -> VhostInfo {
+        VhostInfo {
+            name: vhost.name().to_string(),
+            description: vhost.description().unwrap_or_default().to_owned(),
+            tags: vhost.tags().to_vec(),
+            default_queue_type: vhost.default_queue_type().map(|kind| kind.name().to_owned()),
+            protected_from_deletion: vhost.is_protected(),
+            tracing: self.broker.is_traced(vhost.name()),
+            limits: vhost_limit_pairs(vhost.limits()),
+            cluster_state: vec![(self.node_name(), "running".to_owned())],
+        }
     }
 
     fn require_user(&self, name: &str) -> Answer<()> {
@@ -232,6 +255,16 @@ fn is_pid(text: &str) -> bool {
     let is_number = |it: &str| it.parse::<u64>().is_ok();
     parts.by_ref().take(3).filter(|it| is_number(it)).count() == 3
         && parts.next().is_some_and(|node| !node.is_empty())
+}
+
+fn user_info(user: &topology::User) -> UserInfo {
+    UserInfo {
+        name: user.name().to_string(),
+        tags: user.tags().to_vec(),
+        password_hash: user.password_hash().to_owned(),
+        hashing_algorithm: user.hashing_algorithm().to_owned(),
+        limits: user_limit_pairs(user.limits()),
+    }
 }
 
 fn limit_pairs<const N: usize>(pairs: [(&str, Option<i64>); N]) -> Vec<(String, i64)> {
@@ -464,12 +497,7 @@ impl Operator for NodeOperator {
     }
 
     fn list_users(&self) -> Answer<Vec<UserInfo>> {
-        let topology = self.broker.topology();
-        let info = |it: &topology::User| UserInfo {
-            name: it.name().to_string(),
-            tags: it.tags().to_vec(),
-        };
-        Ok(topology.users().map(info).collect())
+        Ok(self.broker.topology().users().map(user_info).collect())
     }
 
     fn add_user(&self, name: &str, password: NewPassword<'_>) -> Answer<()> {
@@ -622,18 +650,7 @@ impl Operator for NodeOperator {
     }
 
     fn list_vhosts(&self) -> Answer<Vec<VhostInfo>> {
-        let node = self.node_name();
-        let topology = self.broker.topology();
-        let info = |it: &topology::Vhost| VhostInfo {
-            name: it.name().to_string(),
-            description: it.description().unwrap_or_default().to_owned(),
-            tags: it.tags().to_vec(),
-            default_queue_type: it.default_queue_type().map(|kind| kind.name().to_owned()),
-            protected_from_deletion: false,
-            tracing: self.broker.is_traced(it.name()),
-            cluster_state: vec![(node.clone(), "running".to_owned())],
-        };
-        Ok(topology.vhosts().map(info).collect())
+        Ok(self.broker.topology().vhosts().map(|it| self.vhost_info(it)).collect())
     }
 
     fn add_vhost(&self, vhost: &VhostInfo) -> Answer<()> {
@@ -650,7 +667,12 @@ impl Operator for NodeOperator {
 
     fn delete_vhost(&self, name: &str) -> Answer<()> {
         self.require_vhost(name)?;
-        self.done(Command::DeleteVhost(name.to_owned()))
+        match self.commit(Command::DeleteVhost(name.to_owned())) {
+            Err(Refusal::Amqp { name: "precondition_failed", .. }) => {
+                Err(Refusal::VhostProtected(name.to_owned()))
+            }
+            result => result.map(drop),
+        }
     }
 
     fn set_tracing(&self, vhost: &str, is_on: bool) -> Answer<()> {

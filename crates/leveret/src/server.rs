@@ -15,6 +15,7 @@ use config::{
     CertLoginFrom, Config, ConfirmDurability, DiskFreeLimit, ListenAddress, Loaded, LogFile,
     MemoryCalculation, MemoryHighWatermark, QueueType, SanType, TlsVerify, TlsVersion,
 };
+use management::Http;
 use net::{Accepted, Listener, ListenerOptions, Peer, TlsOptions};
 use node::{DiskLimit, MemoryStrategy, MemoryWatermark, Node, NodeOptions, ResourceLimits};
 use serde_json::json;
@@ -24,7 +25,7 @@ use tokio::sync::Notify;
 use topology::{AddUser, AddVhost, Command, QueueKind, Rules, SetGlobalParameter, SetPermissions};
 use tracing::{error, info, warn};
 
-use crate::listeners::Listeners;
+use crate::listeners::{Bound, Listeners};
 use crate::log_exchange;
 use crate::operator::{Facts, NodeOperator};
 
@@ -301,8 +302,14 @@ async fn serve(
         Arc::new(Listeners::new(Box::new(move || bind(&config)), accepted))
     };
     let bound = listeners.bind()?;
-    let operator = NodeOperator::new(node, facts, config, listeners.clone(), &bound);
-    let operator = Arc::new(operator);
+    let bound_http = bind_http(config)?;
+    let all = [&bound, &bound_http];
+    let operator = Arc::new(NodeOperator::new(node, facts, config, listeners.clone(), &all));
+    let http = {
+        let served = Http::new(operator.clone(), config.management.clone());
+        let config = config.clone();
+        Listeners::new(Box::new(move || bind_http(&config)), served)
+    };
     tokio::spawn(run_control_socket(control, operator.clone()));
     tokio::spawn(run_timers(node.broker.clone()));
     tokio::spawn(warn_of_cycles(node.broker.clone()));
@@ -313,6 +320,8 @@ async fn serve(
     // Whoever sees it run may tell it to stop.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    // Before those of AMQP: whoever finds these open finds all of them.
+    http.accept(bound_http);
     listeners.accept(bound);
     let startup = operator.facts().started_at.elapsed();
     info!("Time to start: {:.1} ms", startup.as_secs_f64() * 1e3);
@@ -328,6 +337,7 @@ async fn serve(
         () = disk_failure.notified() => true,
     };
     info!("stopping");
+    http.close().await;
     listeners.close().await;
     say_goodbye(&node.broker, SHUTDOWN).await;
     anyhow::ensure!(!has_failed, "stopped: the data directory {data_dir} took a write no more");
@@ -397,7 +407,7 @@ impl CertificateNames {
     }
 }
 
-fn bind(config: &Config) -> anyhow::Result<Vec<(Listener, &'static str)>> {
+fn bind(config: &Config) -> anyhow::Result<Bound> {
     let wanted = &config.listeners.options;
     let options = ListenerOptions {
         backlog: wanted.backlog,
@@ -417,7 +427,7 @@ fn bind(config: &Config) -> anyhow::Result<Vec<(Listener, &'static str)>> {
     // plain port open finds all of them.
     let mut encrypted = Vec::new();
     if !config.listeners.tls.is_empty() {
-        let tls = net::server_config(&tls_options(config)?)?;
+        let tls = net::server_config(&tls_options(&config.tls, "listeners.ssl", "ssl_options")?)?;
         for address in &config.listeners.tls {
             encrypted.push((bind(*address, Some(&tls))?, "amqp/ssl"));
         }
@@ -430,16 +440,35 @@ fn bind(config: &Config) -> anyhow::Result<Vec<(Listener, &'static str)>> {
     Ok(bound)
 }
 
+/// Binds where HTTP is spoken.
+fn bind_http(config: &Config) -> anyhow::Result<Bound> {
+    let wanted = &config.management;
+    let bind = |address: ListenAddress, tls: Option<Arc<_>>| {
+        let address = socket_address(address);
+        Listener::bind(address, ListenerOptions::default(), tls)
+            .with_context(|| format!("cannot listen on {address} for the HTTP API"))
+    };
+    let mut bound = Vec::new();
+    if let Some(address) = wanted.tcp {
+        bound.push((bind(address, None)?, "http"));
+    }
+    if let Some(address) = wanted.tls {
+        let options = tls_options(&wanted.tls_options, "management.ssl", "management.ssl")?;
+        bound.push((bind(address, Some(net::server_config(&options)?))?, "https"));
+    }
+    Ok(bound)
+}
+
 /// No address means all, of both families.
 fn socket_address(address: ListenAddress) -> SocketAddr {
     let all = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
     SocketAddr::new(address.ip.unwrap_or(all), address.port)
 }
 
-fn tls_options(config: &Config) -> anyhow::Result<TlsOptions> {
-    let tls = &config.tls;
+/// `listener` is what needs them, `keys` stands before their names in the file.
+fn tls_options(tls: &config::TlsOptions, listener: &str, keys: &str) -> anyhow::Result<TlsOptions> {
     let needed = |path: &Option<PathBuf>, key: &str| {
-        path.clone().with_context(|| format!("listeners.ssl needs ssl_options.{key}"))
+        path.clone().with_context(|| format!("{listener} needs {keys}.{key}"))
     };
     Ok(TlsOptions {
         certfile: needed(&tls.certfile, "certfile")?,

@@ -12,6 +12,6 @@ mod proxy;
 mod tls;
 
 pub use clock::now;
-pub use driver::drive;
-pub use listener::{Accepted, Listener, ListenerOptions, Peer};
+pub use driver::{Socket, drive};
+pub use listener::{Accepted, Listener, ListenerOptions, Peer, Serve};
 pub use tls::{TlsError, TlsOptions, server_config};

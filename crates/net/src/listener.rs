@@ -13,7 +13,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tracing::{debug, error, warn};
 
-use crate::drive;
+use crate::driver::drive;
 use crate::proxy::{self, ProxyError};
 
 /// Pause after `accept` failed, mostly for want of descriptors.
@@ -67,6 +67,22 @@ pub struct Peer {
 /// Makes the protocol for an accepted socket.
 pub type Accepted = Arc<dyn Fn(Peer) -> Box<dyn Protocol> + Send + Sync>;
 
+/// What becomes of accepted sockets.
+pub trait Serve: Clone + Send + Sync + 'static {
+    /// Speaks through `socket` until it or its peer is done. Runs as a task of its own.
+    fn serve(
+        self,
+        socket: impl crate::Socket + Send + 'static,
+        peer: Peer,
+    ) -> impl Future<Output = ()> + Send;
+}
+
+impl Serve for Accepted {
+    async fn serve(self, socket: impl crate::Socket + Send + 'static, peer: Peer) {
+        drive(socket, self(peer)).await;
+    }
+}
+
 /// A bound listening socket.
 pub struct Listener {
     socket: TcpListener,
@@ -109,7 +125,7 @@ impl Listener {
 
     /// Accepts for ever; each connection runs as a task of its own. `protocol` is what is spoken,
     /// for the log.
-    pub async fn run(self, protocol: &'static str, accepted: Accepted) {
+    pub async fn run(self, protocol: &'static str, served: impl Serve) {
         let preface = Preface {
             is_proxied: self.options.is_proxied,
             tls: self.tls.clone(),
@@ -118,7 +134,7 @@ impl Listener {
         };
         loop {
             match self.socket.accept().await {
-                Ok((stream, peer)) => self.start(stream, peer, &preface, &accepted),
+                Ok((stream, peer)) => self.start(stream, peer, &preface, &served),
                 Err(error) => {
                     warn!(%error, "cannot accept a connection");
                     tokio::time::sleep(ACCEPT_RETRY).await;
@@ -127,7 +143,7 @@ impl Listener {
         }
     }
 
-    fn start(&self, stream: TcpStream, peer: SocketAddr, preface: &Preface, accepted: &Accepted) {
+    fn start(&self, stream: TcpStream, peer: SocketAddr, preface: &Preface, served: &impl Serve) {
         // A peer that is gone already shows in the first read.
         let Ok(local) = stream.local_addr() else { return };
         if self.options.nodelay {
@@ -139,9 +155,9 @@ impl Listener {
         let (peer, local) = (canonical(peer), canonical(local));
         let peer = Peer { peer, local, tls: None };
         if preface.is_proxied || preface.tls.is_some() {
-            tokio::spawn(preface.clone().run(stream, peer, accepted.clone()));
+            tokio::spawn(preface.clone().run(stream, peer, served.clone()));
         } else {
-            tokio::spawn(drive(stream, accepted(peer)));
+            tokio::spawn(served.clone().serve(stream, peer));
         }
     }
 }
@@ -156,15 +172,15 @@ struct Preface {
 }
 
 impl Preface {
-    async fn run(self, mut stream: TcpStream, mut peer: Peer, accepted: Accepted) {
+    async fn run(self, mut stream: TcpStream, mut peer: Peer, served: impl Serve) {
         if self.is_proxied && !read_proxy_header(&mut stream, &mut peer).await {
             return;
         }
         match &self.tls {
-            None => drive(stream, accepted(peer)).await,
+            None => served.serve(stream, peer).await,
             Some(tls) => {
                 let Some(stream) = self.encrypt(tls, stream, &mut peer).await else { return };
-                drive(stream, accepted(peer)).await;
+                served.serve(stream, peer).await;
             }
         }
     }

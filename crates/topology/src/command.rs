@@ -90,6 +90,12 @@ pub enum Command {
     /// Clears this global runtime parameter; refused if there is none.
     #[n(24)]
     ClearGlobalParameter(#[n(0)] String),
+    /// Gives a vhost another description, other tags, another default queue type.
+    #[n(40)]
+    SetVhostMetadata(#[n(0)] AddVhost),
+    /// Protects a vhost from being deleted, or ends that.
+    #[n(41)]
+    ProtectVhost(#[n(0)] ProtectVhost),
 }
 
 impl Command {
@@ -119,6 +125,17 @@ pub struct AddVhost {
     /// The type of queues declared without one: `classic`, `quorum` or `stream`.
     #[n(3)]
     pub default_queue_type: Option<String>,
+}
+
+/// See [`Command::ProtectVhost`].
+#[derive(Clone, Debug, Default, PartialEq, Encode, Decode)]
+pub struct ProtectVhost {
+    /// The vhost.
+    #[n(0)]
+    pub vhost: String,
+    /// Whether it is protected from now on.
+    #[n(1)]
+    pub is_protected: bool,
 }
 
 /// See [`Command::SetVhostLimits`].

@@ -39,8 +39,9 @@ pub use access::{Access, Permission, ResourceKind, TopicVariables};
 pub use binding::{Binding, Destination, DestinationKind};
 pub use command::{
     AddUser, AddVhost, BindingSpec, ClearParameter, ClearPermissions, ClearTopicPermissions,
-    Command, DeclareExchange, DeclareQueue, DeleteExchange, SetGlobalParameter, SetParameter,
-    SetPassword, SetPermissions, SetTopicPermissions, SetUserLimits, SetUserTags, SetVhostLimits,
+    Command, DeclareExchange, DeclareQueue, DeleteExchange, ProtectVhost, SetGlobalParameter,
+    SetParameter, SetPassword, SetPermissions, SetTopicPermissions, SetUserLimits, SetUserTags,
+    SetVhostLimits,
 };
 pub use event::{Event, Outcome};
 pub use exchange::{EXCHANGE_TYPES, ExchangeRecord, ExchangeType};

@@ -9,9 +9,9 @@ use smallvec::SmallVec;
 use crate::{
     AddUser, AddVhost, BindingSpec, ClearParameter, ClearPermissions, ClearTopicPermissions,
     Command, ConnectionId, DeclareExchange, DeclareQueue, DeleteExchange, DestinationKind, Event,
-    Outcome, Overflow, Permission, Policy, QueueId, QueueSettings, Refusal, ResourceKind,
-    SetGlobalParameter, SetParameter, SetPermissions, SetTopicPermissions, SetUserLimits,
-    SetUserTags, SetVhostLimits, State, TopicVariables, UserLimits, VhostLimits,
+    Outcome, Overflow, Permission, Policy, ProtectVhost, QueueId, QueueSettings, Refusal,
+    ResourceKind, SetGlobalParameter, SetParameter, SetPermissions, SetTopicPermissions,
+    SetUserLimits, SetUserTags, SetVhostLimits, State, TopicVariables, UserLimits, VhostLimits,
 };
 
 /// A state with one vhost, `v`, driven by text.
@@ -231,6 +231,16 @@ fn command(words: &[&str]) -> Command {
             ..AddVhost::default()
         }),
         ["delete-vhost", name] => Command::DeleteVhost(own(name)),
+        ["describe-vhost", name, text, kind] => Command::SetVhostMetadata(AddVhost {
+            name: own(name),
+            description: Some(own(text)),
+            tags: Vec::new(),
+            default_queue_type: Some(own(kind)),
+        }),
+        ["protect-vhost", name, is_protected] => {
+            let is_protected = is_protected == "on";
+            Command::ProtectVhost(ProtectVhost { vhost: own(name), is_protected })
+        }
         ["limit-vhost", name, connections, queues] => Command::SetVhostLimits(SetVhostLimits {
             vhost: own(name),
             limits: VhostLimits {

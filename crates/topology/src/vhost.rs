@@ -48,6 +48,7 @@ pub struct Vhost {
     pub(crate) limits: VhostLimits,
     policies: Policies,
     operator_policies: Policies,
+    pub(crate) is_protected: bool,
     queues: HashSet<ByName, ahash::RandomState>,
     exchanges: HashMap<Arc<str>, Exchange, ahash::RandomState>,
     bindings: BTreeSet<ByDestination>,
@@ -145,6 +146,7 @@ impl Vhost {
             limits: VhostLimits::default(),
             policies: Policies::default(),
             operator_policies: Policies::default(),
+            is_protected: false,
             queues: HashSet::default(),
             exchanges: HashMap::default(),
             bindings: BTreeSet::new(),
@@ -218,6 +220,11 @@ impl Vhost {
     /// Clears a policy; nothing happens if there is none.
     pub(crate) fn clear_policy(&mut self, kind: PolicyKind, name: &str) {
         self.policies_mut(kind).clear(name);
+    }
+
+    /// Whether it must not be deleted.
+    pub fn is_protected(&self) -> bool {
+        self.is_protected
     }
 
     /// Grows with every change of exchanges, queues, bindings and policies: a route found at one generation

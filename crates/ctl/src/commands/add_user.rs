@@ -1,7 +1,8 @@
 use super::{CTL, Command, Misuse, Run, USERS, count};
+use operator::NewPassword;
+
 use crate::{
     args::flag,
-    operator::NewPassword,
     protocol::{Output, Request},
 };
 

@@ -1,5 +1,7 @@
 use super::{CTL, Command, Misuse, Run, VHOSTS, count};
-use crate::{args::text, operator::VhostInfo, protocol::Output};
+use operator::VhostInfo;
+
+use crate::{args::text, protocol::Output};
 
 const QUEUE_TYPES: [&str; 3] = ["quorum", "stream", "classic"];
 

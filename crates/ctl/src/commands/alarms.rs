@@ -1,7 +1,9 @@
 use serde_json::json;
 
 use super::{Command, DIAGNOSTICS, MONITORING, Run};
-use crate::{operator::NodeStatus, protocol::Output};
+use operator::NodeStatus;
+
+use crate::protocol::Output;
 
 pub(super) const COMMAND: Command = Command {
     name: "alarms",

@@ -1,9 +1,10 @@
 use std::time::Duration;
 
 use super::{CTL, Command, NODES, Run};
+use operator::RunState;
+
 use crate::{
     client, exit,
-    operator::RunState,
     protocol::{Failure, Output},
 };
 

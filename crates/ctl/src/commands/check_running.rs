@@ -1,7 +1,8 @@
 use super::{Command, DIAGNOSTICS, MONITORING, Run, is_running::sentence};
+use operator::RunState;
+
 use crate::{
     exit,
-    operator::RunState,
     protocol::{Failure, Output},
 };
 

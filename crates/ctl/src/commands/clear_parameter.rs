@@ -1,7 +1,8 @@
 use super::{CTL, Command, PARAMETERS, Run, count};
+use operator::PolicyScope;
+
 use crate::{
     exit,
-    operator::PolicyScope,
     protocol::{Failure, Output},
 };
 

@@ -1,5 +1,7 @@
 use super::{CTL, Command, POLICIES, Run, count};
-use crate::{operator::PolicyScope, protocol::Output};
+use operator::PolicyScope;
+
+use crate::protocol::Output;
 
 pub(super) const COMMAND: Command = Command {
     name: "clear_policy",

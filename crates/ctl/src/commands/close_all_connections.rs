@@ -1,9 +1,10 @@
 use std::time::Duration;
 
 use super::{CTL, Command, OPERATIONS, Run, count};
+use operator::{CloseLimits, ConnectionsOf};
+
 use crate::{
     args::{flag, integer},
-    operator::{CloseLimits, ConnectionsOf},
     protocol::{Output, Request},
 };
 

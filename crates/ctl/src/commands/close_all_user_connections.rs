@@ -1,8 +1,7 @@
 use super::{CTL, Command, OPERATIONS, Run, count};
-use crate::{
-    operator::{CloseLimits, ConnectionsOf},
-    protocol::Output,
-};
+use operator::{CloseLimits, ConnectionsOf};
+
+use crate::protocol::Output;
 
 pub(super) const COMMAND: Command = Command {
     name: "close_all_user_connections",

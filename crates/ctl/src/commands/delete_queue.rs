@@ -1,9 +1,9 @@
 use super::{CTL, Command, QUEUES, Run, count};
+use operator::{DeleteConditions, Refusal};
+
 use crate::{
-    Refusal,
     args::{flag, short},
     exit,
-    operator::DeleteConditions,
     protocol::{Failure, Output},
 };
 

@@ -1,7 +1,9 @@
 use serde_json::json;
 
 use super::{Command, DIAGNOSTICS, MONITORING, Run};
-use crate::{operator::RunState, protocol::Output};
+use operator::RunState;
+
+use crate::protocol::Output;
 
 pub(super) const COMMAND: Command = Command {
     name: "is_booting",

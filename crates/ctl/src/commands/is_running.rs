@@ -1,11 +1,9 @@
 use serde_json::json;
 
 use super::{Command, DIAGNOSTICS, MONITORING, Run};
-use crate::{
-    Operator,
-    operator::RunState,
-    protocol::{Failure, Output},
-};
+use operator::{Operator, RunState};
+
+use crate::protocol::{Failure, Output};
 
 pub(super) const COMMAND: Command = Command {
     name: "is_running",

@@ -1,5 +1,7 @@
 use super::{CTL_AND_DIAGNOSTICS, Command, LIST_TIMEOUT_MS, PARAMETERS, Run, policies};
-use crate::{Term, args::flag};
+use operator::Term;
+
+use crate::args::flag;
 
 pub(super) const COMMAND: Command = Command {
     name: "list_parameters",

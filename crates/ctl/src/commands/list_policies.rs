@@ -1,5 +1,7 @@
 use super::{CTL_AND_DIAGNOSTICS, Command, LIST_TIMEOUT_MS, POLICIES, Run, policies};
-use crate::{args::flag, operator::PolicyScope};
+use operator::PolicyScope;
+
+use crate::args::flag;
 
 pub(super) const COMMAND: Command = Command {
     name: "list_policies",

@@ -1,5 +1,7 @@
 use super::{Command, DIAGNOSTICS, Misuse, POLICIES, Run, count, policies};
-use crate::{args::text, format::Format, operator::PolicyObject, protocol::Request};
+use operator::PolicyObject;
+
+use crate::{args::text, format::Format, protocol::Request};
 
 pub(super) const COMMAND: Command = Command {
     name: "list_policies_that_match",

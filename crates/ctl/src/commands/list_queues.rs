@@ -1,5 +1,5 @@
 use super::{CTL_AND_DIAGNOSTICS, Command, LIST_TIMEOUT_MS, MONITORING, Run, columns, names, rows};
-use crate::{args::flag, operator::QUEUE_COLUMNS, protocol::Output};
+use crate::{args::flag, columns::QUEUE_COLUMNS, protocol::Output};
 
 pub(super) const COMMAND: Command = Command {
     name: "list_queues",

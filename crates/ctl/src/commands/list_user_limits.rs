@@ -1,6 +1,7 @@
 use super::{CTL_AND_DIAGNOSTICS, Command, Run, USERS, limits_json, no_such_user};
+use operator::Term;
+
 use crate::{
-    Term,
     args::{flag, text},
     protocol::{Output, Request},
 };

@@ -1,5 +1,7 @@
 use super::{ACCESS, CTL_AND_DIAGNOSTICS, Command, LIST_TIMEOUT_MS, Run, count, no_such_user};
-use crate::{Term, args::flag, protocol::Output};
+use operator::Term;
+
+use crate::{args::flag, protocol::Output};
 
 pub(super) const COMMAND: Command = Command {
     name: "list_user_permissions",

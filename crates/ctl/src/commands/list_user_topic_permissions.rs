@@ -1,7 +1,9 @@
 use serde_json::json;
 
 use super::{ACCESS, CTL_AND_DIAGNOSTICS, Command, LIST_TIMEOUT_MS, Run, count, no_such_user};
-use crate::{Term, args::flag, protocol::Output};
+use operator::Term;
+
+use crate::{args::flag, protocol::Output};
 
 pub(super) const COMMAND: Command = Command {
     name: "list_user_topic_permissions",

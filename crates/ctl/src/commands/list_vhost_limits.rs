@@ -1,7 +1,9 @@
 use serde_json::json;
 
 use super::{CTL_AND_DIAGNOSTICS, Command, Run, VHOSTS, limits_json};
-use crate::{Term, args::flag, protocol::Output};
+use operator::Term;
+
+use crate::{args::flag, protocol::Output};
 
 pub(super) const COMMAND: Command = Command {
     name: "list_vhost_limits",

@@ -1,5 +1,5 @@
 use super::{ACCESS, CTL_AND_DIAGNOSTICS, Command, LIST_TIMEOUT_MS, Run, columns, names, rows};
-use crate::{args::flag, operator::VHOST_COLUMNS, protocol::Output};
+use crate::{args::flag, columns::VHOST_COLUMNS, protocol::Output};
 
 pub(super) const COMMAND: Command = Command {
     name: "list_vhosts",

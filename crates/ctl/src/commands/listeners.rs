@@ -1,7 +1,9 @@
 use serde_json::{Value, json};
 
 use super::{Command, DIAGNOSTICS, MONITORING, Run};
-use crate::{operator::ListenerInfo, protocol::Output};
+use operator::ListenerInfo;
+
+use crate::protocol::Output;
 
 pub(super) const COMMAND: Command = Command {
     name: "listeners",

@@ -2,7 +2,9 @@ use serde_json::{Map, json};
 
 use super::status::{amount, unit};
 use super::{Command, DIAGNOSTICS, MONITORING, Misuse, Run, count};
-use crate::{args::text, format, operator::MemoryInfo, protocol::Output};
+use operator::MemoryInfo;
+
+use crate::{args::text, format, protocol::Output};
 
 /// Fewer than `status` knows.
 const UNITS: [&str; 3] = ["bytes", "mb", "gb"];

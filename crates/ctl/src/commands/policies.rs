@@ -3,11 +3,11 @@
 use serde_json::{Value, json};
 
 use super::{Misuse, count, json_value};
+use operator::{Answer, Operator, ParameterInfo, PolicyInfo, PolicyScope, Refusal, Term};
+
 use crate::{
-    Operator, Refusal, Term,
     args::{OptionSpec, integer, text},
     format::erlang_term,
-    operator::{Answer, ParameterInfo, PolicyInfo, PolicyScope},
     protocol::{Failure, Output, Request},
     server::Sink,
 };

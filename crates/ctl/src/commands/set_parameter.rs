@@ -1,7 +1,8 @@
 use super::{CTL, Command, PARAMETERS, Run, count, json_value};
+use operator::{ParameterInfo, PolicyScope};
+
 use crate::{
     exit,
-    operator::{ParameterInfo, PolicyScope},
     protocol::{Failure, Output},
 };
 

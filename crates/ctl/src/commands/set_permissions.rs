@@ -1,7 +1,8 @@
 use super::{ACCESS, CTL, Command, Run, count};
+use operator::{PermissionInfo, Refusal};
+
 use crate::{
-    Refusal, exit,
-    operator::PermissionInfo,
+    exit,
     protocol::{Failure, Output, Request},
 };
 

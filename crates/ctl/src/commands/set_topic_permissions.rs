@@ -1,7 +1,8 @@
 use super::{ACCESS, CTL, Command, Run, count, set_permissions::missing};
+use operator::{Refusal, TopicPermissionInfo};
+
 use crate::{
-    Refusal, exit,
-    operator::TopicPermissionInfo,
+    exit,
     protocol::{Failure, Output},
 };
 

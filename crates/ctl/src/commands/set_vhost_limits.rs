@@ -1,6 +1,8 @@
 use super::{CTL, Command, Run, VHOSTS, count, json_object};
+use operator::Refusal;
+
 use crate::{
-    Refusal, exit,
+    exit,
     protocol::{Failure, Output},
 };
 

@@ -1,10 +1,11 @@
 use serde_json::json;
 
 use super::{CTL_AND_DIAGNOSTICS, Command, MONITORING, Misuse, Run, alarms, listeners};
+use operator::NodeStatus;
+
 use crate::{
     args::text,
     format,
-    operator::NodeStatus,
     protocol::{Output, Request},
 };
 

@@ -2,7 +2,7 @@
 //! here they read as in the table.
 
 use super::table;
-use crate::Term;
+use operator::Term;
 
 pub(super) fn header(columns: &[String]) -> String {
     columns.iter().map(|name| quoted(name)).collect::<Vec<_>>().join(",")

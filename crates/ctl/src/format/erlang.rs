@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::Term;
+use operator::Term;
 
 /// A list of rows, each a list of name and value. Rows are not broken at the line's width.
 pub(super) fn rows(columns: &[String], rows: &[Vec<Term>]) -> String {

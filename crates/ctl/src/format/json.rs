@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use serde_json::{Map, Value};
 
-use crate::Term;
+use operator::Term;
 
 pub(super) fn row(columns: &[String], values: &[Term]) -> String {
     let object: Map<String, Value> =

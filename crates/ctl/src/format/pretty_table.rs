@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::{erlang, table};
-use crate::Term;
+use operator::Term;
 
 /// A line-drawing character between the escapes that switch the set.
 fn lines(text: &str) -> String {

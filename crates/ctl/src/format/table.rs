@@ -1,7 +1,7 @@
 //! Tab-separated columns, the default.
 
 use super::erlang;
-use crate::Term;
+use operator::Term;
 
 pub(super) fn row(values: &[Term]) -> String {
     values.iter().map(cell).collect::<Vec<_>>().join("\t")

@@ -4,14 +4,13 @@ mod cipher;
 
 use std::sync::atomic::Ordering;
 
-use broker::{Broker, QueueRef};
-use ctl::Term;
-use ctl::operator::{
-    BindingInfo, ChannelInfo, ConnectionInfo, ConsumerInfo, Emit, ExchangeInfo, PermissionInfo,
-    QueueInfo, TopicPermissionInfo,
-};
+use broker::{ActivityStatus, Broker, ConnectionEntry, QueueRef};
 use field_table::FieldTable;
-use topology::{ExchangeRecord, QueueKind, QueueRecord, Vhost};
+use operator::{
+    BindingInfo, ChannelInfo, ConnectionInfo, ConsumerInfo, Emit, ExchangeInfo, PeerInfo,
+    PermissionInfo, QueueInfo, Term, TopicPermissionInfo,
+};
+use topology::{BindingRef, ExchangeRecord, QueueKind, QueueRecord, Vhost};
 
 /// The vhost's queues, sorted by name.
 fn queues_of(broker: &Broker, vhost: &str) -> Vec<QueueRef> {
@@ -26,53 +25,75 @@ fn queues_of(broker: &Broker, vhost: &str) -> Vec<QueueRef> {
 }
 
 pub(super) fn queues(broker: &Broker, vhost: &str, emit: Emit<'_, QueueInfo>) {
-    for cell in queues_of(broker, vhost) {
-        let counts = broker.counts(&cell);
-        let record = &cell.record;
-        let policies = policies_of(broker, record);
-        let node = &broker.config().identity.node;
-        let is_classic = record.kind == QueueKind::Classic;
-        let in_ram = |count: u64| if is_classic { count } else { 0 };
-        let mut exclusive_consumer = None;
-        broker.for_each_consumer(&cell, |view| {
+    queues_of(broker, vhost).iter().map(|cell| queue(broker, cell)).for_each(emit);
+}
+
+pub(super) fn queue(broker: &Broker, cell: &QueueRef) -> QueueInfo {
+    let counts = broker.counts(cell);
+    let record = &cell.record;
+    let policies = policies_of(broker, record);
+    let node = &broker.config().identity.node;
+    let is_classic = record.kind == QueueKind::Classic;
+    let in_ram = |count: u64| if is_classic { count } else { 0 };
+    let (mut exclusive_consumer, mut single_active) = (None, None);
+    if counts.consumers > 0 {
+        broker.for_each_consumer(cell, |view| {
+            let tag = || view.consumer.tag.to_string();
             if view.consumer.is_exclusive {
-                exclusive_consumer = Some((view.consumer.channel, view.consumer.tag.to_string()));
+                exclusive_consumer = Some((view.consumer.channel, tag()));
+            }
+            if view.status == ActivityStatus::SingleActive {
+                single_active = Some(tag());
             }
         });
-        emit(QueueInfo {
-            name: record.name.to_string(),
-            durable: record.durable,
-            auto_delete: record.auto_delete,
-            arguments: (*record.arguments).clone(),
-            policy: policies.policy,
-            operator_policy: policies.operator_policy,
-            effective_policy_definition: policies.definition,
-            pid: Some(broker.pid(record.id.0)),
-            owner_pid: record.owner.map(|owner| broker.pid(owner.0)),
-            exclusive: record.is_exclusive(),
-            exclusive_consumer_pid: exclusive_consumer.as_ref().map(|(id, _)| broker.pid(*id)),
-            exclusive_consumer_tag: exclusive_consumer.map(|(_, tag)| tag),
-            messages_ready: counts.ready,
-            messages_unacknowledged: counts.unacked,
-            messages_aside: counts.delayed + counts.dead,
-            messages_ready_ram: in_ram(counts.ready),
-            messages_unacknowledged_ram: in_ram(counts.unacked),
-            messages_persistent: counts.persistent,
-            message_bytes_ready: counts.ready_bytes,
-            message_bytes_unacknowledged: counts.unacked_bytes,
-            message_bytes_ram: in_ram(counts.ready_bytes + counts.unacked_bytes),
-            message_bytes_persistent: counts.persistent_bytes,
-            head_message_timestamp: counts.head_message_timestamp.filter(|_| is_classic),
-            consumers: counts.consumers as u64,
-            consumer_capacity: f64::from(u8::from(counts.has_ready_consumer)),
-            memory: counts.memory as u64,
-            state: "running".to_owned(),
-            queue_type: record.kind.name().to_owned(),
-            leader: node.clone(),
-            members: vec![node.clone()],
-            online: if is_classic { Vec::new() } else { vec![node.clone()] },
-            ..QueueInfo::default()
-        });
+    }
+    let owner = record.owner.and_then(|id| broker.registry.get(id));
+    QueueInfo {
+        vhost: record.vhost.clone(),
+        name: record.name.clone(),
+        durable: record.durable,
+        auto_delete: record.auto_delete,
+        arguments: record.arguments.clone(),
+        policy: policies.policy,
+        operator_policy: policies.operator_policy,
+        effective_policy_definition: policies.definition,
+        pid: Some(broker.pid(record.id.0)),
+        owner_pid: record.owner.map(|owner| broker.pid(owner.0)),
+        owner: owner.as_deref().map(peer),
+        exclusive: record.is_exclusive(),
+        exclusive_consumer_pid: exclusive_consumer.as_ref().map(|(id, _)| broker.pid(*id)),
+        exclusive_consumer_tag: exclusive_consumer.map(|(_, tag)| tag),
+        single_active_consumer_tag: single_active,
+        messages_ready: counts.ready,
+        messages_unacknowledged: counts.unacked,
+        messages_aside: counts.delayed + counts.dead,
+        messages_ready_ram: in_ram(counts.ready),
+        messages_unacknowledged_ram: in_ram(counts.unacked),
+        messages_persistent: counts.persistent,
+        message_bytes_ready: counts.ready_bytes,
+        message_bytes_unacknowledged: counts.unacked_bytes,
+        message_bytes_ram: in_ram(counts.ready_bytes + counts.unacked_bytes),
+        message_bytes_persistent: counts.persistent_bytes,
+        head_message_timestamp: counts.head_message_timestamp.filter(|_| is_classic),
+        consumers: counts.consumers as u64,
+        consumer_capacity: f64::from(u8::from(counts.has_ready_consumer)),
+        memory: counts.memory as u64,
+        state: "running".to_owned(),
+        queue_type: record.kind.name().to_owned(),
+        leader: node.clone(),
+        members: vec![node.clone()],
+        online: if is_classic { Vec::new() } else { vec![node.clone()] },
+        ..QueueInfo::default()
+    }
+}
+
+fn peer(connection: &ConnectionEntry) -> PeerInfo {
+    let facts = &connection.facts;
+    PeerInfo {
+        name: facts.name.clone(),
+        peer_host: facts.peer_host,
+        peer_port: facts.peer_port,
+        user: facts.user.to_string(),
     }
 }
 
@@ -100,89 +121,113 @@ pub(super) fn exchanges(broker: &Broker, vhost: &str, emit: Emit<'_, ExchangeInf
     let rows: Vec<_> = {
         let topology = broker.topology();
         let Some(vhost) = topology.vhost(vhost) else { return };
-        vhost.exchanges().map(|exchange| exchange_info(vhost, exchange)).collect()
+        vhost.exchanges().map(|it| exchange(vhost, it)).collect()
     };
     rows.into_iter().for_each(emit);
 }
 
-fn exchange_info(vhost: &Vhost, exchange: &ExchangeRecord) -> ExchangeInfo {
+pub(super) fn exchange(vhost: &Vhost, record: &ExchangeRecord) -> ExchangeInfo {
     ExchangeInfo {
-        name: exchange.name.to_string(),
-        exchange_type: exchange.kind.name.to_owned(),
-        durable: exchange.durable,
-        auto_delete: exchange.auto_delete,
-        internal: exchange.internal,
-        arguments: exchange.arguments.clone(),
-        policy: vhost.policies_of_exchange(exchange).policy.map(|it| it.name.to_string()),
+        vhost: record.vhost.to_string(),
+        name: record.name.to_string(),
+        exchange_type: record.kind.name.to_owned(),
+        durable: record.durable,
+        auto_delete: record.auto_delete,
+        internal: record.internal,
+        arguments: record.arguments.clone(),
+        policy: vhost.policies_of_exchange(record).policy.map(|it| it.name.to_string()),
     }
 }
 
 pub(super) fn bindings(broker: &Broker, vhost: &str, emit: Emit<'_, BindingInfo>) {
-    let rows: Vec<_> = {
-        let topology = broker.topology();
-        let bindings = topology.vhost(vhost).into_iter().flat_map(|it| it.bindings());
-        bindings
-            .map(|it| BindingInfo {
-                source_name: it.source.to_owned(),
-                destination_name: it.destination.to_owned(),
-                destination_kind: it.destination_kind.name().to_owned(),
-                routing_key: it.key.to_owned(),
-                arguments: it.arguments.cloned().unwrap_or_default(),
-            })
-            .collect()
-    };
-    rows.into_iter().for_each(emit);
+    bindings_where(broker, vhost, |_| true).into_iter().for_each(emit);
+}
+
+/// Bindings of a vhost that `is_wanted` names, the implicit ones of the default exchange first.
+pub(super) fn bindings_where(
+    broker: &Broker,
+    vhost: &str,
+    is_wanted: impl Fn(&BindingRef<'_>) -> bool,
+) -> Vec<BindingInfo> {
+    let topology = broker.topology();
+    let bindings = topology.vhost(vhost).into_iter().flat_map(|it| it.bindings());
+    bindings
+        .filter(is_wanted)
+        .map(|it| BindingInfo {
+            vhost: vhost.to_owned(),
+            source_name: it.source.to_owned(),
+            destination_name: it.destination.to_owned(),
+            destination_kind: it.destination_kind.name().to_owned(),
+            routing_key: it.key.to_owned(),
+            arguments: it.arguments.cloned().unwrap_or_default(),
+        })
+        .collect()
 }
 
 pub(super) fn consumers(broker: &Broker, vhost: &str, emit: Emit<'_, ConsumerInfo>) {
     for cell in queues_of(broker, vhost) {
-        let mut rows = Vec::new();
-        broker.for_each_consumer(&cell, |view| {
-            let consumer = view.consumer;
-            rows.push(ConsumerInfo {
-                queue_name: cell.record.name.to_string(),
-                channel_pid: broker.pid(consumer.channel),
-                consumer_tag: consumer.tag.to_string(),
-                ack_required: !consumer.is_no_ack,
-                prefetch_count: u64::from(consumer.prefetch),
-                active: view.is_active(),
-                activity_status: view.status.as_str().to_owned(),
-                arguments: consumer.arguments.clone(),
-            });
-        });
-        rows.into_iter().for_each(&mut *emit);
+        consumers_of(broker, &cell, emit);
+    }
+}
+
+pub(super) fn consumers_of(broker: &Broker, cell: &QueueRef, emit: Emit<'_, ConsumerInfo>) {
+    let mut rows = Vec::new();
+    broker.for_each_consumer(cell, |view| {
+        let consumer = view.consumer;
+        let info = ConsumerInfo {
+            vhost: cell.record.vhost.clone(),
+            queue_name: cell.record.name.to_string(),
+            channel_pid: broker.pid(consumer.channel),
+            channel_number: consumer.key.channel,
+            consumer_tag: consumer.tag.to_string(),
+            exclusive: consumer.is_exclusive,
+            ack_required: !consumer.is_no_ack,
+            prefetch_count: u64::from(consumer.prefetch),
+            active: view.is_active(),
+            activity_status: view.status.as_str().to_owned(),
+            timeout_ms: consumer.timeout_ms,
+            arguments: consumer.arguments.clone(),
+            peer: None,
+        };
+        rows.push((info, consumer.mailbox.connection()));
+    });
+    for (row, connection) in rows {
+        let connection = connection.and_then(|id| broker.registry.get(id));
+        emit(ConsumerInfo { peer: connection.as_deref().map(peer), ..row });
     }
 }
 
 pub(super) fn connections(broker: &Broker, emit: Emit<'_, ConnectionInfo>) {
-    for entry in broker.registry.connections() {
-        let facts = &entry.facts;
-        let properties = FieldTable::decode_fields(&facts.client_properties);
-        emit(ConnectionInfo {
-            pid: broker.pid(entry.id.0),
-            name: facts.name.clone(),
-            port: facts.port,
-            host: facts.host,
-            peer_port: facts.peer_port,
-            peer_host: facts.peer_host,
-            tls: facts.tls.as_deref().map(cipher::info),
-            state: entry.state(net::now()).name().to_owned(),
-            channels: entry.channels.lock().len() as u64,
-            protocol: facts.protocol.to_vec(),
-            auth_mechanism: facts.auth_mechanism.clone(),
-            user: facts.user.to_string(),
-            vhost: facts.vhost.to_string(),
-            timeout: u64::from(facts.heartbeat_s),
-            frame_max: u64::from(facts.frame_max),
-            channel_max: u64::from(facts.channel_max),
-            client_properties: properties.unwrap_or_default(),
-            recv_oct: entry.received_bytes.load(Ordering::Relaxed),
-            recv_cnt: entry.received_packets.load(Ordering::Relaxed),
-            send_oct: entry.sent_bytes.load(Ordering::Relaxed),
-            send_cnt: entry.sent_packets.load(Ordering::Relaxed),
-            send_pend: 0,
-            connected_at: facts.connected_at.0,
-        });
+    broker.registry.connections().iter().map(|entry| connection(broker, entry)).for_each(emit);
+}
+
+pub(super) fn connection(broker: &Broker, entry: &ConnectionEntry) -> ConnectionInfo {
+    let facts = &entry.facts;
+    let properties = FieldTable::decode_fields(&facts.client_properties);
+    ConnectionInfo {
+        pid: broker.pid(entry.id.0),
+        name: facts.name.clone(),
+        port: facts.port,
+        host: facts.host,
+        peer_port: facts.peer_port,
+        peer_host: facts.peer_host,
+        tls: facts.tls.as_deref().map(cipher::info),
+        state: entry.state(net::now()).name().to_owned(),
+        channels: entry.channels.lock().len() as u64,
+        protocol: facts.protocol.to_vec(),
+        auth_mechanism: facts.auth_mechanism.clone(),
+        user: facts.user.to_string(),
+        vhost: facts.vhost.to_string(),
+        timeout: u64::from(facts.heartbeat_s),
+        frame_max: u64::from(facts.frame_max),
+        channel_max: u64::from(facts.channel_max),
+        client_properties: properties.unwrap_or_default(),
+        recv_oct: entry.received_bytes.load(Ordering::Relaxed),
+        recv_cnt: entry.received_packets.load(Ordering::Relaxed),
+        send_oct: entry.sent_bytes.load(Ordering::Relaxed),
+        send_cnt: entry.sent_packets.load(Ordering::Relaxed),
+        send_pend: 0,
+        connected_at: facts.connected_at.0,
     }
 }
 
@@ -207,6 +252,8 @@ pub(super) fn channels(broker: &Broker, emit: Emit<'_, ChannelInfo>) {
                 acks_uncommitted: load(&channel.acks_uncommitted),
                 messages_unconfirmed: load(&channel.unconfirmed),
                 prefetch_count: load(&channel.prefetch),
+                global_prefetch_count: load(&channel.global_prefetch),
+                peer: Some(peer(&entry)),
             });
         }
     }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use broker::Broker;
-use ctl::Refusal;
-use ctl::operator::Answer;
+use net::Accepted;
+use operator::{Answer, Refusal};
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 
@@ -18,7 +18,7 @@ const MAINTENANCE: &str = "Node was put into maintenance mode";
 /// threads that may.
 pub(super) struct Maintenance {
     broker: Arc<Broker>,
-    listeners: Arc<Listeners>,
+    listeners: Arc<Listeners<Accepted>>,
     runtime: Handle,
     state: Mutex<State>,
     /// Held by who changes the listeners, so that no two do at once.
@@ -33,7 +33,7 @@ struct State {
 
 impl Maintenance {
     /// For a node that clients may use. Must be made inside the runtime.
-    pub(super) fn new(broker: Arc<Broker>, listeners: Arc<Listeners>) -> Self {
+    pub(super) fn new(broker: Arc<Broker>, listeners: Arc<Listeners<Accepted>>) -> Self {
         let (state, change) = (Mutex::default(), Mutex::default());
         Self { broker, listeners, runtime: Handle::current(), state, change }
     }

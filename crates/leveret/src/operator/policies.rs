@@ -1,7 +1,7 @@
 //! Policies and runtime parameters.
 
 use broker::Broker;
-use ctl::operator::{Answer, ParameterInfo, PolicyInfo, PolicyObject, PolicyScope, Refusal};
+use operator::{Answer, ParameterInfo, PolicyInfo, PolicyObject, PolicyScope, Refusal};
 use topology::{Policy, PolicyKind, RefusalKind, SetParameter};
 use tracing::info;
 

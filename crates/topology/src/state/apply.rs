@@ -33,6 +33,11 @@ impl State {
                 events.push(Event::VhostLimitsChanged(Arc::clone(&vhost.name)));
                 Ok(Outcome::Done)
             }
+            Command::SetVhostMetadata(command) => self.set_vhost_metadata(command),
+            Command::ProtectVhost(command) => {
+                self.vhost_mut(&command.vhost)?.is_protected = command.is_protected;
+                Ok(Outcome::Done)
+            }
             Command::AddUser(command) => self.add_user(command, events),
             Command::SetPassword(command) => self.change_user(&command.user, events, |user| {
                 user.password_hash.clone_from(&command.password_hash);
@@ -128,7 +133,28 @@ impl State {
         Ok(Outcome::VhostAdded { created: true })
     }
 
+    fn set_vhost_metadata(&mut self, command: &AddVhost) -> Applied {
+        let kind = default_queue_type(command)?;
+        let vhost = self.vhost_mut(&command.name)?;
+        vhost.description.clone_from(&command.description);
+        vhost.tags.clone_from(&command.tags);
+        vhost.default_queue_type = kind;
+        Ok(Outcome::Done)
+    }
+
+    /// Refuses to delete a vhost that is protected.
+    pub fn check_delete_vhost(&self, name: &str) -> Result<(), Refusal> {
+        let vhost = self.vhost(name).ok_or_else(|| Refusal::no_vhost(name))?;
+        if vhost.is_protected {
+            return Err(Refusal::precondition_failed(format!(
+                "Refusing to delete virtual host '{name}' because it is protected from deletion"
+            )));
+        }
+        Ok(())
+    }
+
     fn delete_vhost(&mut self, name: &str, events: &mut Vec<Event>) -> Applied {
+        self.check_delete_vhost(name)?;
         let vhost = self.vhosts.remove(name).ok_or_else(|| Refusal::no_vhost(name))?;
         for queue in vhost.queues() {
             self.queues.remove(&queue.id);

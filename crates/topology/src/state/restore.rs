@@ -66,6 +66,7 @@ impl State {
         }
         if let Some(vhost) = self.vhosts.get_mut(name) {
             vhost.limits = stored.limits;
+            vhost.is_protected = stored.is_protected.unwrap_or_default();
         }
         Ok(())
     }
@@ -125,6 +126,7 @@ fn store_vhost(vhost: &Vhost) -> StoredVhost {
             default_queue_type: vhost.default_queue_type().map(|kind| kind.name().to_owned()),
         },
         limits: vhost.limits(),
+        is_protected: Some(vhost.is_protected()),
         exchanges: vhost.exchanges().filter_map(|exchange| store_exchange(exchange)).collect(),
         queues: vhost.queues().map(|queue| store_queue(queue)).collect(),
         bindings: vhost.explicit_bindings().into_iter().map(store_binding).collect(),

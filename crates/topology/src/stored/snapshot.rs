@@ -44,6 +44,9 @@ pub(crate) struct StoredVhost {
     #[n(6)]
     #[cbor(default)]
     pub(crate) policies: Vec<SetParameter>,
+    /// Missing in what was stored before vhosts could be protected.
+    #[n(5)]
+    pub(crate) is_protected: Option<bool>,
 }
 
 #[derive(Debug, Encode, Decode)]

@@ -13,7 +13,7 @@ use std::{
 use field_table::{FieldTable, FieldValue};
 use serde_json::{Map, Value};
 
-use crate::operator::*;
+use operator::*;
 
 pub(super) struct Fake {
     state: Mutex<State>,
@@ -41,15 +41,15 @@ fn vhost(name: &str, description: &str, tags: &[&str], kind: &str) -> VhostInfo 
         default_queue_type: Some(kind.to_owned()),
         protected_from_deletion: name == "protected",
         cluster_state: vec![("rabbit@localhost".to_owned(), "running".to_owned())],
-        tracing: false,
+        ..VhostInfo::default()
     }
 }
 
 fn queue(name: &str, ready: u64, unacknowledged: u64) -> QueueInfo {
     QueueInfo {
-        name: name.to_owned(),
+        name: name.into(),
         durable: true,
-        arguments: FieldTable::new().with("x-queue-type", FieldValue::from("classic")),
+        arguments: FieldTable::new().with("x-queue-type", FieldValue::from("classic")).into(),
         pid: Some("<rabbit@localhost.1795205310.1965.0>".to_owned()),
         messages_ready: ready,
         messages_unacknowledged: unacknowledged,
@@ -67,7 +67,7 @@ impl Default for Fake {
     fn default() -> Self {
         let user = |name: &str, tags: &[&str]| {
             let tags = tags.iter().map(|tag| (*tag).to_owned()).collect();
-            (UserInfo { name: name.to_owned(), tags }, name.to_owned())
+            (UserInfo { name: name.to_owned(), tags, ..UserInfo::default() }, name.to_owned())
         };
         let mut maxlen = queue("c.maxlen", 10, 0);
         maxlen.arguments = FieldTable::new()
@@ -75,7 +75,8 @@ impl Default for Fake {
             .with("x-dead-letter-routing-key", FieldValue::from("maxlen"))
             .with("x-max-length", FieldValue::from(10i64))
             .with("x-overflow", FieldValue::from("drop-head"))
-            .with("x-queue-type", FieldValue::from("classic"));
+            .with("x-queue-type", FieldValue::from("classic"))
+            .into();
         let permission =
             |vhost: &str, user: &str, configure: &str, write: &str, read: &str| PermissionInfo {
                 user: user.to_owned(),
@@ -157,7 +158,7 @@ impl State {
     }
 
     fn queue(&self, vhost: &str, name: &str) -> Answer<usize> {
-        let is_it = |(of, queue): &(&str, QueueInfo)| *of == vhost && queue.name == name;
+        let is_it = |(of, queue): &(&str, QueueInfo)| *of == vhost && *queue.name == *name;
         self.queues.iter().position(is_it).ok_or(Refusal::NotFound)
     }
 }
@@ -307,6 +308,7 @@ impl Operator for Fake {
 
     fn list_bindings(&self, vhost: &str, emit: Emit<'_, BindingInfo>) -> Answer<()> {
         let binding = |source: &str, kind: &str, destination: &str, key: &str| BindingInfo {
+            vhost: vhost.to_owned(),
             source_name: source.to_owned(),
             destination_name: destination.to_owned(),
             destination_kind: kind.to_owned(),
@@ -338,7 +340,7 @@ impl Operator for Fake {
             prefetch_count,
             active: true,
             activity_status: "up".to_owned(),
-            arguments: FieldTable::new(),
+            ..ConsumerInfo::default()
         };
         if vhost == "orders" {
             emit(consumer("new", "3177", "orders-worker", 0));
@@ -441,7 +443,7 @@ impl Operator for Fake {
             return Err(Refusal::UserExists(name.to_owned()));
         }
         let (NewPassword::Clear(text) | NewPassword::Hashed(text)) = password;
-        let user = UserInfo { name: name.to_owned(), tags: Vec::new() };
+        let user = UserInfo { name: name.to_owned(), ..UserInfo::default() };
         state.users.push((user, text.to_owned()));
         state.users.sort_by(|(a, _), (b, _)| a.name.cmp(&b.name));
         Ok(())
@@ -662,7 +664,7 @@ impl Operator for Fake {
         object: PolicyObject,
         name: &str,
     ) -> Answer<Vec<PolicyInfo>> {
-        let is_there = self.state().queues.iter().any(|(of, it)| *of == vhost && it.name == name);
+        let is_there = self.state().queues.iter().any(|(of, it)| *of == vhost && *it.name == *name);
         if object == PolicyObject::Queue && !is_there {
             return Err(Refusal::NotFound);
         }

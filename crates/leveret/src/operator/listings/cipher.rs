@@ -1,7 +1,7 @@
 //! Cipher suites and certificates taken apart, as RabbitMQ's listings show them.
 
 use broker::TlsFacts;
-use ctl::operator::TlsInfo;
+use operator::TlsInfo;
 
 /// What listings show of an encrypted connection.
 pub(super) fn info(facts: &TlsFacts) -> TlsInfo {

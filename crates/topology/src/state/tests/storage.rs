@@ -23,6 +23,7 @@ fn equal_arguments_are_kept_once() {
 const FULL: &str = r#"
     add-vhost w stream
     limit-vhost w 5 -1
+    protect-vhost w on
     add-user u
     tag-user u administrator monitoring
     limit-user u 3 4

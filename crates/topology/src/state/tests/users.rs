@@ -265,3 +265,35 @@ fn a_node_may_forbid_more_than_the_cluster() {
                 "deprecated_features.permit.queue_master_locator = true""#]],
     );
 }
+
+#[test]
+fn a_protected_vhost_stays() {
+    check(
+        "describe-vhost v orders quorum
+         describe-vhost v orders nope
+         describe-vhost nope orders quorum
+         protect-vhost v on
+         delete-vhost v
+         protect-vhost nope on
+         protect-vhost v off
+         delete-vhost v",
+        expect![[r#"
+            describe-vhost v orders quorum
+              done
+            describe-vhost v orders nope
+              PreconditionFailed: Unsupported default queue type
+            describe-vhost nope orders quorum
+              NotFound: Virtual host "nope" does not exist
+            protect-vhost v on
+              done
+            delete-vhost v
+              PreconditionFailed: Refusing to delete virtual host 'v' because it is protected from deletion
+            protect-vhost nope on
+              NotFound: Virtual host "nope" does not exist
+            protect-vhost v off
+              done
+            delete-vhost v
+              done | VhostDeleted v
+        "#]],
+    );
+}

@@ -1,21 +1,28 @@
-//! What commands ask of a running broker. The node implements [`Operator`]; tests have a fake.
+//! A running broker as its operators see it: what the command line and the HTTP API ask of it, and
+//! the rows of its listings. The node implements [`Operator`]; tests have a fake.
+//!
+//! Knows: RabbitMQ's names of objects, facts and refusals. Must not know: how they are shown (columns,
+//! JSON), sockets, or how the broker does what it is asked.
+#![forbid(unsafe_code)]
 
 mod info;
+mod management;
 mod policies;
 mod status;
+mod term;
 
 use std::{fmt, time::Duration};
 
-pub(crate) use info::{
-    BINDING_COLUMNS, CHANNEL_COLUMNS, CONNECTION_COLUMNS, CONSUMER_COLUMNS, Column,
-    EXCHANGE_COLUMNS, QUEUE_COLUMNS, VHOST_COLUMNS,
-};
 pub use info::{
-    BindingInfo, ChannelInfo, ConnectionInfo, ConsumerInfo, ExchangeInfo, PermissionInfo,
+    BindingInfo, ChannelInfo, ConnectionInfo, ConsumerInfo, ExchangeInfo, PeerInfo, PermissionInfo,
     QueueInfo, TlsInfo, TopicPermissionInfo, UserInfo, VhostInfo,
+};
+pub use management::{
+    BrokerFacts, CertificateInfo, GetMessages, GetMode, GotMessage, Management, Publication,
 };
 pub use policies::{ParameterInfo, PolicyInfo, PolicyObject, PolicyScope};
 pub use status::{ListenerInfo, MemoryInfo, NodeStatus, RunState};
+pub use term::Term;
 
 /// Receives rows one by one. It writes to a socket: call it under no lock, and not on a thread
 /// that clients wait for.
@@ -61,7 +68,7 @@ pub trait Operator: Sync {
     /// One of `debug`, `info`, `warning`, `error`, `critical`, `none`, for all log outputs.
     fn set_log_level(&self, level: &str) -> Answer<()>;
 
-    /// Queues of a vhost; none when there is no such vhost, as in RabbitMQ.
+    /// Queues of a vhost by name; none when there is no such vhost, as in RabbitMQ.
     fn list_queues(&self, vhost: &str, emit: Emit<'_, QueueInfo>) -> Answer<()>;
     /// Exchanges of a vhost, the default one included; none when there is no such vhost.
     fn list_exchanges(&self, vhost: &str, emit: Emit<'_, ExchangeInfo>) -> Answer<()>;
@@ -262,6 +269,13 @@ pub enum Refusal {
         reason: String,
         /// Where in the pattern.
         position: usize,
+    },
+    /// A channel opened for the asker was closed: the code of AMQP 0-9-1, and its name and the text.
+    Closed {
+        /// 406
+        code: u16,
+        /// `PRECONDITION_FAILED - ...`
+        text: String,
     },
     /// What an AMQP client would be told: `precondition_failed` and the text.
     Amqp {

@@ -1,0 +1,78 @@
+//! Bad and oversized requests, methods, headers.
+
+use serde_json::Value;
+
+use super::recorded_broker;
+
+#[test]
+fn methods_that_a_path_does_not_have_are_refused() {
+    let (_server, guest) = recorded_broker();
+    for (method, path, allow) in [
+        ("POST", "/api/overview", "HEAD, GET, OPTIONS"),
+        ("DELETE", "/api/overview", "HEAD, GET, OPTIONS"),
+        ("PATCH", "/api/queues/%2F/q", "HEAD, GET, PUT, DELETE, OPTIONS"),
+        ("PUT", "/api/queues", "HEAD, GET, OPTIONS"),
+    ] {
+        let reply = guest.ask(method, path, &[], b"{}");
+        assert_eq!((reply.status, reply.header("allow")), (405, Some(allow)), "{method} {path}");
+        let options = guest.with_login(None).ask("OPTIONS", path, &[], b"");
+        assert_eq!((options.status, options.header("allow")), (200, Some(allow)), "{path}");
+    }
+}
+
+#[test]
+fn a_login_is_asked_for_and_a_wrong_one_refused() {
+    let (_server, guest) = recorded_broker();
+    let reply = guest.with_login(None).get("/api/overview");
+    let realm = Some("Basic realm=\"RabbitMQ Management\"");
+    assert_eq!((reply.status, reply.header("www-authenticate"), &*reply.body), (401, realm, ""));
+    let reply = guest.with_login(Some("guest:wrong")).get("/api/overview");
+    let refused = r#"{"error":"not_authorized","reason":"Not_Authorized"}"#;
+    assert_eq!((reply.status, reply.body.as_str()), (401, refused));
+    assert_eq!(reply.header("www-authenticate"), None);
+    let malformed =
+        guest.with_login(None).ask("GET", "/api/overview", &[("authorization", "Basic !!!")], b"");
+    assert_eq!((malformed.status, &*malformed.body), (400, ""));
+}
+
+#[test]
+fn paths_that_are_none_are_not_found() {
+    let (_server, guest) = recorded_broker();
+    for path in ["/api/nope", "/api/queues/%ZZ", "//api//overview", "/API/overview", "/nope"] {
+        let reply = guest.get(path);
+        let text = r#"{"error":"Object Not Found","reason":"Not Found"}"#;
+        assert_eq!((reply.status, reply.body.as_str()), (404, text), "{path}");
+    }
+    assert_eq!(guest.get("/api/overview/").status, 200);
+    let moved = guest.get("/api");
+    assert_eq!((moved.status, moved.header("location")), (301, Some("/api/index.html")));
+}
+
+#[test]
+fn head_is_get_without_a_body() {
+    let (_server, guest) = recorded_broker();
+    let (head, get) = (guest.ask("HEAD", "/api/whoami", &[], b""), guest.get("/api/whoami"));
+    assert_eq!((head.status, head.body.as_str()), (200, ""));
+    assert_eq!(head.header("content-length"), get.header("content-length"));
+    assert_eq!(guest.ask("GET", "/api/whoami", &[("accept", "text/html")], b"").status, 406);
+}
+
+#[test]
+fn a_body_has_a_size() {
+    let (_server, guest) = recorded_broker();
+    let body = format!(r#"{{"description":"{}"}}"#, "x".repeat(21 * 1024 * 1024));
+    let reply = guest.ask("PUT", "/api/vhosts/big", &[], body.as_bytes());
+    let refused: Value = serde_json::from_str(&reply.body).expect("JSON");
+    assert_eq!(reply.status, 400);
+    assert_eq!(refused["reason"], "Exceeded HTTP request body size limit");
+    assert_eq!(guest.get("/api/vhosts/big").status, 404);
+}
+
+#[test]
+fn bytes_that_are_no_http_end_one_connection() {
+    let (_server, guest) = recorded_broker();
+    assert_eq!(guest.send(b"AMQP\x00\x00\x09\x01\r\n\r\n").status, 400);
+    let endless = [b"GET /api/overview HTTP/1.1\r\n".as_slice(), &vec![b'a'; 1 << 20]].concat();
+    assert_eq!(guest.send(&endless).status, 431);
+    assert_eq!(guest.get("/api/whoami").status, 200);
+}

@@ -1,0 +1,125 @@
+//! The node: a cluster of one.
+
+use operator::MemoryInfo;
+use serde_json::{Map, Value, json};
+
+use super::{exchanges, overview};
+use crate::call::Call;
+use crate::listing;
+use crate::reply::{Answer, Failure};
+
+/// Refuses the name of a node that there is not.
+pub(super) fn require(call: &Call<'_>) -> Result<(), Failure> {
+    if call.param("node") == call.broker.node_name() { Ok(()) } else { Err(Failure::no_object()) }
+}
+
+/// `/api/nodes`
+pub(crate) fn list(call: &Call<'_>) -> Answer {
+    listing::value(call.query, Value::Array(vec![node(call)]))
+}
+
+/// `/api/nodes/:node`
+pub(crate) fn get(call: &Call<'_>) -> Answer {
+    require(call)?;
+    listing::value(call.query, node(call))
+}
+
+fn node(call: &Call<'_>) -> Value {
+    let status = call.broker.status();
+    let facts = call.broker.facts();
+    let paths = |paths: &[std::path::PathBuf]| -> Vec<String> {
+        paths.iter().map(|it| it.display().to_string()).collect()
+    };
+    let mut node = json!({
+        "partitions": [],
+        "os_pid": status.os_pid.to_string(),
+        "fd_total": status.file_descriptors_max,
+        "fd_used": status.file_descriptors_used,
+        "sockets_total": 0,
+        "sockets_used": 0,
+        "mem_limit": status.memory.high_watermark_bytes,
+        "mem_alarm": status.has_memory_alarm,
+        "mem_used": status.memory.used(),
+        "disk_free": status.disk_free,
+        "disk_free_limit": status.disk_free_limit,
+        "disk_free_alarm": status.has_disk_alarm,
+        "proc_total": status.tasks_max,
+        "proc_used": status.tasks,
+        "rates_mode": "basic",
+        "uptime": status.uptime_seconds * 1000,
+        "run_queue": 0,
+        "processors": facts.processors,
+        "exchange_types": exchanges::types(),
+        "auth_mechanisms": mechanisms(&facts.mechanisms),
+        "applications": [],
+        "contexts": overview::contexts(call),
+        "log_files": status.log_files,
+        "db_dir": status.data_dir.display().to_string(),
+        "config_files": paths(&status.config_files),
+        "net_ticktime": 60,
+        "enabled_plugins": status.active_plugins,
+        "mem_calculation_strategy": status.memory.strategy_name(),
+        "rabbitmq_version": status.rabbitmq_version,
+        "erlang_version": status.runtime_version,
+        "erlang_full_version": status.runtime_version,
+        "crypto_lib_version": status.crypto_version,
+        "name": call.broker.node_name(),
+        "running": true,
+        "type": "disc",
+        "being_drained": status.is_under_maintenance,
+        "cluster_links": [],
+    });
+    if call.query.is_true("memory") {
+        node["memory"] = memory(&status.memory);
+    }
+    node
+}
+
+fn mechanisms(enabled: &[String]) -> Value {
+    let known = [
+        ("ANONYMOUS", "SASL ANONYMOUS authentication mechanism"),
+        ("PLAIN", "SASL PLAIN authentication mechanism"),
+        ("AMQPLAIN", "QPid AMQPLAIN mechanism"),
+        (
+            "EXTERNAL",
+            "TLS peer verification-based authentication plugin. Used in combination with the \
+             EXTERNAL SASL mechanism.",
+        ),
+    ];
+    let shown = known.map(|(name, description)| {
+        let is_enabled = enabled.iter().any(|it| it == name);
+        json!({ "name": name, "description": description, "enabled": is_enabled })
+    });
+    Value::Array(shown.to_vec())
+}
+
+fn memory(memory: &MemoryInfo) -> Value {
+    let breakdown = memory.breakdown.iter().map(|(name, bytes)| (name.clone(), (*bytes).into()));
+    let mut shown: Map<String, Value> = breakdown.collect();
+    shown.insert("strategy".to_owned(), memory.strategy_name().into());
+    let total = json!({
+        "erlang": memory.allocated, "rss": memory.rss, "allocated": memory.allocated,
+    });
+    shown.insert("total".to_owned(), total);
+    Value::Object(shown)
+}
+
+/// `/api/nodes/:node/memory`
+pub(crate) fn memory_breakdown(call: &Call<'_>) -> Answer {
+    require(call)?;
+    let memory = memory(&call.broker.status().memory);
+    listing::value(call.query, json!({ "memory": memory }))
+}
+
+/// `/api/nodes/:node/memory/relative`: the same in percent.
+pub(crate) fn memory_relative(call: &Call<'_>) -> Answer {
+    require(call)?;
+    let memory = call.broker.status().memory;
+    let total = memory.breakdown.iter().map(|(_, bytes)| bytes).sum::<u64>().max(1);
+    let percent = |bytes: u64| (bytes as f64 * 100.0 / total as f64).round() as u64;
+    let shares = memory.breakdown.iter();
+    let mut shares: Map<String, Value> =
+        shares.map(|(name, bytes)| (name.clone(), percent(*bytes).into())).collect();
+    shares.insert("total".to_owned(), 100.into());
+    listing::value(call.query, json!({ "memory": shares }))
+}

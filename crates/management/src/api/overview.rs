@@ -1,0 +1,163 @@
+//! The broker as a whole.
+
+use serde_json::{Value, json};
+
+use super::{exchanges, vhosts::Totals};
+use crate::call::Call;
+use crate::json;
+use crate::listing;
+use crate::reply::{Answer, Failure, Reply};
+
+/// The interval and length of the samples that RabbitMQ keeps, seconds.
+fn retention() -> Value {
+    json!({ "global": [600, 3600, 28800, 86400], "basic": [600, 3600], "detailed": [600] })
+}
+
+/// `/api/overview`
+pub(crate) fn get(call: &Call<'_>) -> Answer {
+    let facts = call.broker.facts();
+    let status = call.broker.status();
+    let runtime = status.runtime_version.as_str();
+    let mut overview = json!({
+        "management_version": facts.version,
+        "rates_mode": "basic",
+        "sample_retention_policies": retention(),
+        "exchange_types": exchanges::types(),
+        "product_version": facts.version,
+        "product_name": facts.product,
+        "rabbitmq_version": facts.version,
+        "cluster_name": facts.cluster_name,
+        "cluster_tags": {},
+        "node_tags": {},
+        // What it runs on, in Erlang's place.
+        "erlang_version": runtime,
+        "erlang_full_version": runtime,
+        "crypto_lib_version": status.crypto_version,
+        "disable_stats": !call.has_stats(),
+        "default_queue_type": facts.default_queue_type,
+        "is_op_policy_updating_enabled": true,
+        "enable_queue_totals": call.has_queue_totals(),
+        "require_definition_json_extension": call.settings.requires_json_extension,
+    });
+    if call.has_stats() {
+        totals(call, &mut overview)?;
+    }
+    if call.caller.is_monitor() {
+        overview["statistics_db_event_queue"] = 0.into();
+        overview["node"] = call.broker.node_name().into();
+        overview["listeners"] = listeners(call);
+        overview["contexts"] = contexts(call);
+    }
+    listing::value(call.query, overview)
+}
+
+/// How much there is of everything that the caller sees.
+fn totals(call: &Call<'_>, overview: &mut Value) -> Result<(), Failure> {
+    let is_monitor = call.caller.is_monitor();
+    let mut totals = Totals::default();
+    let (mut exchanges, mut consumers) = (0_u64, 0_u64);
+    for vhost in call.broker.list_vhosts()? {
+        if !is_monitor && !call.broker.may_enter(&call.caller.name, &vhost.name) {
+            continue;
+        }
+        totals.add(call, &vhost.name)?;
+        call.broker.list_exchanges(&vhost.name, &mut |_| exchanges += 1)?;
+        call.broker.list_queues(&vhost.name, &mut |queue| consumers += queue.consumers)?;
+    }
+    let (mut connections, mut channels) = (0_u64, 0_u64);
+    call.broker.list_connections(&mut |it| connections += u64::from(call.sees(&it.user)))?;
+    call.broker.list_channels(&mut |it| channels += u64::from(call.sees(&it.user)))?;
+    overview["object_totals"] = json!({
+        "channels": channels,
+        "connections": connections,
+        "consumers": consumers,
+        "exchanges": exchanges,
+        "queues": totals.queues,
+    });
+    overview["queue_totals"] = match totals.queues {
+        0 => json!({}),
+        _ => json!({
+            "messages": totals.messages,
+            "messages_ready": totals.ready,
+            "messages_unacknowledged": totals.unacknowledged,
+        }),
+    };
+    overview["message_stats"] = json!({});
+    overview["churn_rates"] = json!({});
+    Ok(())
+}
+
+pub(super) fn listeners(call: &Call<'_>) -> Value {
+    let node = call.broker.node_name();
+    let shown = call.broker.listeners().into_iter().map(|it| {
+        let is_tls = it.protocol == "https" || it.protocol.ends_with("/ssl");
+        json!({
+            "node": node,
+            "protocol": it.protocol,
+            "ip_address": it.interface.trim_matches(['[', ']']),
+            "port": it.port,
+            "socket_opts": [],
+            "tls": is_tls,
+        })
+    });
+    Value::Array(shown.collect())
+}
+
+/// Where HTTP is spoken.
+pub(super) fn contexts(call: &Call<'_>) -> Value {
+    let node = call.broker.node_name();
+    let path = match call.settings.path_prefix.as_str() {
+        "" => "/",
+        prefix => prefix,
+    };
+    let shown = call.broker.listeners().into_iter().filter(|it| it.protocol.starts_with("http"));
+    let shown = shown.map(|it| {
+        json!({
+            "ssl_opts": [],
+            "node": node,
+            "description": "RabbitMQ Management",
+            "path": path,
+            "port": it.port.to_string(),
+        })
+    });
+    Value::Array(shown.collect())
+}
+
+/// `/api/cluster-name`
+pub(crate) fn cluster_name(call: &Call<'_>) -> Answer {
+    listing::value(call.query, json!({ "name": call.broker.facts().cluster_name }))
+}
+
+/// `PUT /api/cluster-name`
+pub(crate) fn set_cluster_name(call: &Call<'_>) -> Answer {
+    let body = call.json_with(&["name"])?;
+    let name = json::text(&body, "name")?.unwrap_or_default();
+    call.broker.set_cluster_name(name)?;
+    Ok(Reply::no_content())
+}
+
+/// `/api/version`
+pub(crate) fn version(call: &Call<'_>) -> Answer {
+    Ok(Reply::json(&call.broker.facts().version.into()))
+}
+
+/// `/api/extensions`: scripts that plugins would add to the UI.
+pub(crate) fn extensions(_: &Call<'_>) -> Answer {
+    Ok(Reply::json(&json!([])))
+}
+
+/// `DELETE /api/reset`: nothing has been counted yet that could be forgotten.
+pub(crate) fn reset(_: &Call<'_>) -> Answer {
+    Ok(Reply::no_content())
+}
+
+/// `DELETE /api/reset/:node`
+pub(crate) fn reset_node(call: &Call<'_>) -> Answer {
+    super::nodes::require(call)?;
+    Ok(Reply::no_content())
+}
+
+/// `POST /api/rebalance/queues`: on one node all is balanced.
+pub(crate) fn rebalance(_: &Call<'_>) -> Answer {
+    Ok(Reply::no_content())
+}

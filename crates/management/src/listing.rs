@@ -1,0 +1,314 @@
+//! Lists: which columns, in which order, which page.
+
+use std::cmp::Ordering;
+
+use hyper::StatusCode;
+use serde_json::{Map, Value, json};
+use topology::Pattern;
+
+use crate::call::Query;
+use crate::reply::{Answer, Failure, Reply};
+
+/// Rows on a page unless told otherwise, and at most.
+const PAGE_SIZE: usize = 100;
+const PAGE_SIZE_MAX: usize = 500;
+
+/// Longest regular expression for names, bytes.
+const FILTER_LEN_MAX: usize = 1024;
+
+/// A key of a JSON object and how to read its value from a row; `None` leaves the key out.
+pub(crate) type Key<T> = (&'static str, fn(&T) -> Option<Value>);
+
+/// Something that is shown as JSON.
+pub(crate) trait Row: Sized + 'static {
+    /// Its keys by name.
+    const KEYS: &'static [Key<Self>];
+
+    /// What the parameter `name` is compared with.
+    fn name(&self) -> &str;
+}
+
+/// Which keys of a row are wanted, and which of those inside them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Columns {
+    All,
+    /// Paths: `message_stats.publish`
+    Some(Vec<Vec<String>>),
+}
+
+impl Columns {
+    pub(crate) fn of(query: &Query) -> Self {
+        let Some(text) = query.get("columns") else { return Self::All };
+        let path = |column: &str| {
+            column.split('.').filter(|it| !it.is_empty()).map(str::to_owned).collect()
+        };
+        Self::Some(text.split(',').filter(|it| !it.is_empty()).map(path).collect())
+    }
+
+    fn has(&self, key: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Some(paths) => paths.iter().any(|path| path.first().is_some_and(|it| it == key)),
+        }
+    }
+
+    /// The columns wanted inside `key`.
+    fn within(&self, key: &str) -> Self {
+        let Self::Some(paths) = self else { return Self::All };
+        let mut inner = Vec::new();
+        for path in paths.iter().filter(|path| path.first().is_some_and(|it| it == key)) {
+            match path.as_slice() {
+                [_] => return Self::All,
+                [_, rest @ ..] => inner.push(rest.to_vec()),
+                [] => {}
+            }
+        }
+        Self::Some(inner)
+    }
+
+    /// The wanted part of a value.
+    pub(crate) fn of_value(&self, value: Value) -> Value {
+        match (self, value) {
+            (Self::All, value) => value,
+            (_, Value::Object(object)) => {
+                let wanted = object.into_iter().filter(|(key, _)| self.has(key));
+                let wanted: Map<_, _> = wanted
+                    .map(|(key, value)| {
+                        let inner = self.within(&key);
+                        (key, inner.of_value(value))
+                    })
+                    .collect();
+                // Where Erlang's empty object and empty list are the same.
+                if wanted.is_empty() { Value::Array(Vec::new()) } else { Value::Object(wanted) }
+            }
+            (_, Value::Array(values)) => {
+                Value::Array(values.into_iter().map(|it| self.of_value(it)).collect())
+            }
+            (_, value) => value,
+        }
+    }
+
+    fn of_row<T: Row>(&self, row: &T) -> Value {
+        let wanted = T::KEYS.iter().filter(|(key, _)| self.has(key));
+        let wanted: Map<_, _> = wanted
+            .filter_map(|(key, read)| {
+                Some(((*key).to_owned(), self.within(key).of_value(read(row)?)))
+            })
+            .collect();
+        match self {
+            Self::Some(_) if wanted.is_empty() => Value::Array(Vec::new()),
+            _ => Value::Object(wanted),
+        }
+    }
+}
+
+/// One object.
+pub(crate) fn object<T: Row>(query: &Query, row: &T) -> Answer {
+    Ok(Reply::json(&Columns::of(query).of_row(row)))
+}
+
+/// All of a row.
+pub(crate) fn whole<T: Row>(row: &T) -> Value {
+    Columns::All.of_row(row)
+}
+
+/// A value made by hand, less the columns that are not wanted.
+pub(crate) fn value(query: &Query, value: Value) -> Answer {
+    Ok(Reply::json(&Columns::of(query).of_value(value)))
+}
+
+/// All rows, sorted, on pages if those are asked for.
+pub(crate) fn list<T: Row>(query: &Query, mut rows: Vec<T>) -> Answer {
+    let page = Page::of(query)?;
+    sort(query, &mut rows);
+    let columns = Columns::of(query);
+    let Some(page) = page else { return Ok(render(&rows.iter().collect::<Vec<_>>(), &columns)) };
+    let total_count = rows.len();
+    let filtered: Vec<&T> = rows.iter().filter(|row| page.filter.takes(row.name())).collect();
+    let filtered_count = filtered.len();
+    let start = (page.number - 1).saturating_mul(page.size);
+    if filtered_count <= start && page.number > 1 {
+        return Err(Failure::bad(
+            "page_out_of_range",
+            format!(
+                "Page out of range, page: {} page size: {}, len: {filtered_count}",
+                page.number, page.size
+            ),
+        ));
+    }
+    let items: Vec<Value> =
+        filtered.iter().skip(start).take(page.size).map(|row| columns.of_row(*row)).collect();
+    Ok(Reply::json(&json!({
+        "filtered_count": filtered_count,
+        "item_count": items.len(),
+        "items": items,
+        "page": page.number,
+        "page_count": filtered_count.div_ceil(page.size),
+        "page_size": page.size,
+        "total_count": total_count,
+    })))
+}
+
+/// A list row by row: the whole of it is never there as values.
+fn render<T: Row>(rows: &[&T], columns: &Columns) -> Reply {
+    let mut body = Vec::from(b"[");
+    for (index, row) in rows.iter().enumerate() {
+        if index > 0 {
+            body.push(b',');
+        }
+        body.extend_from_slice(columns.of_row(*row).to_string().as_bytes());
+    }
+    body.push(b']');
+    Reply::bytes(StatusCode::OK, body)
+}
+
+/// By the parameter `sort`, or as they come: handlers list by vhost and name.
+fn sort<T: Row>(query: &Query, rows: &mut [T]) {
+    let Some(path) = query.get("sort").filter(|it| !it.is_empty()) else {
+        if query.is_true("sort_reverse") {
+            rows.reverse();
+        }
+        return;
+    };
+    let mut path = path.split('.').filter(|it| !it.is_empty());
+    let first = path.next().unwrap_or_default();
+    let rest: Vec<&str> = path.collect();
+    let read = T::KEYS.iter().find(|(key, _)| *key == first).map(|(_, read)| *read);
+    // What is missing counts as 0.
+    let key = |row: &T| {
+        let value = read.and_then(|read| read(row)).unwrap_or_else(|| Value::from(0));
+        rest.iter()
+            .fold(value, |value, name| value.get(*name).cloned().unwrap_or_else(|| Value::from(0)))
+    };
+    rows.sort_by_cached_key(|row| Sorted(key(row)));
+    if query.is_true("sort_reverse") {
+        rows.reverse();
+    }
+}
+
+/// A value in Erlang's order of terms: numbers, atoms, maps, lists, texts.
+#[derive(PartialEq)]
+struct Sorted(Value);
+
+impl Eq for Sorted {}
+
+impl Sorted {
+    fn rank(&self) -> u8 {
+        match self.0 {
+            Value::Number(_) => 0,
+            Value::Null | Value::Bool(_) => 1,
+            Value::Object(_) => 2,
+            Value::Array(_) => 3,
+            Value::String(_) => 4,
+        }
+    }
+
+    fn atom(&self) -> &'static str {
+        match self.0 {
+            Value::Bool(true) => "true",
+            Value::Bool(false) => "false",
+            _ => "null",
+        }
+    }
+}
+
+impl Ord for Sorted {
+    fn cmp(&self, other: &Self) -> Ordering {
+        match (&self.0, &other.0) {
+            (Value::Number(a), Value::Number(b)) => match (a.as_i64(), b.as_i64()) {
+                (Some(a), Some(b)) => a.cmp(&b),
+                _ => {
+                    f64::total_cmp(&a.as_f64().unwrap_or_default(), &b.as_f64().unwrap_or_default())
+                }
+            },
+            (Value::String(a), Value::String(b)) => a.cmp(b),
+            (Value::Null | Value::Bool(_), Value::Null | Value::Bool(_)) => {
+                self.atom().cmp(other.atom())
+            }
+            (Value::Object(a), Value::Object(b)) => a.len().cmp(&b.len()),
+            (Value::Array(a), Value::Array(b)) => a.len().cmp(&b.len()),
+            _ => self.rank().cmp(&other.rank()),
+        }
+    }
+}
+
+impl PartialOrd for Sorted {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// A page that is asked for.
+struct Page {
+    /// From 1.
+    number: usize,
+    size: usize,
+    filter: Filter,
+}
+
+/// Which names are listed.
+enum Filter {
+    All,
+    Part(String),
+    Matching(Pattern),
+    /// The expression is none: that finds nothing.
+    Nothing,
+}
+
+impl Filter {
+    fn takes(&self, name: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Part(part) => name.to_lowercase().contains(part),
+            Self::Matching(pattern) => pattern.matches(name),
+            Self::Nothing => false,
+        }
+    }
+}
+
+impl Page {
+    fn of(query: &Query) -> Result<Option<Self>, Failure> {
+        let number = |key: &str| match query.get(key) {
+            None => Ok(None),
+            Some(text) => match text.parse::<i64>() {
+                Ok(number) => Ok(Some(number)),
+                Err(_) => Err(Failure::bad_request("Pagination parameters are invalid")),
+            },
+        };
+        let (page, size) = (number("page")?, number("page_size")?);
+        let filter = Self::filter(query)?;
+        let Some(page) = page else { return Ok(None) };
+        let in_range = |it: i64, max: i64| usize::try_from(it).ok().filter(|_| 0 < it && it <= max);
+        let default = PAGE_SIZE as i64;
+        let fits =
+            in_range(page, i64::MAX).zip(in_range(size.unwrap_or(default), PAGE_SIZE_MAX as i64));
+        match fits {
+            Some((number, size)) => Ok(Some(Self { number, size, filter })),
+            None => {
+                let size = size.map_or_else(|| "undefined".to_owned(), |size| size.to_string());
+                Err(Failure::bad(
+                    "invalid_pagination_parameters",
+                    format!("Invalid pagination parameters: page number {page}, page size {size}"),
+                ))
+            }
+        }
+    }
+
+    fn filter(query: &Query) -> Result<Filter, Failure> {
+        let Some(name) = query.get("name").filter(|it| !it.is_empty()) else {
+            return Ok(Filter::All);
+        };
+        if !query.is_true("use_regex") {
+            return Ok(Filter::Part(name.to_lowercase()));
+        }
+        if FILTER_LEN_MAX < name.len() {
+            let text = "name filter regex is too long";
+            return Err(Failure::bad("invalid_pagination_parameters", text));
+        }
+        let pattern = Pattern::new(&format!("(?i){name}"));
+        Ok(pattern.map_or(Filter::Nothing, Filter::Matching))
+    }
+}
+
+#[cfg(test)]
+mod tests;

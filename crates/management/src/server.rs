@@ -1,0 +1,348 @@
+//! HTTP on sockets: requests in, answers out, and the limits of both.
+
+use std::convert::Infallible;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use hyper::header::{
+    ACCEPT, ALLOW, CACHE_CONTROL, HeaderMap, HeaderName, HeaderValue, LOCATION, ORIGIN, VARY,
+    WWW_AUTHENTICATE,
+};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use net::{Peer, Serve, Socket};
+use operator::Management;
+use tokio::sync::Semaphore;
+use tracing::{debug, error, warn};
+
+use crate::api::later;
+use crate::assets;
+use crate::call::{Call, Caller, Query};
+use crate::login::{self, Credentials};
+use crate::reply::{Answer, Failure, Reply};
+use crate::route::{self, Access, Route, Verb};
+use crate::routes::ROUTES;
+
+/// Connections at a time; who comes when there are as many is hung up on.
+const CONNECTIONS_MAX: usize = 2048;
+
+/// Handlers at a time: each has a thread while it runs.
+const HANDLERS_MAX: usize = 16;
+
+/// Bytes of a request's head.
+const HEAD_LEN_MAX: usize = 64 * 1024;
+
+/// Time a request's body may take.
+const BODY_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Time that a wrong password costs.
+const WRONG_PASSWORD_DELAY: Duration = Duration::from_millis(250);
+
+/// The policy for what a browser loads, unless `management.csp.policy` is another: only what comes from
+/// here, and nobody puts it into a frame.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; img-src 'self' data:; \
+    object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+
+/// Old paths that lead elsewhere.
+const REDIRECTS: &[(&str, &str)] = &[
+    ("/api", "/api/index.html"),
+    ("/doc/stats.html", "/api/index.html"),
+    ("/mgmt", "/"),
+    ("/stats", "/api/index.html"),
+];
+
+/// The HTTP API over a broker. Clones share it.
+#[derive(Clone)]
+pub struct Http {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    broker: Arc<dyn Management>,
+    settings: config::Management,
+    connections: Arc<Semaphore>,
+    handlers: Semaphore,
+}
+
+impl Http {
+    /// Answers for `broker`.
+    #[must_use]
+    pub fn new(broker: Arc<dyn Management>, settings: config::Management) -> Self {
+        let connections = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+        let handlers = Semaphore::new(HANDLERS_MAX);
+        Self { shared: Arc::new(Shared { broker, settings, connections, handlers }) }
+    }
+}
+
+impl Serve for Http {
+    async fn serve(self, socket: impl Socket + Send + 'static, peer: Peer) {
+        let Ok(_permit) = self.shared.connections.clone().try_acquire_owned() else {
+            debug!(peer = %peer.peer, "too many HTTP connections");
+            return;
+        };
+        let shared = self.shared;
+        let timeout = shared.settings.request_timeout;
+        let service = service_fn(move |request| {
+            let shared = shared.clone();
+            async move { Ok::<_, Infallible>(shared.respond(request, peer.peer.ip()).await) }
+        });
+        let served = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(timeout)
+            .max_buf_size(HEAD_LEN_MAX)
+            .serve_connection(TokioIo::new(socket), service)
+            .await;
+        if let Err(error) = served {
+            debug!(peer = %peer.peer, %error, "an HTTP connection ended early");
+        }
+    }
+}
+
+impl Shared {
+    async fn respond(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+        peer: IpAddr,
+    ) -> Response<Full<Bytes>> {
+        let is_head = *request.method() == Method::HEAD;
+        let origin = request.headers().get(ORIGIN).cloned();
+        let is_preflight = *request.method() == Method::OPTIONS;
+        let (route, answer) = self.clone().answer(request, peer).await;
+        if answer.as_ref().is_err_and(|it| *it == Failure::bad_credentials()) {
+            tokio::time::sleep(WRONG_PASSWORD_DELAY).await;
+        }
+        let reply = answer.unwrap_or_else(Failure::into_reply);
+        let mut response = Response::new(Full::new(reply.body));
+        *response.status_mut() = reply.status;
+        let headers = response.headers_mut();
+        self.put_usual_headers(headers, route, reply.status);
+        self.put_cors_headers(headers, origin.as_ref(), is_preflight);
+        reply.headers.into_iter().for_each(|(name, value)| drop(headers.insert(name, value)));
+        if is_head {
+            let len = response.body().clone();
+            let len = hyper::body::Body::size_hint(&len).exact().unwrap_or_default();
+            response.headers_mut().insert(hyper::header::CONTENT_LENGTH, len.into());
+            *response.body_mut() = Full::default();
+        }
+        response
+    }
+
+    fn put_usual_headers(
+        &self,
+        headers: &mut HeaderMap,
+        route: Option<&Route>,
+        status: StatusCode,
+    ) {
+        let cache = match status {
+            StatusCode::OK => "no-cache",
+            _ => "public, max-age=0, must-revalidate",
+        };
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static(cache));
+        headers.insert(VARY, HeaderValue::from_static("accept, accept-encoding, origin"));
+        let policy = HeaderValue::from_static(CONTENT_SECURITY_POLICY);
+        headers.insert(hyper::header::CONTENT_SECURITY_POLICY, policy);
+        for (name, value) in &self.settings.headers {
+            if let Ok(value) = HeaderValue::from_str(value) {
+                headers.insert(HeaderName::from_static(name), value);
+            }
+        }
+        let allow = route.map_or_else(|| assets::ALLOW.to_owned(), Route::allow);
+        if let Ok(allow) = HeaderValue::from_str(&allow)
+            && !self.settings.is_allow_hidden
+        {
+            headers.insert(ALLOW, allow);
+        }
+    }
+
+    /// Lets pages of the origins that are configured use the API.
+    fn put_cors_headers(
+        &self,
+        headers: &mut HeaderMap,
+        origin: Option<&HeaderValue>,
+        is_preflight: bool,
+    ) {
+        let Some(origin) = origin else { return };
+        let is_allowed =
+            |allowed: &String| allowed == "*" || allowed.as_bytes() == origin.as_bytes();
+        if !self.settings.cors_origins.iter().any(is_allowed) {
+            return;
+        }
+        let put = |headers: &mut HeaderMap, name, value: &str| {
+            if let Ok(value) = HeaderValue::from_str(value) {
+                headers.insert(HeaderName::from_static(name), value);
+            }
+        };
+        headers.insert(hyper::header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+        put(headers, "access-control-allow-credentials", "true");
+        put(headers, "access-control-expose-headers", "location");
+        if is_preflight {
+            let methods = headers.get(ALLOW).and_then(|it| it.to_str().ok()).map(str::to_owned);
+            put(headers, "access-control-allow-methods", &methods.unwrap_or_default());
+            put(
+                headers,
+                "access-control-allow-headers",
+                "authorization, content-type, x-reason, x-vhost",
+            );
+            put(headers, "access-control-max-age", &self.settings.cors_max_age_s.to_string());
+        }
+    }
+
+    async fn answer(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+        peer: IpAddr,
+    ) -> (Option<&'static Route>, Answer) {
+        let path = request.uri().path();
+        let Some(path) = path.strip_prefix(self.settings.path_prefix.as_str()) else {
+            return (None, Err(Failure::no_object()));
+        };
+        if let Some((_, to)) =
+            REDIRECTS.iter().find(|(from, _)| *from == path.trim_end_matches('/'))
+        {
+            let to = format!("{}{to}", self.settings.path_prefix);
+            return (None, Ok(Reply::empty(StatusCode::MOVED_PERMANENTLY).with(LOCATION, &to)));
+        }
+        if !path.starts_with("/api/") {
+            return (None, assets::answer(request.method(), path, request.headers()));
+        }
+        let parts = route::parts(path);
+        let found = parts.as_deref().and_then(|parts| {
+            route::find(ROUTES, parts).or_else(|| route::find(later::ROUTES, parts))
+        });
+        let Some((route, params)) = found else { return (None, Err(Failure::no_object())) };
+        (Some(route), self.answer_route(request, peer, route, params).await)
+    }
+
+    async fn answer_route(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+        peer: IpAddr,
+        route: &'static Route,
+        params: Vec<(&'static str, String)>,
+    ) -> Answer {
+        if *request.method() == Method::OPTIONS {
+            return Ok(Reply::empty(StatusCode::OK));
+        }
+        let Some(verb) = route.verb(request.method()) else {
+            return Ok(Reply::empty(StatusCode::METHOD_NOT_ALLOWED));
+        };
+        let (head, body) = request.into_parts();
+        let asked = Asked {
+            query: Query::parse(head.uri.query().unwrap_or_default()),
+            method: head.method,
+            headers: head.headers,
+            peer,
+            params,
+        };
+        let caller = match self.clone().log_in(&asked, verb.1).await {
+            Ok(caller) => caller,
+            Err(refused) => return refused,
+        };
+        if !is_json_acceptable(&asked.headers) {
+            return Ok(Reply::empty(StatusCode::NOT_ACCEPTABLE));
+        }
+        let body = read_body(body, self.settings.body_size_max).await?;
+        let Ok(_permit) = self.handlers.acquire().await else {
+            return Err(Failure::service_unavailable("shutting down"));
+        };
+        let this = self.clone();
+        let handled = tokio::task::spawn_blocking(move || this.handle(verb, &asked, caller, body));
+        handled.await.unwrap_or_else(|_| {
+            error!("a request ended by a bug");
+            Err(Failure::internal("internal error"))
+        })
+    }
+
+    fn handle(&self, verb: &Verb, asked: &Asked, caller: Caller, body: Bytes) -> Answer {
+        let call = Call {
+            broker: &*self.broker,
+            settings: &self.settings,
+            method: &asked.method,
+            headers: &asked.headers,
+            peer: asked.peer,
+            params: &asked.params,
+            query: &asked.query,
+            caller,
+            body,
+        };
+        login::check(call.broker, verb.1, &call.caller, call.named_vhost())?;
+        (verb.2)(&call)
+    }
+
+    /// Who asks; nobody where everybody may.
+    async fn log_in(self: Arc<Self>, asked: &Asked, access: Access) -> Result<Caller, Answer> {
+        if access == Access::Open {
+            return Ok(Caller::default());
+        }
+        let (user, password) = match login::credentials(&asked.headers) {
+            Credentials::Basic(user, password) if !self.settings.is_basic_auth_disabled => {
+                (user, password)
+            }
+            Credentials::Basic(..) => {
+                warn!("HTTP access denied: basic auth disabled");
+                return Err(Err(Failure::not_authorised(
+                    "HTTP access denied: basic auth disabled",
+                )));
+            }
+            Credentials::Foreign => return Err(Err(Failure::bad_credentials())),
+            Credentials::Malformed => return Err(Ok(Reply::empty(StatusCode::BAD_REQUEST))),
+            Credentials::None => {
+                warn!("HTTP access denied: no credentials");
+                let reply = Reply::empty(StatusCode::UNAUTHORIZED);
+                let realm = "Basic realm=\"RabbitMQ Management\"";
+                return Err(Ok(reply.with(WWW_AUTHENTICATE, realm)));
+            }
+        };
+        let (this, peer) = (self.clone(), asked.peer);
+        let checked = tokio::task::spawn_blocking(move || {
+            login::log_in(&*this.broker, peer, &user, &password)
+        });
+        match checked.await {
+            Ok(checked) => checked.map_err(Err),
+            Err(_) => Err(Err(Failure::internal("internal error"))),
+        }
+    }
+}
+
+/// A request without its body.
+struct Asked {
+    method: Method,
+    headers: HeaderMap,
+    query: Query,
+    peer: IpAddr,
+    params: Vec<(&'static str, String)>,
+}
+
+/// Whether the client takes JSON.
+fn is_json_acceptable(headers: &HeaderMap) -> bool {
+    let mut given = headers.get_all(ACCEPT).iter().filter_map(|it| it.to_str().ok()).peekable();
+    if given.peek().is_none() {
+        return true;
+    }
+    let mut kinds = given.flat_map(|it| it.split(','));
+    kinds.any(|kind| {
+        let kind = kind.split(';').next().unwrap_or_default().trim();
+        matches!(kind, "*/*" | "application/*" | "application/json")
+    })
+}
+
+async fn read_body(body: Incoming, size_max: usize) -> Result<Bytes, Failure> {
+    let read = tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, size_max).collect()).await;
+    match read {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            warn!(
+                "HTTP API: request exceeded maximum allowed payload size (limit: {size_max} bytes)"
+            );
+            Err(Failure::bad_request("Exceeded HTTP request body size limit"))
+        }
+        Ok(Err(_)) => Err(Failure::bad_request("the body of the request was cut")),
+        Err(_) => Err(Failure::bad_request("the body of the request took too long")),
+    }
+}
