@@ -1,0 +1,91 @@
+// The small parts that every page is made of.
+
+import { h } from '../lib/dom.js';
+import * as format from '../lib/format.js';
+import { link } from '../lib/router.js';
+import { icon } from './icons.js';
+import { pref, setPref } from '../lib/prefs.js';
+
+/** A page's head: where it hangs, what it is, what can be done with it. */
+export const head = ({ title, up, tags, actions, sub }) =>
+  h('header', { class: 'page-head' },
+    h('div', { class: 'page-title' },
+      up && h('nav', { class: 'crumbs', 'aria-label': 'Breadcrumb' }, h('a', { href: up.href }, icon('left'), up.label)),
+      h('h1', {}, title, tags && h('span', { class: 'title-tags' }, tags)),
+      sub && h('p', { class: 'soft' }, sub)),
+    actions && h('div', { class: 'page-actions' }, actions));
+
+export const card = ({ title, actions, flush, key, note }, ...children) =>
+  h('section', { class: flush ? 'card flush' : 'card', key },
+    (title || actions) && h('header', { class: 'card-head' },
+      h('h2', {}, title), note && h('span', { class: 'muted' }, note), actions && h('div', { class: 'card-actions' }, actions)),
+    children);
+
+/** A card that folds, and remembers it. */
+export const fold = ({ id, title, note, open = false, flush }, ...children) =>
+  h('details', {
+    class: flush ? 'card fold flush' : 'card fold',
+    key: id,
+    id,
+    open: pref(`fold.${id}`, open),
+    ontoggle: (event) => setPref(`fold.${id}`, event.currentTarget.open),
+  }, h('summary', {}, icon('right'), h('h2', {}, title), note !== undefined && h('span', { class: 'muted' }, note)),
+  h('div', { class: 'fold-body' }, children));
+
+/** Names and values. Rows whose value is undefined are left out. */
+export const facts = (rows) =>
+  h('dl', { class: 'facts' }, rows.filter((row) => row && row[1] !== undefined).map(([name, value]) =>
+    h('div', { key: name }, h('dt', {}, name), h('dd', { class: 'break' }, value === null || value === '' ? h('span', { class: 'muted' }, format.NONE) : value))));
+
+/** An object of arguments, properties or a policy's definition. */
+export const table = (object) => {
+  const rows = Object.entries(object ?? {});
+  if (rows.length === 0) return h('span', { class: 'muted' }, 'none');
+  return h('ul', { class: 'arguments' }, rows.map(([key, value]) =>
+    h('li', { key }, h('span', { class: 'mono soft' }, key), ' ',
+      value && typeof value === 'object' && !Array.isArray(value) ? table(value) : h('span', { class: 'mono break' }, format.value(value)))));
+};
+
+const TONES = { running: 'good', idle: '', flow: 'warn', blocked: 'bad', blocking: 'warn', down: 'bad', stopped: 'bad', crashed: 'bad', minority: 'bad', terminated: 'bad', closed: '', starting: 'warn', opening: 'warn' };
+
+/** A state's word with a coloured dot; the word carries the meaning, the dot helps the eye. */
+export const state = (word) =>
+  word ? h('span', { class: `state ${TONES[word] ?? ''}` }, h('i', {}), word) : h('span', { class: 'muted' }, format.NONE);
+
+export const tag = (label, title, tone = '') => h('span', { class: `tag ${tone}`, title }, label);
+
+export const yesNo = (value) => (value ? h('span', { class: 'yes' }, icon('check'), h('span', { class: 'visually-hidden' }, 'yes')) : h('span', { class: 'muted', title: 'no' }, format.NONE));
+
+export const empty = ({ title, text, action, iconName }) =>
+  h('div', { class: 'empty' }, iconName && h('div', { class: 'empty-icon' }, icon(iconName)), h('h3', {}, title), text && h('p', { class: 'soft' }, text), action);
+
+export const problem = ({ title, text, retry }) =>
+  h('div', { class: 'empty problem', role: 'alert' },
+    h('div', { class: 'empty-icon' }, icon('deprecated')), h('h3', {}, title), h('p', { class: 'soft break' }, text),
+    retry && h('button', { class: 'button', onclick: retry }, 'Try again'));
+
+export const skeleton = () =>
+  h('div', { class: 'skeleton', 'aria-busy': 'true', 'aria-label': 'Loading' }, [60, 100, 100, 82, 100, 40].map((width) => h('i', { style: { width: `${width}%` } })));
+
+export const stat = (label, value, href, sub) =>
+  h(href ? 'a' : 'div', { class: 'stat', href, key: label }, h('span', { class: 'stat-label' }, label), h('strong', {}, value), sub && h('span', { class: 'muted' }, sub));
+
+export const button = (label, onclick, { tone = '', iconName, title, disabled } = {}) =>
+  h('button', { class: `button ${tone}`, type: 'button', onclick, title, disabled: Boolean(disabled), key: label }, iconName && icon(iconName), label);
+
+export const queueLink = (vhost, name) => h('a', { href: link('queues', vhost, name), class: 'break' }, name);
+export const exchangeLink = (vhost, name) => h('a', { href: link('exchanges', vhost, name === '' ? 'amq.default' : name), class: 'break' }, format.exchangeName(name));
+export const vhostLink = (name) => h('a', { href: link('vhosts', name), class: 'break' }, name);
+export const userLink = (name) => h('a', { href: link('users', name), class: 'break' }, name);
+export const connectionLink = (name, shown = name) => h('a', { href: link('connections', name), class: 'break' }, shown);
+export const channelLink = (name, shown = name) => h('a', { href: link('channels', name), class: 'break' }, shown);
+
+/** A bar against a limit. */
+export function meter(label, used, limit, shown, note, tone) {
+  const part = limit > 0 ? Math.min(1, used / limit) : 0;
+  const level = tone ?? (part > 0.9 ? 'bad' : part > 0.7 ? 'warn' : '');
+  return h('div', { class: `meter ${level}`, key: label },
+    h('div', { class: 'meter-words' }, h('span', { class: 'soft' }, label), h('strong', {}, shown)),
+    h('div', { class: 'meter-bar', role: 'img', 'aria-label': `${label}: ${shown}, ${note}` }, h('i', { style: { width: `${part * 100}%` } })),
+    h('small', { class: 'muted' }, note));
+}

@@ -1,0 +1,122 @@
+// Line charts. The lines are SVG stretched to the box; words are HTML, so they stay crisp.
+
+import { h } from '../lib/dom.js';
+import * as format from '../lib/format.js';
+import { pref, setPref } from '../lib/prefs.js';
+
+const WIDTH = 1000;
+const HEIGHT = 200;
+
+export const RANGES = [
+  { age: 60, step: 5, label: 'Last minute' },
+  { age: 600, step: 5, label: 'Last 10 min' },
+  { age: 3600, step: 60, label: 'Last hour' },
+  { age: 28_800, step: 600, label: 'Last 8 hours' },
+  { age: 86_400, step: 1800, label: 'Last day' },
+];
+
+/** `basic` ranges are those the broker keeps for single queues, connections and so on. */
+export const range = (basic) => {
+  const chosen = RANGES.find((one) => one.age === pref('range', 60)) ?? RANGES[0];
+  return basic && chosen.age > 3600 ? RANGES[2] : chosen;
+};
+
+/** The query for samples of these kinds: `lengths`, `msg_rates`, `data_rates`, `node_stats`. */
+export const samplesFor = (kinds, basic) => Object.fromEntries(kinds.flatMap((kind) =>
+  [[`${kind}_age`, range(basic).age], [`${kind}_incr`, range(basic).step]]));
+
+export const rangeChoice = (ctx, basic) =>
+  h('select', {
+    'aria-label': 'Range of the charts',
+    class: 'range',
+    value: String(range(basic).age),
+    onchange: (event) => {
+      setPref('range', Number(event.target.value));
+      ctx.refresh();
+    },
+  }, RANGES.filter((one) => !basic || one.age <= 3600).map((one) =>
+    h('option', { value: String(one.age), key: one.age, selected: one.age === range(basic).age }, one.label)));
+
+/** A chart of `series`: `{id, label, tone, details, value}` where `details` is the API's object with
+ * `samples`. `kind` is `gauge` (samples as they are) or `rate` (growth of a counter in a second). */
+export function chart(ctx, { id, title, series, kind, show = format.short, about }) {
+  const state = ctx.keep(`chart.${id}`, () => ({ at: null }));
+  const off = pref(`chart.${id}`, {});
+  const all = series.filter((one) => one.details !== undefined || one.value !== undefined)
+    .map((one) => ({ ...one, points: points(one.details?.samples, kind) }));
+  const shown = all.filter((one) => !off[one.id]);
+  const longest = Math.max(0, ...all.map((one) => one.points.length));
+  return h('figure', { class: 'chart', key: id, 'data-chart': id },
+    h('figcaption', {}, h('h3', {}, title), about && h('span', { class: 'muted' }, about)),
+    longest > 1
+      ? plot(ctx, state, shown, all.find((one) => one.points.length === longest).points, show, title)
+      : h('div', { class: 'plot-empty muted' }, all.length ? 'Collecting samples…' : 'Nothing has happened here yet'),
+    h('ul', { class: 'legend' }, all.map((one) => legendItem(ctx, id, one, off, state, show, kind))));
+}
+
+function points(samples, kind) {
+  const sorted = [...(samples ?? [])].sort((a, b) => a.timestamp - b.timestamp);
+  if (kind !== 'rate') return sorted.map((one) => ({ t: one.timestamp, v: one.sample }));
+  return sorted.slice(1).map((one, index) => {
+    const before = sorted[index];
+    const seconds = (one.timestamp - before.timestamp) / 1000;
+    // A counter that fell was started anew.
+    return { t: one.timestamp, v: seconds > 0 ? Math.max(0, (one.sample - before.sample) / seconds) : 0 };
+  });
+}
+
+function plot(ctx, state, shown, times, show, title) {
+  const from = times[0].t;
+  const to = times[times.length - 1].t;
+  const top = ceiling(Math.max(0, ...shown.map(peak)));
+  const x = (t) => ((t - from) / (to - from || 1)) * WIDTH;
+  const y = (v) => HEIGHT - (v / top) * HEIGHT;
+  const line = (of) => of.map((point, index) => `${index ? 'L' : 'M'}${x(point.t).toFixed(1)} ${y(point.v).toFixed(1)}`).join('');
+  const mark = state.at === null ? null : times[Math.round(state.at * (times.length - 1))];
+  return h('div', { class: 'plot' },
+    h('div', { class: 'plot-y', 'aria-hidden': 'true' }, [top, top / 2, 0].map((value) => h('span', {}, show(value)))),
+    h('div', {
+      class: 'plot-area',
+      onpointermove: (event) => {
+        const box = event.currentTarget.getBoundingClientRect();
+        state.at = Math.min(1, Math.max(0, (event.clientX - box.left) / box.width));
+        ctx.redraw();
+      },
+      onpointerleave: () => {
+        state.at = null;
+        ctx.redraw();
+      },
+    },
+    h('svg', { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: 'none', role: 'img', 'aria-label': `${title}, ${format.clock(from)} to ${format.clock(to)}` },
+      [0, 0.5, 1].map((part) => h('line', { class: 'grid', x1: 0, x2: WIDTH, y1: part * HEIGHT, y2: part * HEIGHT })),
+      // The busiest line is drawn last, above those that lie at zero.
+      [...shown].sort((a, b) => peak(a) - peak(b)).map((one) => h('path', { class: `line ${one.tone}`, key: one.id, d: line(one.points) }))),
+    mark && h('div', { class: 'cursor', style: { left: `${(x(mark.t) / WIDTH) * 100}%` } },
+      h('span', { class: x(mark.t) > WIDTH / 2 ? 'cursor-time left' : 'cursor-time' }, format.clock(mark.t)))),
+    h('div', { class: 'plot-x', 'aria-hidden': 'true' }, [from, (from + to) / 2, to].map((time) => h('span', {}, to - from > 600_000 ? format.minute(time) : format.clock(time)))));
+}
+
+function legendItem(ctx, id, one, off, state, show, kind) {
+  const hidden = Boolean(off[one.id]);
+  const point = state.at === null ? null : one.points[Math.round(state.at * (one.points.length - 1))];
+  const now = kind === 'rate' ? one.details?.rate : one.value ?? one.points.at(-1)?.v;
+  return h('li', { key: one.id }, h('button', {
+    type: 'button',
+    class: `legend-item ${one.tone} ${hidden ? 'off' : ''}`,
+    'aria-pressed': String(!hidden),
+    title: hidden ? `Show ${one.label}` : `Hide ${one.label}`,
+    onclick: () => {
+      setPref(`chart.${id}`, { ...off, [one.id]: !hidden });
+      ctx.redraw();
+    },
+  }, h('i', {}), h('span', {}, one.label), h('strong', { 'data-series': one.id }, show(point ? point.v : now))));
+}
+
+const peak = (one) => Math.max(0, ...one.points.map((point) => point.v));
+
+/** The next 1, 2 or 5 times a power of ten. */
+function ceiling(value) {
+  if (value <= 0) return 1;
+  const power = 10 ** Math.floor(Math.log10(value));
+  return [1, 2, 5, 10].find((step) => step * power >= value) * power;
+}

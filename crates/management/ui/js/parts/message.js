@@ -1,0 +1,70 @@
+// One message, to look at.
+
+import { h } from '../lib/dom.js';
+import * as format from '../lib/format.js';
+import { origin } from '../lib/transfer.js';
+import { button, facts, queueLink, table, tag } from './bits.js';
+import { toast } from './toast.js';
+
+/** `choice` is `{chosen, set}` where messages can be chosen. */
+export function messageView(message, { vhost, position, choice, key }) {
+  const death = origin(message);
+  const cut = cutOff(message);
+  return h('article', { class: choice?.chosen ? 'message chosen' : 'message', key },
+    h('header', {},
+      h('label', {},
+        choice && h('input', { type: 'checkbox', checked: choice.chosen, onchange: (event) => choice.set(event.target.checked), 'aria-label': `Choose message ${position}` }),
+        h('span', {}, `#${position}`)),
+      h('span', { class: 'soft break' }, format.exchangeName(message.exchange), ' → ', h('span', { class: 'mono' }, message.routing_key || '(no key)')),
+      h('span', { class: 'muted' }, format.bytes(message.payload_bytes)),
+      message.redelivered && tag('redelivered', 'Was delivered before'),
+      death && tag(`${death.reason} in ${death.queue}`, 'Dead letter', 'warn'),
+      h('span', { class: 'push' }),
+      button('Copy', () => copy(message.payload), { tone: 'small plain', iconName: 'copy' })),
+    h('div', { class: 'message-body' },
+      h('div', {}, h('pre', { tabindex: '0' }, pretty(message)), cut && h('p', { class: 'muted' }, `The first ${format.bytes(cut)} of ${format.bytes(message.payload_bytes)}.`)),
+      h('div', {}, death && deathFacts(vhost, death), properties(message))));
+}
+
+const deathFacts = (vhost, death) => facts([
+  ['Came from', queueLink(vhost, death.queue)],
+  ['Because', death.reason],
+  ['Published to', `${format.exchangeName(death.exchange ?? '')} → ${death.keys.join(', ') || '(no key)'}`],
+  ['Times', format.count(death.count)],
+]);
+
+function properties(message) {
+  const given = Array.isArray(message.properties) ? {} : { ...message.properties };
+  if (typeof given.timestamp === 'number') given.timestamp = format.date(given.timestamp * 1000);
+  if (given.delivery_mode) given.delivery_mode = given.delivery_mode === 2 ? 'persistent' : 'not persistent';
+  const { headers, ...rest } = given;
+  return h('div', { class: 'stack tight' },
+    facts(Object.entries(rest).map(([name, value]) => [name, format.value(value)])),
+    headers && Object.keys(headers).length > 0 && h('div', {}, h('p', { class: 'muted' }, 'Headers'), table(headers)));
+}
+
+/** JSON is laid out; all else stays as it came. */
+function pretty(message) {
+  if (message.payload_encoding === 'string' && /^\s*[{[]/.test(message.payload)) {
+    try {
+      return JSON.stringify(JSON.parse(message.payload), null, 2);
+    } catch {
+      // Not JSON after all, or cut off.
+    }
+  }
+  return message.payload === '' ? '(empty)' : message.payload;
+}
+
+function cutOff({ payload, payload_bytes: whole, payload_encoding: encoding }) {
+  const shown = encoding === 'base64' ? Math.floor((payload.length * 3) / 4) : new Blob([payload]).size;
+  return shown + 2 < whole ? shown : null;
+}
+
+async function copy(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    toast('Payload copied');
+  } catch {
+    toast('The browser did not let the page copy. Select the text instead.', 'warn');
+  }
+}

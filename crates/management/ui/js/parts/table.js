@@ -1,0 +1,140 @@
+// Tables: sortable heads, a column chooser that is remembered, rows that arrow keys walk over, and
+// cards instead of rows on a phone.
+
+import { h } from '../lib/dom.js';
+import { pref, setPref } from '../lib/prefs.js';
+import { icon } from './icons.js';
+import { empty } from './bits.js';
+
+/** The columns to show: a column is `{id, title, cell(row), num, sort, hidden, fixed}`. */
+export const shownColumns = (id, columns) => {
+  const chosen = pref(`columns.${id}`, {});
+  return columns.filter((column) => column.fixed || (chosen[column.id] ?? !column.hidden));
+};
+
+/** A table. `sorting` is `{by, down, set(by, down)}`; the first column is the row's name. */
+export function dataTable({ columns, rows, rowKey, sorting, caption, none, rowClass }) {
+  if (rows.length === 0 && none) return none;
+  return h('div', { class: 'table-wrap' },
+    h('table', { class: 'table', onkeydown: walk },
+      caption && h('caption', { class: 'visually-hidden' }, caption),
+      h('thead', {}, h('tr', {}, columns.map((column) => headCell(column, sorting)))),
+      h('tbody', {}, rows.map((row) =>
+        h('tr', { key: rowKey(row), class: rowClass?.(row) }, columns.map((column, index) =>
+          h(index === 0 ? 'th' : 'td', {
+            key: column.id,
+            class: column.num ? 'num' : column.class,
+            scope: index === 0 ? 'row' : null,
+            'data-label': typeof column.title === 'string' ? column.title : '',
+          }, column.cell(row))))))));
+}
+
+function headCell(column, sorting) {
+  const sorted = sorting && column.sort && sorting.by === column.sort;
+  return h('th', {
+    key: column.id,
+    scope: 'col',
+    class: column.num ? 'num' : null,
+    'aria-sort': sorted ? (sorting.down ? 'descending' : 'ascending') : null,
+  }, sorting && column.sort
+    ? h('button', {
+      class: 'sort',
+      type: 'button',
+      title: column.about,
+      // Numbers are first asked for largest first, names from A to Z.
+      onclick: () => sorting.set(column.sort, sorted ? !sorting.down : Boolean(column.num)),
+    }, column.title, h('span', { class: 'sort-mark', 'aria-hidden': 'true' }, sorted ? icon(sorting.down ? 'down' : 'up') : ''))
+    : h('span', { title: column.about }, column.title));
+}
+
+/** Arrow keys, j and k go from row to row. */
+function walk(event) {
+  const step = { ArrowDown: 1, ArrowUp: -1, j: 1, k: -1 }[event.key];
+  if (!step || event.target.matches('input, select, textarea')) return;
+  const row = event.target.closest('tbody tr');
+  const next = step > 0 ? row?.nextElementSibling : row?.previousElementSibling;
+  const target = next?.querySelector('a, button, input');
+  if (target) {
+    event.preventDefault();
+    target.focus();
+  }
+}
+
+export function columnChooser(ctx, id, columns) {
+  const chosen = pref(`columns.${id}`, {});
+  const shown = (column) => chosen[column.id] ?? !column.hidden;
+  return h('details', { class: 'menu', key: 'columns', onkeydown: closeMenu, onfocusout: leaveMenu },
+    h('summary', { class: 'button', 'aria-label': 'Columns' }, icon('columns'), h('span', { class: 'wide-only' }, 'Columns')),
+    h('div', { class: 'menu-body' },
+      columns.filter((column) => !column.fixed).map((column) =>
+        h('label', { class: 'check', key: column.id },
+          h('input', {
+            type: 'checkbox',
+            checked: shown(column),
+            onchange: (event) => {
+              setPref(`columns.${id}`, { ...pref(`columns.${id}`, {}), [column.id]: event.target.checked });
+              ctx.refresh();
+              ctx.redraw();
+            },
+          }), column.label ?? column.title)),
+      h('button', {
+        class: 'button small',
+        type: 'button',
+        onclick: () => {
+          setPref(`columns.${id}`, undefined);
+          ctx.refresh();
+          ctx.redraw();
+        },
+      }, 'As delivered')));
+}
+
+export function closeMenu(event) {
+  if (event.key !== 'Escape') return;
+  event.currentTarget.open = false;
+  event.currentTarget.querySelector('summary').focus();
+}
+
+export function leaveMenu(event) {
+  if (event.relatedTarget && !event.currentTarget.contains(event.relatedTarget)) event.currentTarget.open = false;
+}
+
+/** A short list that is sorted and filtered here, not by the broker. `text(row)` is searched. */
+export function localTable(ctx, { id, columns, rows, rowKey, text, none, caption, sort, actions, placeholder }) {
+  const state = ctx.keep(`table.${id}`, () => ({ filter: '' }));
+  const order = pref(`sort.${id}`, sort ?? { by: columns[0].sort, down: false });
+  const words = state.filter.trim().toLowerCase();
+  const found = rows.filter((row) => !words || text(row).toLowerCase().includes(words));
+  const value = columns.find((column) => column.sort === order.by)?.value;
+  if (value) found.sort((a, b) => compare(value(a), value(b)) * (order.down ? -1 : 1));
+  const sorting = {
+    ...order,
+    set: (by, down) => {
+      setPref(`sort.${id}`, { by, down });
+      ctx.redraw();
+    },
+  };
+  return [
+    (rows.length > 8 || words || actions) && h('div', { class: 'toolbar', key: 'toolbar' },
+      (rows.length > 8 || words) && h('label', { class: 'search' }, icon('search'), h('span', { class: 'visually-hidden' }, 'Filter'),
+        h('input', {
+          type: 'search',
+          'data-filter': true,
+          placeholder: placeholder ?? 'Filter',
+          value: state.filter,
+          oninput: (event) => {
+            state.filter = event.target.value;
+            ctx.redraw();
+          },
+        })),
+      actions),
+    dataTable({
+      columns, rows: found, rowKey, sorting, caption,
+      none: rows.length === 0 ? none : empty({ title: 'Nothing matches', text: `Nothing here has “${state.filter}” in it.` }),
+    }),
+  ];
+}
+
+const compare = (a, b) => {
+  if (typeof a === 'number' && typeof b === 'number') return a - b;
+  return String(a ?? '').localeCompare(String(b ?? ''), 'en', { numeric: true });
+};
