@@ -7,6 +7,9 @@ import { Failure } from './api.js';
 
 const TRACES = [/^x-death$/, /^x-(first|last)-death-/, /^x-delivery-count$/, /^x-acquired-count$/];
 
+/** Whether a header was added by the broker on the message's way, not by who published it. */
+export const isTrace = (name) => TRACES.some((trace) => trace.test(name));
+
 /** Where a dead letter came from: the queue of its latest death, or null. */
 export const origin = (message) => {
   const death = message.properties?.headers?.['x-death']?.[0];
@@ -28,7 +31,7 @@ const read = (vhost, queue, ackmode) =>
 async function publish(vhost, exchange, routingKey, message, keepTraces) {
   const properties = Array.isArray(message.properties) ? {} : { ...message.properties };
   if (properties.headers && !keepTraces) {
-    properties.headers = Object.fromEntries(Object.entries(properties.headers).filter(([name]) => !TRACES.some((trace) => trace.test(name))));
+    properties.headers = Object.fromEntries(Object.entries(properties.headers).filter(([name]) => !isTrace(name)));
   }
   const answer = await api.post(`${api.path('exchanges', vhost, exchange || 'amq.default')}/publish`, {
     properties, routing_key: routingKey, payload: message.payload, payload_encoding: 'base64',

@@ -65,8 +65,7 @@ const overviewTab = (ctx) => {
   return [
     card({ title: 'Now', actions: rangeChoice(ctx, true) },
       h('div', { class: 'charts' }, lengthsChart(ctx, queue, 'queue.lengths'), ratesChart(ctx, queue.message_stats, 'queue.rates'))),
-    card({ title: 'Messages' }, matrix(queue)),
-    card({ title: 'Details' }, details(queue)),
+    h('div', { class: 'split' }, card({ title: 'Details' }, details(queue)), card({ title: 'Messages' }, matrix(queue))),
     (queue.incoming?.length > 0 || queue.deliveries?.length > 0) && traffic(queue),
     publishers.length > 0 && card({ title: 'Stream publishers', flush: true }, publisherTable(publishers)),
   ];
@@ -99,7 +98,7 @@ const details = (queue) => facts([
   ...policyFacts(queue),
   ['Consumers', format.count(queue.consumers)],
   ['Consumer capacity', queue.consumer_capacity === undefined ? undefined : format.percent(queue.consumer_capacity)],
-  ['Single active consumer', queue.single_active_consumer_tag ?? undefined],
+  ['Single active consumer', queue.arguments?.['x-single-active-consumer'] ? queue.single_active_consumer_tag ?? null : undefined],
   ['Idle since', queue.idle_since && format.date(queue.idle_since)],
   ['Head message’s time', queue.head_message_timestamp ? format.date(queue.head_message_timestamp * 1000) : undefined],
   ['Delivery limit', queue.delivery_limit],

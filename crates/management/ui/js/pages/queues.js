@@ -3,19 +3,11 @@
 import * as api from '../lib/api.js';
 import * as format from '../lib/format.js';
 import { go, link } from '../lib/router.js';
-import { button, empty, queueLink, state, tag, vhostLink } from '../parts/bits.js';
+import { button, empty, queueLink, state, tag } from '../parts/bits.js';
+import { countColumn, nodeColumn, rateColumn, vhostColumn } from '../parts/columns.js';
 import { queueMarks } from '../parts/features.js';
 import { listPage } from '../parts/list.js';
 import { addQueue } from '../parts/add-queue.js';
-
-const rateColumn = (id, title, key, hidden) => ({
-  id, title, num: true, hidden, sort: `message_stats.${key}_details.rate`, needs: [`message_stats.${key}_details.rate`],
-  cell: (queue) => format.rate(queue.message_stats?.[`${key}_details`]?.rate),
-});
-
-const countColumn = (key, title, hidden, show = format.count) => ({
-  id: key, title, num: true, hidden, sort: key, needs: [key], cell: (queue) => show(queue[key]),
-});
 
 const declare = (ctx) => button('Add queue', () => addQueue(ctx, (vhost, name) => go(link('queues', vhost, name))), { tone: 'primary', iconName: 'plus' });
 
@@ -36,7 +28,7 @@ export default listPage({
   }),
   columns: [
     { id: 'name', title: 'Name', sort: 'name', fixed: true, cell: (queue) => queueLink(queue.vhost, queue.name) },
-    { id: 'vhost', title: 'Virtual host', sort: 'vhost', cell: (queue) => vhostLink(queue.vhost) },
+    vhostColumn,
     { id: 'type', title: 'Type', sort: 'type', cell: (queue) => tag(queue.type ?? format.NONE) },
     { id: 'features', title: 'Features', sort: 'policy', class: 'wide', cell: queueMarks },
     { id: 'state', title: 'State', sort: 'state', needs: ['state', 'idle_since'], cell: (queue) => state(queue.state === 'running' && queue.idle_since ? 'idle' : queue.state) },
@@ -44,7 +36,7 @@ export default listPage({
     countColumn('messages_unacknowledged', 'Unacked'),
     countColumn('messages', 'Total'),
     rateColumn('in', 'In', 'publish'),
-    rateColumn('out', 'Deliver / get', 'deliver_get'),
+    rateColumn('out', 'Out', 'deliver_get'),
     rateColumn('ack', 'Ack', 'ack'),
     rateColumn('redeliver', 'Redelivered', 'redeliver', true),
     countColumn('consumers', 'Consumers', true),
@@ -53,6 +45,6 @@ export default listPage({
     countColumn('messages_persistent', 'Persistent', true),
     countColumn('messages_ram', 'In memory', true),
     countColumn('memory', 'Memory', true, format.bytes),
-    { id: 'node', title: 'Node', hidden: true, sort: 'node', needs: ['node'], cell: (queue) => queue.node ?? format.NONE },
+    nodeColumn,
   ],
 });

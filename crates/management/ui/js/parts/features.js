@@ -17,7 +17,7 @@ export function queueMarks(queue) {
   const args = queue.arguments ?? {};
   const others = Object.keys(args).filter((key) => !SHOWN.has(key));
   return h('span', { class: 'tags' },
-    queue.durable && tag('D', 'Durable'),
+    queue.durable === false && tag('transient', 'Gone after a restart of the broker'),
     queue.auto_delete && tag('AD', 'Deleted with its last consumer'),
     queue.exclusive && tag('Excl', 'Exclusive to its connection'),
     QUEUE_MARKS.filter(([key]) => key in args && args[key] !== false).map(([key, mark, about]) => tag(mark, `${about}: ${args[key]}`)),
@@ -30,7 +30,7 @@ export function exchangeMarks(exchange) {
   const args = exchange.arguments ?? {};
   const others = Object.keys(args).filter((key) => key !== 'alternate-exchange');
   return h('span', { class: 'tags' },
-    exchange.durable && tag('D', 'Durable'),
+    exchange.durable === false && tag('transient', 'Gone after a restart of the broker'),
     exchange.auto_delete && tag('AD', 'Deleted with its last binding'),
     exchange.internal && tag('I', 'Internal: clients cannot publish to it'),
     args['alternate-exchange'] && tag('AE', `Alternate exchange: ${args['alternate-exchange']}`),

@@ -13,12 +13,15 @@ const PAGE_SIZES = [25, 50, 100, 200, 500];
 const TYPING_MS = 250;
 
 /** A page that is one list: `{id, title, noun, where(ctx), columns, rowKey, always, sort, create(ctx),
- * blank, fields}`. `where` gives the API's path, `always` the JSON keys asked for in any case. */
+ * blank, complete}`. `where` gives the API's path, `always` the JSON keys asked for in any case (all
+ * when left out), `complete(items)` adds what another request knows. */
 export const listPage = (spec) => ({
   title: () => spec.title,
   async load(ctx, signal) {
     const state = listState(ctx, spec);
-    return { list: await fetchPage(ctx, spec, state, signal), more: await spec.more?.(ctx) };
+    const list = await fetchPage(ctx, spec, state, signal);
+    await spec.complete?.(list.items, ctx);
+    return { list };
   },
   view: (ctx) => [
     head({ title: spec.title, actions: spec.actions?.(ctx) }),

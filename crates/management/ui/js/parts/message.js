@@ -2,7 +2,7 @@
 
 import { h } from '../lib/dom.js';
 import * as format from '../lib/format.js';
-import { origin } from '../lib/transfer.js';
+import { isTrace, origin } from '../lib/transfer.js';
 import { button, facts, queueLink, table, tag } from './bits.js';
 import { toast } from './toast.js';
 
@@ -38,9 +38,12 @@ function properties(message) {
   if (typeof given.timestamp === 'number') given.timestamp = format.date(given.timestamp * 1000);
   if (given.delivery_mode) given.delivery_mode = given.delivery_mode === 2 ? 'persistent' : 'not persistent';
   const { headers, ...rest } = given;
+  const own = Object.entries(headers ?? {}).filter(([name]) => !isTrace(name));
+  const traces = Object.entries(headers ?? {}).filter(([name]) => isTrace(name));
   return h('div', { class: 'stack tight' },
     facts(Object.entries(rest).map(([name, value]) => [name, format.value(value)])),
-    headers && Object.keys(headers).length > 0 && h('div', {}, h('p', { class: 'muted' }, 'Headers'), table(headers)));
+    own.length > 0 && h('div', {}, h('p', { class: 'muted' }, 'Headers'), table(Object.fromEntries(own))),
+    traces.length > 0 && h('details', {}, h('summary', { class: 'muted' }, 'Headers that the broker added'), table(Object.fromEntries(traces))));
 }
 
 /** JSON is laid out; all else stays as it came. */

@@ -1,0 +1,37 @@
+// All client connections.
+
+import { h } from '../lib/dom.js';
+import * as api from '../lib/api.js';
+import * as format from '../lib/format.js';
+import { connectionLink, empty, state, tag } from '../parts/bits.js';
+import { byteRateColumn, countColumn, nodeColumn, tlsColumn, userColumn, vhostColumn } from '../parts/columns.js';
+import { listPage } from '../parts/list.js';
+
+const client = (row) => [row.client_properties?.product, row.client_properties?.version].filter(Boolean).join(' ');
+
+export default listPage({
+  id: 'connections',
+  title: 'Connections',
+  noun: ['connection', 'connections'],
+  where: (ctx) => (ctx.vhost ? api.path('vhosts', ctx.vhost, 'connections') : 'connections'),
+  always: ['name', 'user_provided_name'],
+  rowKey: (row) => row.name,
+  sort: { by: 'name', down: false },
+  blank: () => empty({ title: 'No connections', text: 'No client is connected now.', iconName: 'connections' }),
+  columns: [
+    { id: 'name', title: 'Name', sort: 'name', fixed: true, cell: (row) => h('span', {}, connectionLink(row.name, row.user_provided_name || row.name), row.user_provided_name && h('span', { class: 'sub' }, row.name)) },
+    vhostColumn,
+    userColumn,
+    { id: 'state', title: 'State', sort: 'state', needs: ['state'], cell: (row) => state(row.state) },
+    tlsColumn,
+    { id: 'protocol', title: 'Protocol', sort: 'protocol', needs: ['protocol'], cell: (row) => tag(row.protocol ?? format.NONE) },
+    countColumn('channels', 'Channels'),
+    byteRateColumn('recv', 'From client', 'recv_oct'),
+    byteRateColumn('send', 'To client', 'send_oct'),
+    { id: 'client', title: 'Client', hidden: true, needs: ['client_properties'], cell: client },
+    { id: 'container', title: 'Container id', hidden: true, sort: 'container_id', needs: ['container_id'], cell: (row) => row.container_id ?? format.NONE },
+    { id: 'heartbeat', title: 'Heartbeat', num: true, hidden: true, sort: 'timeout', needs: ['timeout'], cell: (row) => (row.timeout ? `${row.timeout} s` : format.NONE) },
+    { id: 'since', title: 'Connected', hidden: true, sort: 'connected_at', needs: ['connected_at'], cell: (row) => format.date(row.connected_at) },
+    nodeColumn,
+  ],
+});

@@ -1,0 +1,27 @@
+// Columns that several lists have.
+
+import * as format from '../lib/format.js';
+import { tag, userLink, vhostLink } from './bits.js';
+import * as session from '../lib/session.js';
+
+export const vhostColumn = { id: 'vhost', title: 'Vhost', label: 'Virtual host', sort: 'vhost', needs: ['vhost'], cell: (row) => (row.vhost === undefined || row.vhost === 'none' ? format.NONE : vhostLink(row.vhost)) };
+
+export const userColumn = { id: 'user', title: 'User', sort: 'user', needs: ['user'], cell: (row) => (session.may('administrator') ? userLink(row.user ?? '') : row.user) };
+
+/** A rate of `message_stats`. */
+export const rateColumn = (id, title, key, hidden) => ({
+  id, title, num: true, hidden, sort: `message_stats.${key}_details.rate`, needs: [`message_stats.${key}_details.rate`],
+  cell: (row) => format.rate(row.message_stats?.[`${key}_details`]?.rate),
+});
+
+export const countColumn = (key, title, hidden, show = format.count) => ({
+  id: key, title, num: true, hidden, sort: key, needs: [key], cell: (row) => show(row[key]),
+});
+
+export const byteRateColumn = (id, title, key) => ({
+  id, title, num: true, sort: `${key}_details.rate`, needs: [`${key}_details.rate`], cell: (row) => format.byteRate(row[`${key}_details`]?.rate),
+});
+
+export const nodeColumn = { id: 'node', title: 'Node', hidden: true, sort: 'node', needs: ['node'], cell: (row) => row.node ?? format.NONE };
+
+export const tlsColumn = { id: 'tls', title: 'TLS', sort: 'ssl', needs: ['ssl', 'ssl_protocol', 'ssl_cipher'], cell: (row) => (row.ssl ? tag(row.ssl_protocol ?? 'TLS', row.ssl_cipher ?? '', 'good') : tag('plain', 'Not encrypted')) };
