@@ -61,7 +61,8 @@ function update(old, vnode) {
 function set(dom, name, value, before) {
   if (name === 'key' || name === 'onmount' || name === 'onunmount') return;
   if (name.startsWith('on')) {
-    dom[name] = value ?? null;
+    // What a handler returns must not count: `false` would cancel the event.
+    dom[name] = value ? (event) => void value(event) : null;
   } else if (name === 'style') {
     for (const rule of Object.keys(before ?? {})) if (!(rule in (value ?? {}))) dom.style.removeProperty(rule);
     for (const [rule, setting] of Object.entries(value ?? {})) dom.style.setProperty(rule, setting);

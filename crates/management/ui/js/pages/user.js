@@ -28,7 +28,7 @@ export default {
         up: { href: '#/users', label: 'Users' },
         actions: [
           button('Edit', () => edit(ctx, user)),
-          button('Close its connections', () => closeAll(user)),
+          button('Close connections', () => closeAll(user)),
           user.name !== session.userName() && button('Delete', () => remove(user), { tone: 'danger', iconName: 'trash' }),
         ],
       }),

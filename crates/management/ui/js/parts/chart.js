@@ -38,8 +38,9 @@ export const rangeChoice = (ctx, basic) =>
     h('option', { value: String(one.age), key: one.age, selected: one.age === range(basic).age }, one.label)));
 
 /** A chart of `series`: `{id, label, tone, details, value}` where `details` is the API's object with
- * `samples`. `kind` is `gauge` (samples as they are) or `rate` (growth of a counter in a second). */
-export function chart(ctx, { id, title, series, kind, show = format.short, about }) {
+ * `samples`. `kind` is `gauge` (samples as they are) or `rate` (growth of a counter in a second);
+ * `base` is 1024 for bytes. */
+export function chart(ctx, { id, title, series, kind, show = format.short, about, base = 10 }) {
   const state = ctx.keep(`chart.${id}`, () => ({ at: null }));
   const off = pref(`chart.${id}`, {});
   const all = series.filter((one) => one.details !== undefined || one.value !== undefined)
@@ -49,7 +50,7 @@ export function chart(ctx, { id, title, series, kind, show = format.short, about
   return h('figure', { class: 'chart', key: id, 'data-chart': id },
     h('figcaption', {}, h('h3', {}, title), about && h('span', { class: 'muted' }, about)),
     longest > 1
-      ? plot(ctx, state, shown, all.find((one) => one.points.length === longest).points, show, title)
+      ? plot(ctx, state, shown, all.find((one) => one.points.length === longest).points, { show, title, base })
       : h('div', { class: 'plot-empty muted' }, all.length ? 'Collecting samples…' : 'Nothing has happened here yet'),
     h('ul', { class: 'legend' }, all.map((one) => legendItem(ctx, id, one, off, state, show, kind))));
 }
@@ -65,10 +66,10 @@ function points(samples, kind) {
   });
 }
 
-function plot(ctx, state, shown, times, show, title) {
+function plot(ctx, state, shown, times, { show, title, base }) {
   const from = times[0].t;
   const to = times[times.length - 1].t;
-  const top = ceiling(Math.max(0, ...shown.map(peak)));
+  const top = ceiling(Math.max(0, ...shown.map(peak)), base);
   const x = (t) => ((t - from) / (to - from || 1)) * WIDTH;
   const y = (v) => HEIGHT - (v / top) * HEIGHT;
   const line = (of) => of.map((point, index) => `${index ? 'L' : 'M'}${x(point.t).toFixed(1)} ${y(point.v).toFixed(1)}`).join('');
@@ -114,9 +115,10 @@ function legendItem(ctx, id, one, off, state, show, kind) {
 
 const peak = (one) => Math.max(0, ...one.points.map((point) => point.v));
 
-/** The next 1, 2 or 5 times a power of ten. */
-function ceiling(value) {
-  if (value <= 0) return 1;
-  const power = 10 ** Math.floor(Math.log10(value));
-  return [1, 2, 5, 10].find((step) => step * power >= value) * power;
+/** A round number above `value`: 1, 2 or 5 times a power of ten, or so in bytes. */
+function ceiling(value, base) {
+  if (value <= 0) return base === 10 ? 1 : base;
+  const power = base ** Math.floor(Math.log(value) / Math.log(base));
+  const steps = base === 10 ? [1, 2, 5, 10] : [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024];
+  return (steps.find((step) => step * power >= value) ?? base) * power;
 }

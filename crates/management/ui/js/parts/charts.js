@@ -34,7 +34,7 @@ export const ratesChart = (ctx, stats, id = 'rates') =>
   chart(ctx, { id, title: 'Message rates', kind: 'rate', series: lines(stats, RATES), show: format.rate });
 
 export const dataChart = (ctx, source, id = 'data') =>
-  chart(ctx, { id, title: 'Data rates', kind: 'rate', series: lines(source, DATA), show: format.byteRate });
+  chart(ctx, { id, title: 'Data rates', kind: 'rate', series: lines(source, DATA), show: format.byteRate, base: 1024 });
 
 const CHURN = {
   connection: ['Connections', [['connection_created', 'Opened', 'c1'], ['connection_closed', 'Closed', 'c2']]],
@@ -46,5 +46,5 @@ export const churnCharts = (ctx, churn) => Object.entries(CHURN).map(([id, [titl
   chart(ctx, { id: `churn.${id}`, title, kind: 'rate', series: lines(churn, table), show: format.rate }));
 
 /** A node's gauge against its limit. */
-export const gaugeChart = (ctx, node, key, title, show, tone) =>
-  chart(ctx, { id: `node.${key}`, title, kind: 'gauge', series: lines(node, [[key, 'Used', tone]]), show });
+export const gaugeChart = (ctx, node, { key, title, label, show, tone, base }) =>
+  chart(ctx, { id: `node.${key}`, title, kind: 'gauge', series: lines(node, [[key, label, tone]]), show, base });

@@ -1,0 +1,248 @@
+// What a person does in the management pages. Each scenario gets a page that is logged in as guest.
+
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { eventually, load, publish, rejectAll } from './broker.mjs';
+
+const at = (queue) => `queues/%2F/${encodeURIComponent(queue)}`;
+const tab = (page, name) => page.getByRole('navigation', { name: 'Parts of this page' }).getByRole('button', { name }).click();
+const dialog = (page) => page.getByRole('dialog');
+
+export const scenarios = {
+  async 'a wrong password is refused in words, the right one opens the overview'({ page, open, logIn }) {
+    await page.locator('summary[aria-label="User guest"]').click();
+    await page.getByRole('button', { name: 'Log out' }).click();
+    await page.getByLabel('User name').fill('guest');
+    await page.getByLabel('Password').fill('wrong');
+    await page.getByRole('button', { name: 'Log in' }).click();
+    await page.getByRole('alert').filter({ hasText: 'wrong' }).waitFor();
+    await logIn('guest', 'guest');
+    await open('');
+    await page.getByRole('heading', { name: 'Overview', level: 1 }).waitFor();
+  },
+
+  async 'the charts of the overview move under load'({ page, open, api, amqp }) {
+    await api('PUT', at('ui.load'), { durable: true });
+    await open('');
+    const rates = page.locator('[data-chart="overview.rates"]');
+    const running = await load(amqp, 'ui.load');
+    try {
+      const line = rates.locator('path.line.c1');
+      await line.waitFor({ timeout: 30_000 });
+      const before = await line.getAttribute('d');
+      await eventually('a publish rate', async () => /[1-9]/.test(await rates.locator('[data-series="publish"]').innerText()));
+      await eventually('the line moves', async () => (await line.getAttribute('d')) !== before);
+    } finally {
+      await running.stop();
+    }
+    await api('DELETE', at('ui.load'));
+  },
+
+  async 'a queue is declared, published to, browsed and taken from'({ page, open, api }) {
+    await open('queues');
+    await page.getByRole('button', { name: 'Add queue' }).first().click();
+    await dialog(page).getByLabel('Name').first().fill('ui.orders');
+    await dialog(page).getByLabel('Type').selectOption('classic');
+    await dialog(page).getByRole('button', { name: 'x-max-length', exact: true }).click();
+    await dialog(page).getByLabel('Value of x-max-length').fill('100');
+    await dialog(page).getByRole('button', { name: 'Add queue' }).click();
+    await page.getByRole('heading', { name: /^ui\.orders/, level: 1 }).waitFor();
+    assert.equal((await api('GET', at('ui.orders'))).arguments['x-max-length'], 100);
+
+    await tab(page, 'Messages');
+    await page.getByLabel('Payload', { exact: true }).fill('{"order": 7}');
+    await page.getByRole('button', { name: 'Publish', exact: true }).click();
+    await page.locator('.toast', { hasText: 'Published' }).waitFor();
+
+    await page.getByRole('button', { name: 'Browse messages' }).click();
+    await page.locator('.message pre', { hasText: '"order": 7' }).waitFor();
+    await eventually('the browsed message is still there', async () => (await api('GET', at('ui.orders'))).messages === 1);
+
+    await page.getByRole('button', { name: 'Take', exact: true }).click();
+    await page.getByRole('button', { name: 'Take messages' }).click();
+    await dialog(page).getByRole('button', { name: 'Take messages' }).click();
+    await page.locator('.message pre', { hasText: '"order": 7' }).waitFor();
+    await eventually('the taken message is gone', async () => (await api('GET', at('ui.orders'))).messages === 0);
+  },
+
+  async 'dead letters are re-driven to the queue they died in'({ page, open, api, amqp }) {
+    await api('PUT', at('ui.dead'), { durable: true });
+    await api('PUT', at('ui.work'), { durable: true, arguments: { 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': 'ui.dead' } });
+    await publish(amqp, 'ui.work', ['one', 'two', 'three']);
+    await rejectAll(amqp, 'ui.work');
+    await open(`${at('ui.dead')}?tab=messages`);
+    await eventually('three dead letters', async () => (await api('GET', at('ui.dead'))).messages === 3);
+    await page.getByRole('button', { name: 'Browse messages' }).click();
+    await page.getByText('rejected in ui.work').first().waitFor();
+    await page.getByLabel('Choose message 2').check();
+    await page.getByRole('button', { name: 'Re-drive' }).click();
+    await dialog(page).getByText('ui.work').waitFor();
+    await dialog(page).getByRole('button', { name: 'Re-drive' }).click();
+    await page.locator('.toast', { hasText: 're-driven' }).waitFor();
+    const count = async (queue) => (await api('GET', at(queue))).messages;
+    await eventually('all three are in one of the two', async () => (await count('ui.work')) + (await count('ui.dead')) === 3 && (await count('ui.work')) > 0);
+    const back = await api('POST', `${at('ui.work')}/get`, { count: 10, ackmode: 'ack_requeue_true', encoding: 'auto' });
+    assert.ok(back.some((message) => message.payload === 'two'), 'the chosen message went back');
+    assert.ok(back.every((message) => !message.properties.headers?.['x-death']), 'its deaths are not counted on');
+  },
+
+  async 'the messages of a queue move to another'({ page, open, api, amqp }) {
+    await api('PUT', at('ui.from'), { durable: true });
+    await api('PUT', at('ui.to'), { durable: true });
+    await publish(amqp, 'ui.from', ['1', '2', '3']);
+    await eventually('three messages', async () => (await api('GET', at('ui.from'))).messages_ready === 3);
+    await open(at('ui.from'));
+    await page.getByRole('button', { name: 'Move' }).click();
+    await dialog(page).getByLabel('To queue').fill('ui.nowhere');
+    await dialog(page).getByRole('button', { name: 'Move messages' }).click();
+    await dialog(page).getByRole('alert').filter({ hasText: 'no queue ui.nowhere' }).waitFor();
+    await dialog(page).getByLabel('To queue').fill('ui.to');
+    await dialog(page).getByRole('button', { name: 'Move messages' }).click();
+    await eventually('all three moved', async () => (await api('GET', at('ui.to'))).messages === 3 && (await api('GET', at('ui.from'))).messages === 0);
+  },
+
+  async 'a queue is bound and the drawing shows it'({ page, open, api }) {
+    await api('PUT', at('ui.bound'), { durable: true });
+    await open(`${at('ui.bound')}?tab=bindings`);
+    await page.getByRole('button', { name: 'Bind to an exchange' }).click();
+    await dialog(page).getByLabel('From exchange').fill('amq.topic');
+    await dialog(page).getByLabel('Routing key').fill('order.#');
+    await dialog(page).getByRole('button', { name: 'Bind' }).click();
+    await page.locator('.graph').getByText('amq.topic').waitFor();
+    const row = page.getByRole('row', { name: /amq\.topic/ });
+    await row.getByRole('button', { name: 'Unbind' }).click();
+    await dialog(page).getByRole('button', { name: 'Unbind' }).click();
+    await row.waitFor({ state: 'detached' });
+  },
+
+  async 'names are text, whatever they look like'({ page, open, api }) {
+    const name = '<img src=x onerror=alert(1)>';
+    await api('PUT', at(name), { durable: true });
+    await open(at(name));
+    await page.getByRole('heading', { name, level: 1 }).waitFor();
+    await open(`queues?name=${encodeURIComponent('<img')}`);
+    await page.getByRole('link', { name }).waitFor();
+    assert.equal(await page.locator('main img').count(), 0);
+    await api('DELETE', at(name));
+  },
+
+  async 'a list is filtered, sorted and keeps its columns'({ page, open, api }) {
+    for (const name of ['ui.list.a', 'ui.list.b', 'ui.other']) await api('PUT', at(name), { durable: true });
+    await open('queues');
+    await page.getByRole('link', { name: 'ui.other' }).waitFor();
+    await page.keyboard.press('/');
+    await page.keyboard.type('ui.list');
+    await page.getByRole('link', { name: 'ui.other' }).waitFor({ state: 'detached' });
+    assert.deepEqual(await page.locator('tbody th').allInnerTexts(), ['ui.list.a', 'ui.list.b']);
+    await page.getByRole('button', { name: 'Regular expression' }).click();
+    await page.locator('[data-filter]').fill('^ui\\.(list\\.b|other)$');
+    await page.getByRole('link', { name: 'ui.list.a' }).waitFor({ state: 'detached' });
+    await page.getByRole('columnheader', { name: 'Name' }).getByRole('button').click();
+    await eventually('sorted downwards', async () => (await page.locator('tbody th').allInnerTexts()).join() === 'ui.other,ui.list.b');
+    await page.locator('summary[aria-label="Columns"]').click();
+    await page.getByLabel('Consumers', { exact: true }).check();
+    await page.reload();
+    await page.getByRole('columnheader', { name: 'Consumers' }).waitFor();
+    assert.equal(await page.locator('[data-filter]').inputValue(), '^ui\\.(list\\.b|other)$');
+    await page.locator('summary[aria-label="Columns"]').click();
+    await page.getByRole('button', { name: 'As delivered' }).click();
+    for (const name of ['ui.list.a', 'ui.list.b', 'ui.other']) await api('DELETE', at(name));
+  },
+
+  async 'definitions go out as a file and come in with progress'({ page, open, api }) {
+    await open('definitions');
+    const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Download definitions' }).click()]);
+    assert.ok(JSON.parse(await readFile(await download.path(), 'utf8')).queues);
+    const queues = Array.from({ length: 250 }, (_, index) => ({ name: `ui.import.${index}`, vhost: '/', durable: true, auto_delete: false, arguments: {} }));
+    const bindings = [{ source: 'amq.direct', vhost: '/', destination: 'ui.import.0', destination_type: 'queue', routing_key: 'key', arguments: {} }];
+    await page.locator('#import-file').setInputFiles({ name: 'definitions.json', mimeType: 'application/json', buffer: Buffer.from(JSON.stringify({ queues, bindings })) });
+    await page.getByRole('button', { name: 'Import definitions' }).click();
+    await page.getByText('All 251 definitions are imported.').waitFor();
+    assert.ok(await api('GET', at('ui.import.249')));
+    assert.equal((await api('GET', `${at('ui.import.0')}/bindings`)).length, 2);
+    for (const { name } of queues) await api('DELETE', at(name));
+  },
+
+  async 'a policy is added with the help of hints and deleted'({ page, open, api }) {
+    await open('policies');
+    await page.getByRole('button', { name: 'Add policy' }).click();
+    await dialog(page).getByLabel('Name').first().fill('ui.policy');
+    await dialog(page).getByLabel('Pattern').fill('^ui\\.');
+    await dialog(page).getByLabel('Applies to').selectOption('queues');
+    await dialog(page).getByRole('button', { name: 'max-length', exact: true }).click();
+    await dialog(page).getByLabel('Value of max-length').fill('many');
+    await dialog(page).getByRole('button', { name: 'Add policy' }).click();
+    await dialog(page).getByRole('alert').filter({ hasText: 'max-length must be a number' }).waitFor();
+    await dialog(page).getByLabel('Value of max-length').fill('1000');
+    await dialog(page).getByRole('button', { name: 'Add policy' }).click();
+    const row = page.getByRole('row', { name: /ui\.policy/ });
+    await row.waitFor();
+    assert.deepEqual((await api('GET', 'policies/%2F/ui.policy')).definition, { 'max-length': 1000 });
+    await row.getByRole('button', { name: 'Delete' }).click();
+    await dialog(page).getByText('ui.policy').first().waitFor();
+    await dialog(page).getByRole('button', { name: 'Delete' }).click();
+    await row.waitFor({ state: 'detached' });
+  },
+
+  async 'a user is added, given a permission, and sees only what its tags show'({ page, open, api, logIn }) {
+    await open('users');
+    await page.getByRole('button', { name: 'Add user' }).click();
+    await dialog(page).getByLabel('Name').first().fill('ui.user');
+    await dialog(page).getByLabel(/^Password \*$/).fill('secret');
+    await dialog(page).getByLabel(/^Password, again/).fill('secret');
+    await dialog(page).getByLabel('Tags').fill('management');
+    await dialog(page).getByRole('button', { name: 'Add user' }).click();
+    await page.getByRole('heading', { name: 'ui.user', level: 1 }).waitFor();
+    await page.getByRole('button', { name: 'Set permission' }).click();
+    await dialog(page).getByLabel('Virtual host').fill('/');
+    await dialog(page).getByRole('button', { name: 'Set permission' }).click();
+    await page.getByRole('row', { name: /\.\*/ }).waitFor();
+
+    await page.locator('summary[aria-label="User guest"]').click();
+    await page.getByRole('button', { name: 'Log out' }).click();
+    await logIn('ui.user', 'secret');
+    const nav = page.getByRole('navigation', { name: 'Pages' });
+    await nav.getByRole('link', { name: 'Queues and streams' }).waitFor();
+    assert.equal(await nav.getByRole('link', { name: 'Users' }).count(), 0);
+    await open('users');
+    await page.getByRole('alert').filter({ hasText: 'Not for this user' }).waitFor();
+    await page.locator('summary[aria-label="User ui.user"]').click();
+    await page.getByRole('button', { name: 'Log out' }).click();
+    await logIn('guest', 'guest');
+    await api('DELETE', 'users/ui.user');
+  },
+
+  async 'Esc closes a dialog and nothing happened'({ page, open, api }) {
+    await api('PUT', at('ui.kept'), { durable: true });
+    await open(at('ui.kept'));
+    await page.getByRole('button', { name: 'Delete' }).click();
+    await dialog(page).getByText('ui.kept').first().waitFor();
+    await page.keyboard.press('Escape');
+    await dialog(page).waitFor({ state: 'detached' });
+    assert.ok(await api('GET', at('ui.kept')));
+  },
+
+  async 'a queue is deleted after its name was read'({ page, open, api }) {
+    await api('PUT', at('ui.gone'), { durable: true });
+    await open(at('ui.gone'));
+    await page.getByRole('button', { name: 'Delete' }).click();
+    await dialog(page).getByRole('heading', { name: 'Delete ui.gone?' }).waitFor();
+    await dialog(page).getByRole('button', { name: 'Delete queue' }).click();
+    await page.getByRole('heading', { name: 'Queues and streams', level: 1 }).waitFor();
+    assert.equal(await api('GET', at('ui.gone')), null);
+    await open(at('ui.gone'));
+    await page.getByRole('alert').filter({ hasText: 'does not exist' }).waitFor();
+  },
+
+  async 'every page fits a phone'({ page, open }) {
+    await page.setViewportSize({ width: 400, height: 800 });
+    const pages = ['', 'connections', 'channels', 'exchanges', 'exchanges/%2F/amq.topic', 'queues', 'users', 'users/guest', 'vhosts', 'vhosts/%2F', 'policies', 'limits', 'definitions', 'feature-flags', 'deprecated-features', 'cluster-name'];
+    for (const address of pages) {
+      await open(address);
+      await page.locator('main h1').waitFor();
+      const over = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+      assert.ok(over <= 0, `#/${address} is ${over} px too wide`);
+    }
+    await page.setViewportSize({ width: 1280, height: 900 });
+  },
+};
