@@ -1,13 +1,18 @@
-// Drives the management pages in a real browser: node run.mjs HTTP_URL AMQP_URL [PART_OF_A_NAME]
+// Drives the management pages in a real browser:
+//     node run.mjs HTTP_URL AMQP_URL [--only PART_OF_A_NAME] [--without PART_OF_A_NAME]
 // Runs against Leveret and against a RabbitMQ that these pages are served in front of. Needs
 // Chromium (Debian: apt-get install chromium) and user guest with password guest.
 
 import { mkdir } from 'node:fs/promises';
+import { parseArgs } from 'node:util';
 import { chromium } from 'playwright-core';
 import { httpApi } from './broker.mjs';
 import { scenarios } from './scenarios.mjs';
 
-const [base = 'http://localhost:15672/', amqp = 'amqp://localhost', only = ''] = process.argv.slice(2);
+const { values: { only, without }, positionals: [base = 'http://localhost:15672/', amqp = 'amqp://localhost'] } = parseArgs({
+  allowPositionals: true,
+  options: { only: { type: 'string', default: '' }, without: { type: 'string', multiple: true, default: [] } },
+});
 const WAIT_MS = 15_000;
 const PICTURES = process.env.PICTURES ?? '/tmp/management-pages';
 
@@ -19,7 +24,7 @@ const api = httpApi(base);
 let failed = 0;
 
 for (const [name, scenario] of Object.entries(scenarios)) {
-  if (!name.includes(only)) continue;
+  if (!name.includes(only) || without.some((part) => name.includes(part))) continue;
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, acceptDownloads: true });
   const page = await context.newPage();
   page.setDefaultTimeout(WAIT_MS);

@@ -21,7 +21,23 @@ export const scenarios = {
     await page.getByRole('heading', { name: 'Overview', level: 1 }).waitFor();
   },
 
-  async 'the charts of the overview move under load'({ page, open, api, amqp }) {
+  async 'the chart of queued messages moves under load'({ page, open, api, amqp }) {
+    await api('PUT', at('ui.load'), { durable: true });
+    await open(at('ui.load'));
+    const running = await load(amqp, 'ui.load');
+    try {
+      const chart = page.locator('[data-chart="queue.lengths"]');
+      const line = chart.locator('path.line.c1');
+      await line.waitFor({ timeout: 30_000 });
+      const before = await line.getAttribute('d');
+      await eventually('messages are counted', async () => /[1-9]/.test(await chart.locator('[data-series="messages_ready"]').innerText()));
+      await eventually('the line moves', async () => (await line.getAttribute('d')) !== before);
+    } finally {
+      await running.stop();
+    }
+  },
+
+  async 'the chart of message rates moves under load'({ page, open, api, amqp }) {
     await api('PUT', at('ui.load'), { durable: true });
     await open('');
     const rates = page.locator('[data-chart="overview.rates"]');
@@ -35,7 +51,6 @@ export const scenarios = {
     } finally {
       await running.stop();
     }
-    await api('DELETE', at('ui.load'));
   },
 
   async 'a queue is declared, published to, browsed and taken from'({ page, open, api }) {

@@ -42,9 +42,9 @@ function draw() {
 }
 
 function content() {
-  if (!app.route) return problem({ title: 'No such page', text: 'This address names no page here.' });
+  if (!app.route) return problem({ whole: true, title: 'No such page', text: 'This address names no page here.' });
   const ctx = app.open;
-  if (!ctx) return app.failed ? problem({ title: 'The page did not load', text: app.failed, retry: navigate }) : skeleton();
+  if (!ctx) return app.failed ? problem({ whole: true, title: 'The page did not load', text: app.failed, retry: navigate }) : skeleton();
   if (ctx.data === undefined && !ctx.error) return skeleton();
   if (ctx.data === undefined) return failure(ctx);
   return app.page.view(ctx);
@@ -56,7 +56,7 @@ function failure(ctx) {
     401: ['Not for this user', 'Your user’s tags or permissions do not include this page.'],
     404: ['Not there', 'What this page showed does not exist, or is in a vhost that you may not see.'],
   }[ctx.error.status] ?? ['The page could not be shown', ctx.error.message];
-  return problem({ title: words[0], text: words[1], retry: () => ctx.refresh() });
+  return problem({ whole: true, title: words[0], text: words[1], retry: () => ctx.refresh() });
 }
 
 /** Opens the page for the address in the browser. */

@@ -78,17 +78,22 @@ export const getOr = (fallback, where, options) =>
     throw error;
   });
 
-/** Whether the broker knows `method` on a path; asked once for each `feature`. */
-export function offers(feature, where, method) {
-  known[feature] ??= send('OPTIONS', where)
-    .then((response) => (response.headers.get('allow') ?? '').toUpperCase().split(/\s*,\s*/).includes(method))
-    .catch((error) => {
-      if (error.status === 0) known[feature] = undefined;
-      return false;
-    });
+/** Whether the broker has an endpoint that not all have; asked once for each `feature`. */
+const offers = (feature, ask) => {
+  known[feature] ??= ask().catch((error) => {
+    if (error.status === 0) known[feature] = undefined;
+    return false;
+  });
   return known[feature];
-}
+};
 let known = {};
+
+/** Whether a path that can be read is there. */
+export const canGet = (feature, where) => offers(feature, () => send('GET', where).then(() => true));
+
+/** Whether something can be posted to a path. */
+export const canPost = (feature, where) =>
+  offers(feature, () => send('OPTIONS', where).then((response) => /\bPOST\b/i.test(response.headers.get('allow') ?? '')));
 
 export async function login(username, password, stay) {
   const form = new URLSearchParams({ username, password }).toString();

@@ -30,7 +30,7 @@ export default {
         { id: 'used', title: 'In use', sort: 'used', value: (feature) => (ctx.data.used.has(feature.name) ? 0 : 1), cell: (feature) => (ctx.data.used.has(feature.name) ? tag('in use', '', 'warn') : h('span', { class: 'muted' }, 'no')) },
         { id: 'phase', title: 'Phase', sort: 'phase', value: (feature) => feature.deprecation_phase, cell: (feature) => tag(...phase(feature.deprecation_phase)) },
         { id: 'state', title: 'Now', sort: 'state', value: (feature) => feature.state, cell: (feature) => tag(feature.state, '', feature.state === 'permitted' ? 'good' : '') },
-        { id: 'doc', title: '', class: 'actions', cell: (feature) => /^https:/.test(feature.doc_url) && h('a', { href: feature.doc_url, target: '_blank', rel: 'noopener noreferrer' }, 'Read more') },
+        { id: 'doc', title: '', label: 'Documentation', class: 'actions', cell: (feature) => /^https:/.test(feature.doc_url) && h('a', { href: feature.doc_url, target: '_blank', rel: 'noopener noreferrer' }, 'Read more') },
       ],
     })),
   ],

@@ -25,9 +25,9 @@ export default {
     const { overview, vhost, nodes } = ctx.data;
     const totals = vhost ?? overview.queue_totals ?? {};
     return [
-      head({ title: 'Overview', sub: ctx.vhost ? `Messages of virtual host ${ctx.vhost}` : null, actions: rangeChoice(ctx) }),
+      head({ title: 'Overview', sub: vhost && `Messages of virtual host ${vhost.name}` }),
       counts(overview, totals),
-      card({}, h('div', { class: 'charts' }, lengthsChart(ctx, totals, 'overview.lengths'), ratesChart(ctx, (vhost ?? overview).message_stats, 'overview.rates'))),
+      card({ title: 'Messages', actions: rangeChoice(ctx) }, h('div', { class: 'charts' }, lengthsChart(ctx, totals, 'overview.lengths'), ratesChart(ctx, (vhost ?? overview).message_stats, 'overview.rates'))),
       nodes.length > 0 && nodesCard(nodes),
       fold({ id: 'overview.churn', title: 'Churn', open: true }, h('div', { class: 'charts three' }, churnCharts(ctx, overview.churn_rates))),
       listeners(overview),

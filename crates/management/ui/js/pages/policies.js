@@ -46,7 +46,7 @@ function policyCard(ctx, kind) {
       none: empty({ title: `No ${title.toLowerCase()}`, text: about, iconName: 'policies' }),
       columns: [
         { id: 'name', title: 'Name', sort: 'name', value: (policy) => policy.name, cell: (policy) => h('span', { class: 'break' }, policy.name) },
-        { id: 'vhost', title: 'Vhost', sort: 'vhost', value: (policy) => policy.vhost, cell: (policy) => (session.may('administrator') ? vhostLink(policy.vhost) : policy.vhost) },
+        { id: 'vhost', title: 'Vhost', sort: 'vhost', value: (policy) => policy.vhost, cell: (policy) => vhostLink(policy.vhost) },
         { id: 'pattern', title: 'Pattern', sort: 'pattern', value: (policy) => policy.pattern, cell: (policy) => h('span', { class: 'mono break' }, policy.pattern) },
         { id: 'apply', title: 'Applies to', sort: 'apply', value: (policy) => policy['apply-to'], cell: (policy) => tag(String(policy['apply-to'] ?? '').replace('_', ' ')) },
         { id: 'definition', title: 'Definition', class: 'wide', cell: (policy) => table(policy.definition) },

@@ -83,7 +83,7 @@ const matrix = (queue) => dataTable({
   rowKey: ([label]) => label,
   none: h('p', { class: 'muted' }, 'The broker keeps no counts of this queue.'),
   columns: [
-    { id: 'what', title: '', cell: ([label]) => label },
+    { id: 'what', title: '', label: 'Kind', cell: ([label]) => label },
     { id: 'count', title: 'Messages', num: true, cell: ([, count]) => format.count(queue[count]) },
     { id: 'bytes', title: 'Body bytes', num: true, cell: ([, , bytes]) => (bytes ? format.bytes(queue[bytes]) : '') },
   ],

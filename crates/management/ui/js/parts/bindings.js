@@ -26,7 +26,7 @@ export function bindingGraph({ name, incoming, outgoing }) {
   const rows = Math.max(left.length, right.length, 1);
   if (left.length + right.length === 0 || rows > DRAWN_AT_MOST) return null;
   const shape = left.length && right.length ? '' : left.length ? 'from' : 'to';
-  return h('div', { class: `graph ${shape}`, role: 'img', 'aria-label': `Bindings of ${name}`, style: { 'min-height': `${rows * ROW}px` } },
+  return h('div', { class: `graph ${shape}`, role: 'group', 'aria-label': `Bindings of ${name}`, style: { 'min-height': `${rows * ROW}px` } },
     left.length > 0 && h('div', { class: 'graph-side' }, left.map((end) => h('div', { class: 'graph-end source', key: end.key }, keys(end), endLink(end.binding, 'source')))),
     left.length > 0 && curves(left.length, rows, true),
     h('div', { class: 'graph-centre' }, name),

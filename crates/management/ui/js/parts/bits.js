@@ -3,6 +3,7 @@
 import { h } from '../lib/dom.js';
 import * as format from '../lib/format.js';
 import { link } from '../lib/router.js';
+import * as session from '../lib/session.js';
 import { icon } from './icons.js';
 import { pref, setPref } from '../lib/prefs.js';
 
@@ -57,11 +58,12 @@ export const tag = (label, title, tone = '') => h('span', { class: `tag ${tone}`
 export const yesNo = (value) => (value ? h('span', { class: 'yes' }, icon('check'), h('span', { class: 'visually-hidden' }, 'yes')) : h('span', { class: 'muted', title: 'no' }, format.NONE));
 
 export const empty = ({ title, text, action, iconName }) =>
-  h('div', { class: 'empty' }, iconName && h('div', { class: 'empty-icon' }, icon(iconName)), h('h3', {}, title), text && h('p', { class: 'soft' }, text), action);
+  h('div', { class: 'empty' }, iconName && h('div', { class: 'empty-icon' }, icon(iconName)), h('p', { class: 'empty-title' }, title), text && h('p', { class: 'soft' }, text), action);
 
-export const problem = ({ title, text, retry }) =>
+/** `whole` when it stands for a whole page. */
+export const problem = ({ title, text, retry, whole }) =>
   h('div', { class: 'empty problem', role: 'alert' },
-    h('div', { class: 'empty-icon' }, icon('deprecated')), h('h3', {}, title), h('p', { class: 'soft break' }, text),
+    h('div', { class: 'empty-icon' }, icon('deprecated')), h(whole ? 'h1' : 'p', { class: 'empty-title' }, title), h('p', { class: 'soft break' }, text),
     retry && h('button', { class: 'button', onclick: retry }, 'Try again'));
 
 export const skeleton = () =>
@@ -75,8 +77,11 @@ export const button = (label, onclick, { tone = '', iconName, title, disabled } 
 
 export const queueLink = (vhost, name) => h('a', { href: link('queues', vhost, name), class: 'break' }, name);
 export const exchangeLink = (vhost, name) => h('a', { href: link('exchanges', vhost, name === '' ? 'amq.default' : name), class: 'break' }, format.exchangeName(name));
-export const vhostLink = (name) => h('a', { href: link('vhosts', name), class: 'break' }, name);
-export const userLink = (name) => h('a', { href: link('users', name), class: 'break' }, name);
+// Only administrators may look at these two; others read the name.
+const administered = (place) => (name) =>
+  (session.may('administrator') ? h('a', { href: link(place, name), class: 'break' }, name) : h('span', { class: 'break' }, name));
+export const vhostLink = administered('vhosts');
+export const userLink = administered('users');
 export const connectionLink = (name, shown = name) => h('a', { href: link('connections', name), class: 'break' }, shown);
 export const channelLink = (name, shown = name) => h('a', { href: link('channels', name), class: 'break' }, shown);
 

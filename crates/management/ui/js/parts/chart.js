@@ -6,6 +6,7 @@ import { pref, setPref } from '../lib/prefs.js';
 
 const WIDTH = 1000;
 const HEIGHT = 200;
+const OWN_SAMPLES_MAX = 720;
 
 export const RANGES = [
   { age: 60, step: 5, label: 'Last minute' },
@@ -41,10 +42,10 @@ export const rangeChoice = (ctx, basic) =>
  * `samples`. `kind` is `gauge` (samples as they are) or `rate` (growth of a counter in a second);
  * `base` is 1024 for bytes. */
 export function chart(ctx, { id, title, series, kind, show = format.short, about, base = 10 }) {
-  const state = ctx.keep(`chart.${id}`, () => ({ at: null }));
+  const state = ctx.keep(`chart.${id}`, () => ({ at: null, own: new Map() }));
   const off = pref(`chart.${id}`, {});
   const all = series.filter((one) => one.details !== undefined || one.value !== undefined)
-    .map((one) => ({ ...one, points: points(one.details?.samples, kind) }));
+    .map((one) => ({ ...one, points: points(one.details?.samples ?? seen(state, one, kind, ctx.at), kind) }));
   const shown = all.filter((one) => !off[one.id]);
   const longest = Math.max(0, ...all.map((one) => one.points.length));
   return h('figure', { class: 'chart', key: id, 'data-chart': id },
@@ -53,6 +54,16 @@ export function chart(ctx, { id, title, series, kind, show = format.short, about
       ? plot(ctx, state, shown, all.find((one) => one.points.length === longest).points, { show, title, base })
       : h('div', { class: 'plot-empty muted' }, all.length ? 'Collecting samples…' : 'Nothing has happened here yet'),
     h('ul', { class: 'legend' }, all.map((one) => legendItem(ctx, id, one, off, state, show, kind))));
+}
+
+/** Samples that this page took itself, for a broker that keeps none: from when it was opened. */
+function seen(state, { id, value }, kind, at) {
+  if (kind !== 'gauge' || typeof value !== 'number') return [];
+  if (!state.own.has(id)) state.own.set(id, []);
+  const samples = state.own.get(id);
+  if (samples.at(-1)?.timestamp !== at) samples.push({ sample: value, timestamp: at });
+  if (samples.length > OWN_SAMPLES_MAX) samples.shift();
+  return samples;
 }
 
 function points(samples, kind) {

@@ -2,11 +2,10 @@
 
 import * as format from '../lib/format.js';
 import { tag, userLink, vhostLink } from './bits.js';
-import * as session from '../lib/session.js';
 
 export const vhostColumn = { id: 'vhost', title: 'Vhost', label: 'Virtual host', sort: 'vhost', needs: ['vhost'], cell: (row) => (row.vhost === undefined || row.vhost === 'none' ? format.NONE : vhostLink(row.vhost)) };
 
-export const userColumn = { id: 'user', title: 'User', sort: 'user', needs: ['user'], cell: (row) => (session.may('administrator') ? userLink(row.user ?? '') : row.user) };
+export const userColumn = { id: 'user', title: 'User', sort: 'user', needs: ['user'], cell: (row) => userLink(row.user ?? format.NONE) };
 
 /** A rate of `message_stats`. */
 export const rateColumn = (id, title, key, hidden) => ({

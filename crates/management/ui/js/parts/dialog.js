@@ -40,7 +40,7 @@ function redraw() {
         if (event.target === event.currentTarget) one.close();
       },
     }, h('div', { class: 'dialog-inside' },
-      h('header', {},
+      h('div', { class: 'dialog-head' },
         h('h2', { id: `dialog-title-${index}` }, one.title),
         h('button', { class: 'button plain icon small', type: 'button', 'aria-label': 'Close', onclick: () => one.close() }, icon('close'))),
       one.view()))));

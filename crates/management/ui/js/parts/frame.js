@@ -95,7 +95,7 @@ function vhostChoice(app) {
 
 function liveness(app) {
   const ctx = app.open;
-  const failing = Boolean(ctx?.error && ctx.data !== undefined);
+  const failing = Boolean(ctx?.error);
   const paused = pref('refresh', 5) === 0;
   return h('span', { class: `live ${failing ? 'failing' : paused ? 'paused' : ''}`, title: failing ? ctx.error.message : paused ? 'Refresh is off' : 'Last refresh' },
     h('i', { class: 'pulse' }), h('span', { class: 'when' }, ctx?.at ? format.clock(ctx.at) : ''));

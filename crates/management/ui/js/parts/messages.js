@@ -36,7 +36,7 @@ export function messagesTab(ctx, queue) {
 
 async function detect(ctx, state, queue) {
   const at = api.path('queues', queue.vhost, queue.name);
-  [state.browses, state.redrives] = await Promise.all([api.offers('browse', `${at}/messages`, 'GET'), api.offers('redrive', `${at}/redrive`, 'POST')]);
+  [state.browses, state.redrives] = await Promise.all([api.canGet('browse', `${at}/messages?offset=0&count=1&truncate=0`), api.canPost('redrive', `${at}/redrive`)]);
   ctx.redraw();
 }
 
