@@ -39,9 +39,19 @@ async function publish(vhost, exchange, routingKey, message, keepTraces) {
   return answer.routed;
 }
 
+async function putBack(vhost, queue, message) {
+  try {
+    await publish(vhost, '', queue, message, true);
+  } catch (error) {
+    throw new Failure(409, `This message was taken from ${queue} and could not be put back (${error.message}). Keep it: ${JSON.stringify(message)}`);
+  }
+}
+
 /** Carries the first `count` messages to the queue that `target(message)` names. Calls
  * `progress(done)`; throws with the reason when it has to stop early. Returns how many it moved. */
 export async function carry({ vhost, queue, count, target, progress }) {
+  const { consumers } = await api.get(api.path('queues', vhost, queue));
+  if (consumers > 0) throw new Failure(409, `${queue} has consumers. Stop them first: two readers would get in each other’s way.`);
   for (let done = 0; done < count; done += 1) {
     const message = await read(vhost, queue, 'ack_requeue_true');
     if (!message) return done;
@@ -51,7 +61,7 @@ export async function carry({ vhost, queue, count, target, progress }) {
     if (!await publish(vhost, '', to, message)) throw new Failure(409, `Queue ${to} is not there any more. ${done} moved before that.`);
     const taken = await read(vhost, queue, 'ack_requeue_false');
     if (taken && mark(taken) !== mark(message)) {
-      await publish(vhost, '', queue, taken, true);
+      await putBack(vhost, queue, taken);
       throw new Failure(409, `Somebody else reads from ${queue} now, so moving was stopped after ${done}. One message may be in ${to} and in ${queue}.`);
     }
     progress?.(done + 1);

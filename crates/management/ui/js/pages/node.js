@@ -65,7 +65,7 @@ const details = (node) => facts([
   ['Cores', node.processors],
   ['Version', node.rabbitmq_version ?? node.applications?.find((one) => one.name === 'rabbit')?.version],
   ['Data directory', node.db_dir && h('span', { class: 'mono' }, node.db_dir)],
-  ['Configuration', node.config_files && files(node.config_files)],
+  ['Configuration', node.config_files?.length ? files(node.config_files) : null],
   ['Log', node.log_files && files(node.log_files)],
   ['Login mechanisms', h('span', { class: 'tags' }, (node.auth_mechanisms ?? []).filter((one) => one.enabled).map((one) => tag(one.name, one.description)))],
   ['Exchange types', h('span', { class: 'tags' }, (node.exchange_types ?? []).filter((one) => one.enabled).map((one) => tag(one.name, one.description)))],

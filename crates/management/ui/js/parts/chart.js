@@ -52,7 +52,7 @@ export function chart(ctx, { id, title, series, kind, show = format.short, about
     h('figcaption', {}, h('h3', {}, title), about && h('span', { class: 'muted' }, about)),
     longest > 1
       ? plot(ctx, state, shown, all.find((one) => one.points.length === longest).points, { show, title, base })
-      : h('div', { class: 'plot-empty muted' }, all.length ? 'Collecting samples…' : 'Nothing has happened here yet'),
+      : h('div', { class: 'plot-empty muted' }, all.length ? 'Collecting samples…' : 'No figures yet'),
     h('ul', { class: 'legend' }, all.map((one) => legendItem(ctx, id, one, off, state, show, kind))));
 }
 
