@@ -41,7 +41,7 @@ export const rangeChoice = (ctx, basic) =>
 /** A chart of `series`: `{id, label, tone, details, value}` where `details` is the API's object with
  * `samples`. `kind` is `gauge` (samples as they are) or `rate` (growth of a counter in a second);
  * `base` is 1024 for bytes. */
-export function chart(ctx, { id, title, series, kind, show = format.short, about, base = 10 }) {
+export function chart(ctx, { id, title, series, kind, show = format.short, base = 10 }) {
   const state = ctx.keep(`chart.${id}`, () => ({ at: null, own: new Map() }));
   const off = pref(`chart.${id}`, {});
   const all = series.filter((one) => one.details !== undefined || one.value !== undefined)
@@ -49,7 +49,7 @@ export function chart(ctx, { id, title, series, kind, show = format.short, about
   const shown = all.filter((one) => !off[one.id]);
   const longest = Math.max(0, ...all.map((one) => one.points.length));
   return h('figure', { class: 'chart', key: id, 'data-chart': id },
-    h('figcaption', {}, h('h3', {}, title), about && h('span', { class: 'muted' }, about)),
+    h('figcaption', {}, h('h3', {}, title)),
     longest > 1
       ? plot(ctx, state, shown, all.find((one) => one.points.length === longest).points, { show, title, base })
       : h('div', { class: 'plot-empty muted' }, all.length ? 'Collecting samples…' : 'No figures yet'),

@@ -53,13 +53,13 @@ function fieldView(field, state, redraw) {
   }
   return h('div', { class: wide, key: field.name },
     h('label', { for: id }, field.label, field.required && h('span', { class: 'required', title: 'Required' }, ' *')),
-    control(field, id, value, put, redraw),
+    control(field, id, value, put),
     field.hint && h('small', { class: 'hint' }, field.hint));
 }
 
-const initial = (type) => ({ pairs: [], check: false, file: null })[type] ?? '';
+const initial = (type) => ({ pairs: [], check: false })[type] ?? '';
 
-function control(field, id, value, put, redraw) {
+function control(field, id, value, put) {
   switch (field.type) {
     case 'select':
       return h('select', { id, value, onchange: (event) => put(event.target.value) },
@@ -70,9 +70,7 @@ function control(field, id, value, put, redraw) {
     case 'area':
       return h('textarea', { id, rows: field.rows ?? 4, value, placeholder: field.placeholder, required: field.required, spellcheck: 'false', oninput: (event) => put(event.target.value) });
     case 'pairs':
-      return pairs({ id, rows: value, hints: field.hints, put, redraw, plain: field.plain });
-    case 'file':
-      return h('input', { id, type: 'file', accept: field.accept, required: field.required, onchange: (event) => put(event.target.files[0] ?? null) });
+      return pairs({ id, rows: value, hints: field.hints, put });
     default:
       return [
         h('input', {

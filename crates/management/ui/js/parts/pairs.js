@@ -39,7 +39,7 @@ export const toRows = (object = {}) => Object.entries(object).map(([key, value])
 });
 
 /** The editor. `hints` are `{key, type, about, values}`; a click on one adds its row. */
-export function pairs({ id, rows, hints = [], put, plain }) {
+export function pairs({ id, rows, hints = [], put }) {
   const change = (index, part) => put(rows.map((row, at) => (at === index ? { ...row, ...part } : row)));
   const add = (hint) => put([...rows, { key: hint?.key ?? '', value: hint?.values?.[0] ?? '', type: hint?.type ?? 'string' }]);
   const unused = hints.filter((hint) => !rows.some((row) => row.key === hint.key));
@@ -51,7 +51,7 @@ export function pairs({ id, rows, hints = [], put, plain }) {
         ? h('select', { 'aria-label': `Value of ${row.key}`, value: row.value, onchange: (event) => change(index, { value: event.target.value }) },
           about(row).values.map((one) => h('option', { value: one, selected: one === row.value }, one)))
         : h('input', { type: 'text', 'aria-label': `Value of ${row.key || 'the argument'}`, placeholder: about(row)?.placeholder ?? 'value', value: row.value, spellcheck: 'false', oninput: (event) => change(index, { value: event.target.value }) }),
-      !plain && h('select', { class: 'pair-type', 'aria-label': `Type of ${row.key || 'the argument'}`, value: row.type, onchange: (event) => change(index, { type: event.target.value }) },
+      h('select', { class: 'pair-type', 'aria-label': `Type of ${row.key || 'the argument'}`, value: row.type, onchange: (event) => change(index, { type: event.target.value }) },
         TYPES.map(([type, label]) => h('option', { value: type, selected: type === row.type }, label))),
       h('button', { class: 'button plain icon', type: 'button', 'aria-label': `Remove ${row.key || 'row'}`, onclick: () => put(rows.filter((_, at) => at !== index)) }, icon('close')),
       about(row) && h('small', { class: 'hint pair-about' }, about(row).about))),

@@ -13,14 +13,14 @@ export const shownColumns = (id, columns) => {
 };
 
 /** A table. `sorting` is `{by, down, set(by, down)}`; the first column is the row's name. */
-export function dataTable({ columns, rows, rowKey, sorting, caption, none, rowClass }) {
+export function dataTable({ columns, rows, rowKey, sorting, caption, none }) {
   if (rows.length === 0 && none) return none;
   return h('div', { class: 'table-wrap' },
     h('table', { class: 'table', onkeydown: walk },
       caption && h('caption', { class: 'visually-hidden' }, caption),
       h('thead', {}, h('tr', {}, columns.map((column) => headCell(column, sorting)))),
       h('tbody', {}, rows.map((row) =>
-        h('tr', { key: rowKey(row), class: rowClass?.(row) }, columns.map((column, index) =>
+        h('tr', { key: rowKey(row) }, columns.map((column, index) =>
           h(index === 0 ? 'th' : 'td', {
             key: column.id,
             class: column.num ? 'num' : column.class,
