@@ -24,7 +24,10 @@ export const query = (entries) => {
 };
 
 async function send(method, where, { body, headers = {}, signal, timeout = TIMEOUT_MS } = {}) {
-  if (session.expired()) onLoggedOut.handler();
+  if (session.expired()) {
+    onLoggedOut.handler();
+    throw new Failure(401, 'The session has ended.');
+  }
   const limit = AbortSignal.timeout(timeout);
   const head = { ...headers };
   if (session.token()) head.authorization = `Basic ${session.token()}`;

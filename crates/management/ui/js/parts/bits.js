@@ -69,8 +69,8 @@ export const problem = ({ title, text, retry, whole }) =>
 export const skeleton = () =>
   h('div', { class: 'skeleton', 'aria-busy': 'true', 'aria-label': 'Loading' }, [60, 100, 100, 82, 100, 40].map((width) => h('i', { style: { width: `${width}%` } })));
 
-export const stat = (label, value, href, sub) =>
-  h(href ? 'a' : 'div', { class: 'stat', href, key: label }, h('span', { class: 'stat-label' }, label), h('strong', {}, value), sub && h('span', { class: 'muted' }, sub));
+export const stat = (label, value, href) =>
+  h(href ? 'a' : 'div', { class: 'stat', href, key: label }, h('span', { class: 'stat-label' }, label), h('strong', {}, value));
 
 export const button = (label, onclick, { tone = '', iconName, title, disabled } = {}) =>
   h('button', { class: `button ${tone}`, type: 'button', onclick, title, disabled: Boolean(disabled), key: label }, iconName && icon(iconName), label);

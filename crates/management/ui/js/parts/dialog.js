@@ -9,7 +9,7 @@ let open = [];
 /** Opens a dialog; `view(close)` draws its inside. Resolves with what `close` was given. */
 export function dialog({ title, view, wide }) {
   return new Promise((resolve) => {
-    const one = { key: Symbol(title), title, wide };
+    const one = { title, wide };
     one.close = (result) => {
       if (!open.includes(one)) return;
       open = open.filter((other) => other !== one);

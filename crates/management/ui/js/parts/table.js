@@ -40,11 +40,10 @@ function headCell(column, sorting) {
     ? h('button', {
       class: 'sort',
       type: 'button',
-      title: column.about,
       // Numbers are first asked for largest first, names from A to Z.
       onclick: () => sorting.set(column.sort, sorted ? !sorting.down : Boolean(column.num)),
     }, column.title, h('span', { class: 'sort-mark', 'aria-hidden': 'true' }, sorted ? icon(sorting.down ? 'down' : 'up') : ''))
-    : h('span', { class: column.title ? null : 'visually-hidden', title: column.about }, column.title || column.label || 'Actions'));
+    : h('span', { class: column.title ? null : 'visually-hidden' }, column.title || column.label || 'Actions'));
 }
 
 /** Arrow keys, j and k go from row to row. */
