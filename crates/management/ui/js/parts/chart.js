@@ -45,7 +45,7 @@ export function chart(ctx, { id, title, series, kind, show = format.short, base 
   const state = ctx.keep(`chart.${id}`, () => ({ at: null, own: new Map() }));
   const off = pref(`chart.${id}`, {});
   const all = series.filter((one) => one.details !== undefined || one.value !== undefined)
-    .map((one) => ({ ...one, points: points(one.details?.samples ?? seen(state, one, kind, ctx.at), kind) }));
+    .map((one) => ({ ...one, points: points(one.details?.samples ?? seen(state, one, ctx.at), kind) }));
   const shown = all.filter((one) => !off[one.id]);
   const longest = Math.max(0, ...all.map((one) => one.points.length));
   return h('figure', { class: 'chart', key: id, 'data-chart': id },
@@ -57,8 +57,8 @@ export function chart(ctx, { id, title, series, kind, show = format.short, base 
 }
 
 /** Samples that this page took itself, for a broker that keeps none: from when it was opened. */
-function seen(state, { id, value }, kind, at) {
-  if (kind !== 'gauge' || typeof value !== 'number') return [];
+function seen(state, { id, value }, at) {
+  if (typeof value !== 'number') return [];
   if (!state.own.has(id)) state.own.set(id, []);
   const samples = state.own.get(id);
   if (samples.at(-1)?.timestamp !== at) samples.push({ sample: value, timestamp: at });
@@ -111,7 +111,7 @@ function plot(ctx, state, shown, times, { show, title, base }) {
 function legendItem(ctx, id, one, off, state, show, kind) {
   const hidden = Boolean(off[one.id]);
   const point = state.at === null ? null : one.points[Math.round(state.at * (one.points.length - 1))];
-  const now = kind === 'rate' ? one.details?.rate : one.value ?? one.points.at(-1)?.v;
+  const now = kind === 'rate' ? one.details?.rate ?? one.points.at(-1)?.v : one.value ?? one.points.at(-1)?.v;
   return h('li', { key: one.id }, h('button', {
     type: 'button',
     class: `legend-item ${one.tone} ${hidden ? 'off' : ''}`,
