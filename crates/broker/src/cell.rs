@@ -9,9 +9,10 @@ use topology::{QueueRecord, QueueSettings};
 use crate::{Lsn, Queue};
 
 /// Ready messages and bytes of bodies above which a queue with consumers is congested; it is
-/// until half of that is left.
+/// until half of that is left. The half must keep consumers busy until a publisher that pauses has
+/// looked again, which is a millisecond or two later.
 const CONGESTED_MESSAGES: u64 = 16 * 1024;
-const CONGESTED_BYTES: u64 = 2 * 1024 * 1024;
+const CONGESTED_BYTES: u64 = 4 * 1024 * 1024;
 
 /// Bytes of a queue that holds nothing, the counts of its [`Arc`] included: a size that the allocator
 /// has. There are brokers with a hundred thousand of them.
