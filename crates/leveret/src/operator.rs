@@ -733,10 +733,12 @@ impl Operator for NodeOperator {
     }
 
     fn list_parameters(&self, vhost: &str) -> Answer<Vec<ParameterInfo>> {
+        self.require_vhost(vhost)?;
         Ok(policies::parameters(&self.broker, vhost))
     }
 
     fn list_policies(&self, vhost: &str, scope: PolicyScope) -> Answer<Vec<PolicyInfo>> {
+        self.require_vhost(vhost)?;
         Ok(policies::policies(&self.broker, vhost, scope))
     }
 

@@ -179,12 +179,12 @@ pub trait Operator: Sync {
     fn set_parameter(&self, vhost: &str, parameter: &ParameterInfo) -> Answer<()>;
     /// [`Refusal::Invalid`] with RabbitMQ's text when there is none, or no such vhost.
     fn clear_parameter(&self, vhost: &str, component: &str, name: &str) -> Answer<()>;
-    /// Without the policies of users; none when there is no such vhost.
+    /// Without the policies of users.
     fn list_parameters(&self, vhost: &str) -> Answer<Vec<ParameterInfo>>;
-    /// The lowest priority first; none when there is no such vhost.
+    /// The lowest priority first.
     fn list_policies(&self, vhost: &str, scope: PolicyScope) -> Answer<Vec<PolicyInfo>>;
     /// The policies of users that match an object; the first applies. [`Refusal::NotFound`] without
-    /// such a queue.
+    /// such a queue; none for an exchange of a vhost that does not exist.
     fn policies_that_match(
         &self,
         vhost: &str,

@@ -175,7 +175,8 @@ fn what_is_wrong_with_a_policy_is_said_in_rabbitmq_s_words() {
     let broker = Broker::start();
     let validation = |text: &str| (Some(69), format!("Error:\nValidation failed\n\n{text}\n\n"));
     let missing = (Some(69), "Error:\nParameter does not exist\n".to_owned());
-    let cases: [(&[&str], _); 7] = [
+    let no_vhost = (Some(65), "Virtual host 'nope' does not exist\n".to_owned());
+    let cases: [(&[&str], _); 9] = [
         (
             &["set_policy", "p", "", r#"{"max-length":"x"}"#],
             validation("<<\"x\">> is not a valid maximum length"),
@@ -193,10 +194,9 @@ fn what_is_wrong_with_a_policy_is_said_in_rabbitmq_s_words() {
                     .to_owned(),
             ),
         ),
-        (
-            &["set_policy", "-p", "nope", "p", "", r#"{"max-length":1}"#],
-            (Some(65), "Virtual host 'nope' does not exist\n".to_owned()),
-        ),
+        (&["set_policy", "-p", "nope", "p", "", r#"{"max-length":1}"#], no_vhost.clone()),
+        (&["list_policies", "-p", "nope"], no_vhost.clone()),
+        (&["list_parameters", "-p", "nope"], no_vhost),
         (&["set_parameter", "nope", "p", "1"], validation("component nope not found")),
         (&["clear_policy", "p"], missing.clone()),
         (&["clear_global_parameter", "p"], missing),

@@ -647,12 +647,14 @@ impl Operator for Fake {
 
     fn list_parameters(&self, vhost: &str) -> Answer<Vec<ParameterInfo>> {
         let state = self.state();
+        state.vhost(vhost)?;
         let all = state.parameters.iter().filter(|(of, _)| of == vhost).map(|(_, it)| it.clone());
         Ok(all.filter(|it| it.component != "policy").collect())
     }
 
     fn list_policies(&self, vhost: &str, scope: PolicyScope) -> Answer<Vec<PolicyInfo>> {
         let state = self.state();
+        state.vhost(vhost)?;
         let all = state.parameters.iter().filter(|(of, _)| of == vhost).map(|(_, it)| it);
         let all = all.filter(|it| it.component == scope.component());
         Ok(all.map(|it| policy(vhost, it)).collect())
