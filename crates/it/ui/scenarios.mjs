@@ -143,7 +143,7 @@ export const scenarios = {
 
   async 'a list is filtered, sorted and keeps its columns'({ page, open, api }) {
     for (const name of ['ui.list.a', 'ui.list.b', 'ui.other']) await api('PUT', at(name), { durable: true });
-    await open('queues');
+    await open('queues?name=ui.');
     await page.getByRole('link', { name: 'ui.other' }).waitFor();
     await page.keyboard.press('/');
     await page.keyboard.type('ui.list');
