@@ -14,6 +14,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use crate::{Batch, DirLock, Disk, DiskFile, Error, Flush, GroupId, Log, Op, Reserve};
+use ahead::Ahead;
 use block::Builder;
 use index::{Index, Place};
 use mark::Mark;
@@ -23,6 +24,7 @@ use writer::Writer;
 pub use inspect::{LogInspection, inspect};
 pub use recovery::{Damage, Damaged};
 
+mod ahead;
 mod block;
 mod files;
 mod index;
@@ -81,6 +83,8 @@ pub struct EngineLog {
     index: Mutex<Index>,
     /// One purge at a time; taken before the others.
     purging: Mutex<()>,
+    /// A leaf.
+    ahead: Mutex<Ahead>,
     /// For what makes room for certain, when there is no reserve left.
     ballast: Reserve,
     reserve: Arc<Reserve>,
@@ -141,6 +145,7 @@ impl EngineLog {
             writer: Mutex::new(writer),
             index: Mutex::new(index),
             purging: Mutex::default(),
+            ahead: Mutex::default(),
             ballast,
             reserve: Arc::new(reserve),
             _lock: lock,
@@ -215,9 +220,12 @@ impl EngineLog {
         let mut tried = None;
         loop {
             let Some(found) = self.index.lock().place(group.0, index) else { return Ok(false) };
-            let Some((place, handle)) = found else {
+            let Some((place, handle, end)) = found else {
                 return Err(corrupt("its block is damaged".to_owned()));
             };
+            if self.read_ahead(&*handle, end, place, bytes) {
+                return Ok(true);
+            }
             match (read_place(&*handle, place, bytes), tried) {
                 (Ok(()), _) => return Ok(true),
                 (Err(reason), Some(before)) if before == place => {
@@ -229,6 +237,24 @@ impl EngineLog {
                 (Err(_), _) => tried = Some(place),
             }
         }
+    }
+
+    /// Reads an entry together with what follows it. False when that is not good for it.
+    fn read_ahead(
+        &self,
+        handle: &dyn DiskFile,
+        end: u64,
+        place: Place,
+        bytes: &mut Vec<u8>,
+    ) -> bool {
+        let mut ahead = self.ahead.lock();
+        let found = ahead.get(handle, end, place);
+        let Some(found) = found.filter(|found| crc32fast::hash(found) == place.check) else {
+            return false;
+        };
+        bytes.clear();
+        bytes.extend_from_slice(found);
+        true
     }
 }
 

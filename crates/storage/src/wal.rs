@@ -350,9 +350,7 @@ impl Wal {
         Ok(found.lost)
     }
 
-    /// Hands out the durable records of all groups, in order within each group and roughly in the
-    /// order of their appends across groups: reads everything twice, where group after group would
-    /// read it once per group.
+    /// Hands out the durable records of all groups, one after the other.
     ///
     /// # Errors
     /// As [`Wal::replay`].
@@ -361,11 +359,8 @@ impl Wal {
         visit: &mut dyn FnMut(GroupId, u64, &[u8]),
     ) -> Result<Vec<Lost>, Error> {
         let mut lost = Vec::new();
-        let all = replay::replay_all(&*self.log, &self.groups(), visit)?;
-        let mut groups = self.groups.lock();
-        for found in all {
-            groups.insert(found.group, found.known);
-            lost.extend(found.lost);
+        for group in self.groups() {
+            lost.extend(self.replay(group, &mut |index, record| visit(group, index, record))?);
         }
         Ok(lost)
     }

@@ -119,19 +119,18 @@ impl Index {
         groups
     }
 
-    /// Where an entry is and the file to read; the inner `None` when it is lost to damage, the
+    /// Where an entry is, the file to read, and how much of that is written; the inner `None` when it is lost to damage, the
     /// outer one when the group does not hold it.
     pub(super) fn place(
         &self,
         group: u64,
         index: u64,
-    ) -> Option<Option<(Place, Arc<dyn DiskFile>)>> {
+    ) -> Option<Option<(Place, Arc<dyn DiskFile>, u64)>> {
         let place = self.groups.get(&group)?.place(index)?;
-        Some(
-            place.and_then(|place| {
-                Some((place, Arc::clone(&self.files.get(&place.file())?.handle)))
-            }),
-        )
+        Some(place.and_then(|place| {
+            let file = self.files.get(&place.file())?;
+            Some((place, Arc::clone(&file.handle), file.bytes))
+        }))
     }
 
     /// The entries of a group that keep a file alive, in order.

@@ -31,6 +31,7 @@ impl EngineLog {
     pub(super) fn free_files(&self) -> Result<Vec<GroupId>, Error> {
         let Some(_only) = self.purging.try_lock() else { return Ok(Vec::new()) };
         self.writer.lock().check()?;
+        self.ahead.lock().clear();
         if !self.reserve.is_there() {
             self.free_files_when_full()?;
             return Ok(Vec::new());
@@ -172,7 +173,7 @@ impl EngineLog {
         for &(index, place) in entries {
             count += 1;
             let found = self.index.lock().place(group, index).flatten();
-            let Some((_, handle)) = found.filter(|&(now, _)| now == place) else { continue };
+            let Some((_, handle, _)) = found.filter(|&(now, ..)| now == place) else { continue };
             if super::read_place(&*handle, place, &mut bytes).is_ok() {
                 writer.builder.moved(group, index, &bytes);
             } else {

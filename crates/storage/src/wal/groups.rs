@@ -41,11 +41,6 @@ impl Group {
         Self { last_sequence: 0, first_chunk, chunks: VecDeque::new(), floor, next: None }
     }
 
-    /// Index in the log of the first chunk.
-    pub(super) fn first_chunk(&self) -> u64 {
-        self.first_chunk
-    }
-
     pub(super) fn has_chunks(&self) -> bool {
         !self.chunks.is_empty()
     }

@@ -1,6 +1,5 @@
 //! Reading records back, at the start.
 
-use std::collections::BinaryHeap;
 use std::ops::Range;
 
 use super::chunk::{self, Header};
@@ -153,62 +152,6 @@ fn take_one(
         found.skip(outcome.err().unwrap_or_else(|| MISSING.to_owned()));
     }
     Ok(is_there)
-}
-
-/// A chunk to read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Place {
-    sequence: u64,
-    /// Index into the groups.
-    group: usize,
-    index: u64,
-}
-
-/// Reads many groups, in the order in which their chunks were written.
-///
-/// The log reads a whole block to get at one entry and remembers only the last. Group by group,
-/// each block would be read once for every group that has something in it; in the order of
-/// writing, once. That order is not known beforehand, but each chunk knows the segment of the one
-/// before it: a first pass goes back from the last chunks and finds it.
-pub(super) fn replay_all(
-    log: &dyn Log,
-    groups: &[GroupId],
-    visit: &mut dyn FnMut(GroupId, u64, &[u8]),
-) -> Result<Vec<Found>, Error> {
-    let mut all = Vec::with_capacity(groups.len());
-    let mut places = Vec::new();
-    for &group in groups {
-        let in_log = group.of_wal();
-        let Some((first, last)) = log.span(in_log) else { continue };
-        let newest = newest_header(log, in_log, first..last + 1)?;
-        let sequence = newest.map_or(u64::MAX, |header| header.sequence);
-        places.push(Place { sequence, group: all.len(), index: last });
-        all.push(Found::new(group, first, newest));
-    }
-    for place in in_order(log, &all, places)? {
-        let found = &mut all[place.group];
-        let group = found.group;
-        take_one(log, found, place.index, &mut |index, record| visit(group, index, record))?;
-    }
-    Ok(all.into_iter().map(Found::finish).collect())
-}
-
-/// All chunks of the groups in the order of writing, given the last of each. A damaged one does not
-/// know the one before it, and counts as written together with it.
-fn in_order(log: &dyn Log, all: &[Found], lasts: Vec<Place>) -> Result<Vec<Place>, Error> {
-    let mut ends = BinaryHeap::from(lasts);
-    let mut places = Vec::new();
-    while let Some(place) = ends.pop() {
-        places.push(place);
-        let Found { group, known, .. } = &all[place.group];
-        if place.index > known.first_chunk() {
-            let header = read_header(log, group.of_wal(), place.index)?;
-            let sequence = header.map_or(place.sequence, |header| header.previous);
-            ends.push(Place { sequence, index: place.index - 1, ..place });
-        }
-    }
-    places.reverse();
-    Ok(places)
 }
 
 /// The front of the last chunk that can be read.
