@@ -14,6 +14,7 @@ pub(crate) mod messages;
 pub(crate) mod nodes;
 pub(crate) mod overview;
 pub(crate) mod permissions;
+pub(crate) mod policies;
 pub(crate) mod queues;
 pub(crate) mod session;
 pub(crate) mod users;

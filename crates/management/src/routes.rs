@@ -4,7 +4,7 @@ use hyper::Method;
 
 use crate::api::{
     bindings, channels, connections, consumers, definitions, exchanges, features, health, later,
-    limits, messages, nodes, overview, permissions, queues, session, users, vhosts,
+    limits, messages, nodes, overview, permissions, policies, queues, session, users, vhosts,
 };
 use crate::route::{Access::*, Route};
 
@@ -345,5 +345,60 @@ pub(crate) const ROUTES: &[Route] = &[
     Route {
         path: "/api/health/checks/reached-target-cluster-size",
         verbs: &[(GET, Open, health::cluster_size)],
+    },
+    Route { path: "/api/parameters", verbs: &[(GET, Policies, policies::list_parameters)] },
+    Route {
+        path: "/api/parameters/:component",
+        verbs: &[(GET, Policies, policies::list_parameters)],
+    },
+    Route {
+        path: "/api/parameters/:component/:vhost",
+        verbs: &[(GET, Policies, policies::list_parameters)],
+    },
+    Route {
+        path: "/api/parameters/:component/:vhost/:name",
+        verbs: &[
+            (GET, Policies, policies::get_parameter),
+            (PUT, Policies, policies::put_parameter),
+            (DELETE, Policies, policies::delete_parameter),
+        ],
+    },
+    Route {
+        path: "/api/global-parameters",
+        verbs: &[(GET, GlobalParameters, policies::list_globals)],
+    },
+    Route {
+        path: "/api/global-parameters/:name",
+        verbs: &[
+            (GET, GlobalParameters, policies::get_global),
+            (PUT, GlobalParameters, policies::put_global),
+            (DELETE, GlobalParameters, policies::delete_global),
+        ],
+    },
+    Route { path: "/api/policies", verbs: &[(GET, Vhost, policies::list_policies)] },
+    Route { path: "/api/policies/:vhost", verbs: &[(GET, Vhost, policies::list_policies)] },
+    Route {
+        path: "/api/policies/:vhost/:name",
+        verbs: &[
+            (GET, Policies, policies::get_policy),
+            (PUT, Policies, policies::put_policy),
+            (DELETE, Policies, policies::delete_policy),
+        ],
+    },
+    Route {
+        path: "/api/operator-policies",
+        verbs: &[(GET, Vhost, policies::list_operator_policies)],
+    },
+    Route {
+        path: "/api/operator-policies/:vhost",
+        verbs: &[(GET, Vhost, policies::list_operator_policies)],
+    },
+    Route {
+        path: "/api/operator-policies/:vhost/:name",
+        verbs: &[
+            (GET, Administrator, policies::get_operator_policy),
+            (PUT, Administrator, policies::put_operator_policy),
+            (DELETE, Administrator, policies::delete_operator_policy),
+        ],
     },
 ];

@@ -81,6 +81,11 @@ fn definitions_come_back_as_they_were() {
     let binding = br#"{"routing_key": "a.#", "arguments": {"n": 1}}"#;
     assert_eq!(guest.ask("POST", "/api/bindings/shop/e/x/q/q", &[], binding).status, 201);
     put(&guest, "/api/vhost-limits/shop/max-queues", r#"{"value": 7}"#);
+    let policy = r#"{"pattern": "^q", "definition": {"max-length": 3}, "apply-to": "queues"}"#;
+    put(&guest, "/api/policies/shop/p", policy);
+    put(&guest, "/api/operator-policies/shop/o", policy);
+    put(&guest, "/api/global-parameters/g", r#"{"value": [1, {"a": null}]}"#);
+    assert_eq!(get(&guest, "/api/queues/shop/q")["policy"], "p");
     let whole = guest.get("/api/definitions").body;
     let part = guest.get("/api/definitions/shop").body;
     assert_eq!(guest.ask("DELETE", "/api/vhosts/shop", &[], b"").status, 204);

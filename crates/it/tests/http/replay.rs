@@ -115,6 +115,11 @@ fn publishing_and_getting() {
 }
 
 #[test]
+fn policies_and_parameters() {
+    replay(include_str!("replay/policies.txt"), &[]);
+}
+
+#[test]
 fn definitions() {
     replay(include_str!("replay/definitions.txt"), &[("DELETE", "/api/vhosts/scratch", "")]);
 }

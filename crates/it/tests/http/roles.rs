@@ -25,7 +25,6 @@ const LEFT_OUT: &[&str] = &[
     "/api/channels/:channel",
     "/api/shovels/vhost/",
     "/api/stream/connections/:vhost/:connection",
-    // One of each is there once there are policies and parameters.
     "/api/parameters/:component/:vhost/:name",
     "/api/policies/:vhost/:name",
     "/api/operator-policies/:vhost/:name",

@@ -1,11 +1,14 @@
 //! Definitions: everything declared, as one JSON document, out and in.
 
 use hyper::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
-use operator::{BindingInfo, PermissionInfo, Refusal, TopicPermissionInfo, VhostInfo};
+use operator::{
+    BindingInfo, ParameterInfo, PermissionInfo, PolicyScope, Refusal, TopicPermissionInfo,
+    VhostInfo,
+};
 use serde_json::{Map, Value, json};
 use topology::{DeclareExchange, DeclareQueue, DestinationKind};
 
-use super::{bindings, limits, permissions, users, vhosts};
+use super::{bindings, limits, permissions, policies, users, vhosts};
 use crate::call::Call;
 use crate::json;
 use crate::listing;
@@ -13,6 +16,9 @@ use crate::multipart;
 use crate::reply::{Answer, Failure, Reply};
 
 type Object = Map<String, Value>;
+
+/// Global parameters that are a cluster's own.
+const OWN_GLOBALS: [&str; 2] = ["cluster_tags", "internal_cluster_id"];
 
 /// `/api/definitions`, `/api/all-configuration`
 pub(crate) fn export(call: &Call<'_>) -> Answer {
@@ -23,6 +29,10 @@ pub(crate) fn export(call: &Call<'_>) -> Answer {
     for vhost in &vhost_list {
         objects.add(call, &vhost.name, true)?;
     }
+    let names: Vec<&str> = vhost_list.iter().map(|it| it.name.as_str()).collect();
+    let (policies, parameters) = policies::exported(call, &names, true)?;
+    let mut globals = policies::globals(call)?;
+    globals.retain(|it| !OWN_GLOBALS.iter().any(|name| it["name"] == *name));
     let users = call.broker.list_users()?;
     let document = json!({
         "rabbit_version": facts.version,
@@ -37,9 +47,9 @@ pub(crate) fn export(call: &Call<'_>) -> Answer {
         "permissions": permissions::all(call)?.iter().map(listing::whole).collect::<Vec<_>>(),
         "topic_permissions":
             permissions::all_topics(call)?.iter().map(listing::whole).collect::<Vec<_>>(),
-        "parameters": [],
-        "global_parameters": [{ "name": "cluster_name", "value": facts.cluster_name }],
-        "policies": [],
+        "parameters": parameters,
+        "global_parameters": globals,
+        "policies": policies,
         "exchanges": objects.exchanges,
         "queues": objects.queues,
         "bindings": objects.bindings,
@@ -54,6 +64,7 @@ pub(crate) fn export_vhost(call: &Call<'_>) -> Answer {
     let facts = call.broker.facts();
     let mut objects = Objects::default();
     objects.add(call, name, false)?;
+    let (policies, parameters) = policies::exported(call, &[name], false)?;
     let document = json!({
         "rabbit_version": facts.version,
         "rabbitmq_version": facts.version,
@@ -65,8 +76,8 @@ pub(crate) fn export_vhost(call: &Call<'_>) -> Answer {
         "metadata": vhosts::metadata(&vhost),
         "description": vhost.description,
         "limits": limits::value(&vhost.limits),
-        "parameters": [],
-        "policies": [],
+        "parameters": parameters,
+        "policies": policies,
         "exchanges": objects.exchanges,
         "queues": objects.queues,
         "bindings": objects.bindings,
@@ -225,7 +236,6 @@ fn vhost_of(call: &Call<'_>, entry: &Object, into: Option<&str>) -> Result<Strin
 /// wrong. What is there already and the same stays.
 pub(crate) fn import(call: &Call<'_>) -> Answer {
     let document = document(call)?;
-    check_supported(&document)?;
     for entry in entries(&document, "users")? {
         let user = users::described(call, required(entry, "name")?, entry)?;
         call.broker.put_user(&user)?;
@@ -244,10 +254,10 @@ pub(crate) fn import(call: &Call<'_>) -> Answer {
         call.broker.set_topic_permissions(&topic_permission(call, entry)?)?;
     }
     for entry in entries(&document, "global_parameters")? {
-        if required(entry, "name")? == "cluster_name" {
-            call.broker.set_cluster_name(required(entry, "value")?)?;
-        }
+        let value = entry.get("value").cloned().unwrap_or_default();
+        call.broker.set_global_parameter(required(entry, "name")?, value)?;
     }
+    import_parameters(call, &document, None)?;
     import_queues(call, &document, None)?;
     import_bindings(call, &document, None)?;
     Ok(Reply::no_content())
@@ -257,11 +267,11 @@ pub(crate) fn import(call: &Call<'_>) -> Answer {
 pub(crate) fn import_into_vhost(call: &Call<'_>) -> Answer {
     let vhost = call.vhost_to_change()?;
     let document = document(call)?;
-    check_supported(&document)?;
     if let Some(Value::Object(limits)) = document.get("limits").filter(|it| is_filled(it)) {
         call.broker.set_vhost_limits(vhost, limits)?;
     }
     import_exchanges(call, &document, Some(vhost))?;
+    import_parameters(call, &document, Some(vhost))?;
     import_queues(call, &document, Some(vhost))?;
     import_bindings(call, &document, Some(vhost))?;
     Ok(Reply::no_content())
@@ -279,14 +289,38 @@ fn is_filled(limits: &Value) -> bool {
     limits.as_object().is_some_and(|it| !it.is_empty())
 }
 
-/// Better nothing imported than a part without what makes it safe.
-fn check_supported(document: &Object) -> Result<(), Failure> {
-    for kind in ["parameters", "policies"] {
-        if !entries(document, kind)?.is_empty() {
-            return Err(Failure::bad_request(format!("{kind} cannot be imported yet")));
-        }
+/// Policies and runtime parameters: before the queues that they are for.
+fn import_parameters(
+    call: &Call<'_>,
+    document: &Object,
+    into: Option<&str>,
+) -> Result<(), Failure> {
+    for entry in entries(document, "policies")? {
+        let vhost = vhost_of(call, entry, into)?;
+        let name = required(entry, "name")?;
+        policies::set(call, &vhost, PolicyScope::User, name, entry)
+            .map_err(|failure| named(failure, &vhost, name))?;
+    }
+    for entry in entries(document, "parameters")? {
+        let vhost = vhost_of(call, entry, into)?;
+        let name = required(entry, "name")?;
+        let parameter = ParameterInfo {
+            component: required(entry, "component")?.to_owned(),
+            name: name.to_owned(),
+            value: entry.get("value").cloned().unwrap_or_default(),
+        };
+        let set = call.broker.set_parameter(&vhost, &parameter);
+        set.map_err(|refusal| named(refusal.into(), &vhost, name))?;
     }
     Ok(())
+}
+
+/// A failure that says of what.
+fn named(mut failure: Failure, vhost: &str, name: &str) -> Failure {
+    if let Value::String(reason) = &mut failure.reason {
+        reason.push_str(&format!(" (vhost: \"{vhost}\" key: \"{name}\")"));
+    }
+    failure
 }
 
 fn import_vhost(call: &Call<'_>, entry: &Object) -> Result<(), Failure> {

@@ -44,19 +44,6 @@ macro_rules! later {
 
 /// By feature: what answers for it until it is there.
 pub(crate) const ROUTES: &[Route] = later! {
-    // Runtime parameters and policies.
-    "/api/parameters", GET, Policies, nothing;
-    "/api/parameters/:component", GET, Policies, nothing;
-    "/api/parameters/:component/:vhost", GET, Policies, nothing_in_vhost;
-    "/api/parameters/:component/:vhost/:name", GET, Policies, missing;
-    "/api/global-parameters", GET, GlobalParameters, nothing;
-    "/api/global-parameters/:name", GET, GlobalParameters, missing;
-    "/api/policies", GET, Vhost, nothing;
-    "/api/policies/:vhost", GET, Vhost, nothing_in_vhost;
-    "/api/policies/:vhost/:name", GET, Policies, missing;
-    "/api/operator-policies", GET, Vhost, nothing;
-    "/api/operator-policies/:vhost", GET, Vhost, nothing_in_vhost;
-    "/api/operator-policies/:vhost/:name", GET, Administrator, missing;
     // Federation: no upstreams, no links.
     "/api/federation-links", GET, Monitoring, nothing;
     "/api/federation-links/state/down", GET, Monitoring, nothing;

@@ -55,14 +55,13 @@ pub(crate) fn get(call: &Call<'_>) -> Answer {
 fn totals(call: &Call<'_>, overview: &mut Value) -> Result<(), Failure> {
     let is_monitor = call.caller.is_monitor();
     let mut totals = Totals::default();
-    let (mut exchanges, mut consumers) = (0_u64, 0_u64);
+    let mut exchanges = 0_u64;
     for vhost in call.broker.list_vhosts()? {
         if !is_monitor && !call.broker.may_enter(&call.caller.name, &vhost.name) {
             continue;
         }
         totals.add(call, &vhost.name)?;
         call.broker.list_exchanges(&vhost.name, &mut |_| exchanges += 1)?;
-        call.broker.list_queues(&vhost.name, &mut |queue| consumers += queue.consumers)?;
     }
     let (mut connections, mut channels) = (0_u64, 0_u64);
     call.broker.list_connections(&mut |it| connections += u64::from(call.sees(&it.user)))?;
@@ -70,7 +69,7 @@ fn totals(call: &Call<'_>, overview: &mut Value) -> Result<(), Failure> {
     overview["object_totals"] = json!({
         "channels": channels,
         "connections": connections,
-        "consumers": consumers,
+        "consumers": totals.consumers,
         "exchanges": exchanges,
         "queues": totals.queues,
     });

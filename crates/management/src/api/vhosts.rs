@@ -22,6 +22,7 @@ pub(super) struct Totals {
     pub(super) ready: u64,
     pub(super) unacknowledged: u64,
     pub(super) messages: u64,
+    pub(super) consumers: u64,
 }
 
 impl Totals {
@@ -31,6 +32,7 @@ impl Totals {
             self.ready += queue.messages_ready;
             self.unacknowledged += queue.messages_unacknowledged;
             self.messages += messages(&queue);
+            self.consumers += queue.consumers;
         })?;
         Ok(())
     }
