@@ -10,7 +10,8 @@ use amqp091_codec::{
 };
 use auth::CertificateName;
 use broker::{
-    Broker, ConnectionEntry, Lsn, MailboxRef, NoRoom, Outbox, Protocol, Status, TlsFacts, Turn,
+    Broker, ConnectionEntry, ConsumerKey, Lsn, MailboxRef, NoRoom, Outbox, Protocol, Status,
+    TlsFacts, Turn,
 };
 use message::MessageRef;
 use stdx::{Signal, Timestamp};
@@ -595,20 +596,16 @@ impl Protocol for Connection {
     fn take_output(&mut self, now: Timestamp, out: &mut Outbox) {
         self.answers_taken = 0;
         let owes_beat = std::mem::take(&mut self.owes_beat);
-        if self.is_output_held() {
+        let Some((answers, parked)) = self.take_what_is_not_held(out) else {
             // What is held stands behind it: a slow disk makes nobody look dead.
             if owes_beat {
                 out.buf().extend_from_slice(&HEARTBEAT);
                 self.note_sent(out.len());
             }
             return;
-        }
-        self.hold_until = Lsn(0);
-        let parked = {
-            let mut inner = self.shared.lock();
-            self.answers_taken = inner.take_output(out);
-            std::mem::take(&mut inner.parked)
         };
+        self.hold_until = Lsn(0);
+        self.answers_taken = answers;
         self.is_unread = ANSWERS_MAX <= self.answers_taken;
         if !out.is_empty() {
             self.note_sent(out.len());
@@ -653,7 +650,22 @@ impl Protocol for Connection {
 impl Connection {
     /// Whether output waits for the journal.
     fn is_output_held(&self) -> bool {
+        self.waits_for_journal() || self.shared.lock().is_held()
+    }
+
+    fn waits_for_journal(&self) -> bool {
         self.hold_until.0 != 0 && self.broker.durable() < self.hold_until
+    }
+
+    /// Moves output to `out`, unless it waits for the journal. Returns how many bytes of it are answers
+    /// and which consumers waited for room.
+    fn take_what_is_not_held(&self, out: &mut Outbox) -> Option<(usize, Vec<ConsumerKey>)> {
+        if self.waits_for_journal() {
+            return None;
+        }
+        let mut inner = self.shared.lock();
+        let answers = inner.take_output(out)?;
+        Some((answers, std::mem::take(&mut inner.parked)))
     }
 
     fn note_sent(&mut self, bytes: usize) {

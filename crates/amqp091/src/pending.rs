@@ -82,7 +82,11 @@ impl Connection {
 
     /// Handles everything that was posted, in order.
     pub(crate) fn handle_events(&mut self, work: &mut Work<'_>) {
-        let events = std::mem::take(&mut self.shared.lock().events);
+        let (events, hold) = {
+            let mut inner = self.shared.lock();
+            (std::mem::take(&mut inner.events), inner.take_hold())
+        };
+        self.hold_for(hold);
         for event in events {
             match event {
                 Event::Committed { token, result } => self.handle_committed(work, token, result),

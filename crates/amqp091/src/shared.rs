@@ -9,7 +9,7 @@ use amqp091_codec::{
     encode_content, encode_content_around, encode_deliver, encode_deliver_around, encode_method,
 };
 use broker::{
-    Batch, ChannelEntry, ConsumerId, ConsumerKey, Delivery, Event, Intake, Mailbox, Outbox,
+    Batch, ChannelEntry, ConsumerId, ConsumerKey, Delivery, Event, Intake, Lsn, Mailbox, Outbox,
     QueueRef, Ticket,
 };
 use bytes::Bytes;
@@ -54,6 +54,10 @@ pub(crate) struct Inner {
     pub(crate) channels: ByNumber<Box<Side>>,
     /// Consumers that wait for the outbox to be written.
     pub(crate) parked: Vec<ConsumerKey>,
+    /// Retries in `out` of which their queues have yet to say what they wait for.
+    holds: u32,
+    /// What those wait for of which they have, until the connection's next turn.
+    hold_until: Lsn,
     pub(crate) frame_max: u32,
     /// The connection takes no more turns.
     pub(crate) is_gone: bool,
@@ -235,15 +239,30 @@ impl Shared {
 }
 
 impl Inner {
+    /// Something in the output waits for a position in the journal that the connection has yet to hear
+    /// of. It is woken for that.
+    pub(crate) fn is_held(&self) -> bool {
+        self.holds != 0 || self.hold_until.0 != 0
+    }
+
+    /// The position that the output waits for, 0 for none.
+    pub(crate) fn take_hold(&mut self) -> Lsn {
+        std::mem::take(&mut self.hold_until)
+    }
+
     /// Moves the output to `out`, which is empty, and returns how many bytes of it are answers.
-    pub(crate) fn take_output(&mut self, out: &mut Outbox) -> usize {
+    /// Nothing is moved while it is held.
+    pub(crate) fn take_output(&mut self, out: &mut Outbox) -> Option<usize> {
+        if self.is_held() {
+            return None;
+        }
         let answers = self.answers();
         // An empty outbox is swapped only for the memory it brings back.
         if !self.out.is_empty() || self.out.buf().capacity() < out.buf().capacity() {
             std::mem::swap(&mut self.out, out);
         }
         self.delivered = 0;
-        answers
+        Some(answers)
     }
 
     /// Bytes of the output that answer what the client sent.
@@ -399,7 +418,14 @@ impl Mailbox for Shared {
         let before = inner.out.len();
         let intake = inner.deliver(key, batch, self.marks_sent_time);
         inner.delivered += inner.out.len() - before;
+        inner.holds += u32::from(batch.is_retry());
         intake
+    }
+
+    fn release(&self, lsn: Lsn) {
+        let mut inner = self.lock();
+        inner.holds -= 1;
+        inner.hold_until = inner.hold_until.max(lsn);
     }
 
     fn deliver_reply(&self, key: ConsumerKey, message: &MessageRef<'_>) -> bool {

@@ -52,7 +52,8 @@ pub struct Published {
 /// What taking a message left in the journal.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Reading {
-    /// Send the message once this is durable: from then on it cannot come back unflagged.
+    /// Send the message once this is durable: from then on it cannot come back unflagged, nor as if it
+    /// had been tried less often than it says.
     pub marked: Lsn,
     /// A message taken without acknowledgement is gone for good once this is durable.
     pub settled: Lsn,
@@ -416,9 +417,12 @@ impl Broker {
             self.publish_dead_letters(turn);
             queue = cell.lock();
         }
-        let result = f(queue.get(turn.now, getter, &mut turn.fx));
+        let got = queue.get(turn.now, getter, &mut turn.fx);
+        let is_retry = got.as_ref().is_some_and(|got| got.delivery.attempts.is_some());
+        let result = f(got);
         let settled = self.conclude(turn, cell, queue);
-        (result, Reading { marked: cell.mark_lsn(), settled })
+        let counted = if is_retry { settled } else { Lsn(0) };
+        (result, Reading { marked: cell.mark_lsn().max(counted), settled })
     }
 
     /// Settles deliveries of one consumer (or of `basic.get`) and hands over what that allows. What
@@ -489,6 +493,9 @@ impl Broker {
             let len = batch.len();
             let intake = batch.mailbox().deliver(batch.key(), cell, &batch);
             let mailbox = batch.mailbox();
+            if batch.is_retry() {
+                turn.holding.push(mailbox.clone());
+            }
             if turn.touched.last().is_none_or(|last| !Arc::ptr_eq(last, mailbox)) {
                 turn.touched.push(mailbox.clone());
             }
@@ -554,6 +561,7 @@ impl Broker {
                 turn.deadlines.push((at, armed_ms, id));
             }
         }
+        turn.holding.drain(..).for_each(|mailbox| mailbox.release(lsn));
         if !cell.is_deleted() {
             self.note_resident(cell, &queue);
         }

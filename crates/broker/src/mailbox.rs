@@ -5,7 +5,7 @@ use std::sync::Arc;
 use message::MessageRef;
 use topology::{ConnectionId, Outcome, Refusal};
 
-use crate::{Batch, ConsumerId, QueueRef};
+use crate::{Batch, ConsumerId, Lsn, QueueRef};
 
 /// Which consumer of which channel of a connection a delivery is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -36,6 +36,11 @@ pub trait Mailbox: Send + Sync {
 
     /// Takes deliveries for one consumer. Called with the queue locked: append and return.
     fn deliver(&self, key: ConsumerKey, queue: &QueueRef, batch: &Batch<'_>) -> Intake;
+
+    /// Follows each [`Self::deliver`] of a batch that [`Batch::is_retry`], before the queue unlocks:
+    /// what it brought may be sent once `lsn` is durable, and not before this call. Whoever sends
+    /// nothing need not care.
+    fn release(&self, _lsn: Lsn) {}
 
     /// Takes a direct reply (`amq.rabbitmq.reply-to`) for one consumer, past any queue. False when
     /// that consumer is gone or its connection holds too much unread output already.

@@ -18,6 +18,8 @@ pub struct Turn {
     /// Effects of the queue being worked on; empty between calls.
     pub(crate) fx: Effects,
     pub(crate) touched: Vec<MailboxRef>,
+    /// Who got retries from the queue being worked on, once for each batch; empty between calls.
+    pub(crate) holding: Vec<MailboxRef>,
     pub(crate) dead_letters: Vec<(QueueRef, DeadLetter)>,
     /// Copies for the firehose. Not more than the turn read and its consumers' outboxes took.
     pub(crate) traces: Vec<Trace>,

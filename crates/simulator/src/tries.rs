@@ -21,6 +21,11 @@ pub(crate) struct Tries {
     is_out: bool,
     /// It was given back, and a later answer was seen.
     pub(crate) is_returned: bool,
+    /// It was given back in this life of the queue.
+    is_given_back: bool,
+    /// A crash does not make the queue forget what it counts: it came back, and that is durable, or
+    /// it was seen after that.
+    is_noted: bool,
     /// It was given back without having failed.
     is_spared: bool,
     /// What the last delivery told.
@@ -59,6 +64,7 @@ impl Tries {
         let Tried { acquired, failures, .. } = tried;
         self.deliveries += 1;
         self.is_out = true;
+        self.is_noted |= self.is_given_back || 1 < acquired || failures < acquired;
         self.acquired = acquired;
         self.min = Counts { acquired, failures };
         self.failures_max = failures;
@@ -72,6 +78,7 @@ impl Tries {
             self.min.failures += u32::from(has_failed);
             self.failures_max += 1;
             self.is_spared |= !has_failed;
+            self.is_given_back = true;
         }
         self.min
     }
@@ -79,6 +86,7 @@ impl Tries {
     /// It was given back for good, and counted this.
     pub(crate) fn take_back(&mut self, counts: Counts) {
         self.is_returned = true;
+        self.is_noted = true;
         self.durable.raise(counts);
     }
 
@@ -97,9 +105,14 @@ impl Tries {
         self.durable = self.min;
     }
 
-    /// The queue crashed. What was out counts once, whatever became of it since the last sync.
+    /// The queue crashed. What was out has failed; what was so for the first time counts once, however
+    /// often that happens.
     pub(crate) fn crash(&mut self) {
         self.lose(true);
+        self.is_given_back = false;
+        if self.is_noted {
+            return;
+        }
         self.min = self.durable;
         if 0 < self.deliveries {
             self.min.raise(Counts { acquired: 1, failures: u32::from(!self.is_spared) });

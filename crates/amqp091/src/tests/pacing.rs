@@ -1,10 +1,10 @@
 //! Time, durability and alarms: what waits for what.
 
 use amqp091_codec::{
-    BasicProperties, BasicQos, ConnectionClose, ConnectionCloseOk, ConnectionOpen, TxCommit,
-    TxSelect,
+    BasicProperties, BasicQos, BasicReject, ConnectionClose, ConnectionCloseOk, ConnectionOpen,
+    TxCommit, TxSelect,
 };
-use broker::testing::broker_with;
+use broker::testing::{MemoryJournal, broker_with};
 use broker::{Alarms, BrokerConfig, Protocol, Status};
 use expect_test::expect;
 use field_table::FieldTable;
@@ -138,6 +138,63 @@ fn heartbeats_go_out_while_answers_wait() {
         1: queue.declare_ok queue: "q", message_count: 0, consumer_count: 0
     "#]]
     .assert_eq(&client.said());
+}
+
+/// A quorum queue whose one message was got by `client` and came back, and that is not durable yet.
+fn message_that_comes_back(client: &mut Client, journal: &MemoryJournal) {
+    client.declare_with("q", FieldTable::new().with("x-queue-type", "quorum"));
+    client.publish_with("", "q", &persistent(), false, "a");
+    client.get("q", false);
+    journal.sync();
+    client.said();
+    client.send(1, BasicReject { delivery_tag: 1, requeue: true });
+}
+
+#[test]
+fn a_retry_waits_until_the_journal_counts_it() {
+    let (broker, journal) = slow_broker();
+    let (mut client, mut other) = (Client::open(&broker), Client::open(&broker));
+    message_that_comes_back(&mut client, &journal);
+    other.consume("q", "c", false);
+    expect![[""]].assert_eq(&other.said());
+    journal.sync();
+    expect![[r#"
+        1: basic.consume_ok consumer_tag: "c"
+        1: deliver c #1 again "" "q"
+           { headers: Some(FieldTable([("x-acquired-count", I64(1)), ("x-delivery-count", I64(1))])), delivery_mode: Some(2),  }
+           "a"
+    "#]]
+    .assert_eq(&other.said());
+    // From here on by itself: rejected and at once delivered anew.
+    other.send(1, BasicReject { delivery_tag: 1, requeue: true });
+    expect![[""]].assert_eq(&other.said());
+    journal.sync();
+    assert!(other.said().contains("deliver c #2 again"));
+}
+
+#[test]
+fn a_retry_that_is_asked_for_waits_as_well() {
+    let (broker, journal) = slow_broker();
+    let (mut client, mut other) = (Client::open(&broker), Client::open(&broker));
+    message_that_comes_back(&mut client, &journal);
+    other.get("q", false);
+    expect![[""]].assert_eq(&other.said());
+    journal.sync();
+    assert!(other.said().contains("get-ok #1 again"));
+}
+
+#[test]
+fn heartbeats_go_out_while_a_retry_waits() {
+    let (broker, journal) = slow_broker();
+    let mut client = Client::open(&broker);
+    let mut other = Client::open_with_heartbeat(&broker, 1);
+    message_that_comes_back(&mut client, &journal);
+    other.consume("q", "c", false);
+    other.wait(500);
+    expect![[r#"
+        heartbeat
+    "#]]
+    .assert_eq(&other.said());
 }
 
 /// What `client` can publish before it is not read any more, of `count` bodies.

@@ -61,6 +61,14 @@ impl<'a> Batch<'a> {
         &self.consumer.tag
     }
 
+    /// The first messages came back to a quorum queue before: how often they were tried, and that they
+    /// are out again, is in the journal with this turn's entry. Those in front are the first to go, so
+    /// that there are none behind others.
+    pub fn is_retry(&self) -> bool {
+        let first = || self.ready.clone().next();
+        self.ledger.is_some() && first().is_some_and(|found| found.header.is(REDELIVERED))
+    }
+
     /// The deliveries need no acknowledgement.
     pub fn is_no_ack(&self) -> bool {
         self.consumer.is_no_ack
