@@ -208,7 +208,7 @@ impl Connection {
         }
         // Still publishing for the turn that the wake begins.
         self.has_published = true;
-        self.broker.wait_for_paging(self.mailbox());
+        self.broker.wait_for_paging(self.id, self.mailbox());
         true
     }
 

@@ -1,5 +1,5 @@
 //! What can be refused by looking at the state alone: asked by front-ends before they propose a
-//! command, and by `apply` again.
+//! command. Of that, `apply` asks again what may have changed meanwhile: names that are gone or taken.
 //!
 //! `authorize_*` goes through what RabbitMQ asks up to and including permissions, `check_*` through
 //! what it asks afterwards: called one after the other they refuse with RabbitMQ's text even where

@@ -156,7 +156,23 @@ impl Transcript {
                 let id = self.vhost().queue(name).map(|queue| queue.id);
                 self.apply(&Command::DeleteQueues(id.into_iter().collect()))
             }
-            _ => self.apply(&command(words)),
+            _ => {
+                let command = command(words);
+                self.check(&command)?;
+                self.apply(&command)
+            }
+        }
+    }
+
+    /// What front-ends ask before they propose a command.
+    fn check(&self, command: &Command) -> Result<(), Refusal> {
+        match command {
+            Command::DeclareExchange(declare) => {
+                self.state.check_declare_exchange(declare).map(drop)
+            }
+            Command::DeclareQueue(declare) => self.state.check_declare_queue(declare).map(drop),
+            Command::Bind(spec) => self.state.check_bind(spec, None).map(drop),
+            _ => Ok(()),
         }
     }
 
@@ -222,7 +238,7 @@ impl Transcript {
     }
 }
 
-fn command(words: &[&str]) -> Command {
+pub(crate) fn command(words: &[&str]) -> Command {
     let own = |text: &str| text.to_owned();
     match *words {
         ["add-vhost", name, ref rest @ ..] => Command::AddVhost(AddVhost {

@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use stdx::{Signal, Timestamp};
-use topology::QueueId;
+use topology::{ConnectionId, QueueId};
 
 use super::Broker;
 use crate::{MailboxRef, PageDamage, PageOut, PageRef, Pages, Queue, QueueCell, QueueRef};
@@ -38,7 +38,7 @@ pub(crate) struct Paging {
     sparse: Mutex<Vec<QueueId>>,
     damaged: Mutex<Vec<DamagedPage>>,
     /// Publishers that wait until less is in memory.
-    waiting: Mutex<Vec<MailboxRef>>,
+    waiting: Mutex<BTreeMap<ConnectionId, MailboxRef>>,
     signal: Signal,
 }
 
@@ -117,13 +117,9 @@ impl Broker {
         self.pages.is_some() && 2 * self.config.resident_max < self.resident_bytes()
     }
 
-    /// Wakes `mailbox` once when the pager has caught up, or at once if it has.
-    pub fn wait_for_paging(&self, mailbox: MailboxRef) {
-        let mut waiting = self.paging.waiting.lock();
-        if !waiting.iter().any(|known| Arc::ptr_eq(known, &mailbox)) {
-            waiting.push(mailbox);
-        }
-        drop(waiting);
+    /// Wakes the connection's `mailbox` once when the pager has caught up, or at once if it has.
+    pub fn wait_for_paging(&self, connection: ConnectionId, mailbox: MailboxRef) {
+        self.paging.waiting.lock().insert(connection, mailbox);
         self.paging.signal.raise();
         self.wake_waiting();
     }
@@ -131,7 +127,7 @@ impl Broker {
     fn wake_waiting(&self) {
         if !self.is_paging_behind() {
             let waiting = std::mem::take(&mut *self.paging.waiting.lock());
-            waiting.iter().for_each(|mailbox| mailbox.wake());
+            waiting.values().for_each(|mailbox| mailbox.wake());
         }
     }
 

@@ -14,9 +14,6 @@ use crate::{
     ResourceKind, State,
 };
 
-/// The exchange that log lines are published to, where that is wanted.
-const LOG_EXCHANGE: &str = "amq.rabbitmq.log";
-
 /// Words that are no exchange types but that RabbitMQ's virtual machine happens to know from its own
 /// code: it has another text for them. The likeliest mistakes, not the thousands there are.
 const WORDS_KNOWN_TO_RABBITMQ: &[&str] = &[
@@ -118,8 +115,8 @@ impl State {
         self.check_exchange(declare, Some(&self.rules)).map(|(existing, _)| existing)
     }
 
-    /// As [`check_declare_exchange`](Self::check_declare_exchange); `rules` are left out when a
-    /// command is applied.
+    /// As [`check_declare_exchange`](Self::check_declare_exchange). `rules` are left out when a command
+    /// is applied: values are not checked again, as with queues.
     pub(crate) fn check_exchange(
         &self,
         declare: &DeclareExchange,
@@ -133,11 +130,10 @@ impl State {
             check_equivalent(named, exchange, kind, declare)?;
             return Ok((Some(Arc::clone(exchange)), kind));
         }
-        // The broker itself declares this one, and asks nobody.
-        if rules.is_some() || declare.name != LOG_EXCHANGE {
+        if rules.is_some() {
             check_not_reserved("exchange", &declare.name)?;
+            check_alternate_type(declare)?;
         }
-        check_alternate_type(declare)?;
         if let Some(limit) = rules.and_then(|rules| rules.cluster_exchange_limit)
             && limit <= self.exchange_count()
         {

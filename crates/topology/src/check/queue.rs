@@ -72,8 +72,9 @@ impl State {
         }
     }
 
-    /// As [`check_declare_queue`](Self::check_declare_queue); `rules` are left out when a command is
-    /// applied.
+    /// As [`check_declare_queue`](Self::check_declare_queue). `rules` are left out when a command is
+    /// applied: what this node asks of values is not asked again, since a later version that asks more
+    /// must not drop the queues of an earlier one.
     pub(crate) fn check_queue(
         &self,
         declare: &DeclareQueue,
@@ -84,7 +85,7 @@ impl State {
             // Nothing was ever declared under this name.
             return Err(Refusal::no_queue(&declare.vhost, ""));
         }
-        if !declare.is_server_named {
+        if rules.is_some() && !declare.is_server_named {
             check_not_reserved("queue", &declare.name)?;
         }
         let named = Named::queue(&declare.vhost, &declare.name);
@@ -103,17 +104,17 @@ impl State {
             }
             return Ok(Checked::Existing(Arc::clone(queue)));
         }
-        check_dead_letter_exchange_type(declare)?;
         let kind = arguments::requested_kind(&arguments, default);
-        arguments::check(named, &arguments, kind)?;
         if let Some(rules) = rules {
+            check_dead_letter_exchange_type(declare)?;
+            arguments::check(named, &arguments, kind)?;
             check_transient(rules, properties)?;
         }
         check_queue_limits(vhost, declare)?;
         if let Some(rules) = rules {
             self.check_rules(rules, declare, kind)?;
+            arguments::check_of_kind(named, &arguments, kind, properties)?;
         }
-        arguments::check_of_kind(named, &arguments, kind, properties)?;
         Ok(Checked::New { kind, properties, arguments })
     }
 

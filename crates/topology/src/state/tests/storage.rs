@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use crate::stored::snapshot::{StoredBinding, StoredQueue, StoredUser};
 use crate::stored::to_bytes;
-use crate::testing::Transcript;
+use crate::testing::{Transcript, command};
 use crate::{AddVhost, Command, DeclareExchange, QueueRecord, State, StoredError, VhostLimits};
 
 #[test]
@@ -117,6 +117,23 @@ fn a_snapshot_from_before_policies_is_read() {
     let state = State::restore(&to_bytes(&old)).expect("an older version wrote it");
     assert!(state.vhost("v").is_some());
     assert_eq!((state.cluster_name(), state.applied_index()), (Some("rabbit@here"), 7));
+}
+
+/// A later version that asks more of new ones must not drop those of an earlier one.
+#[test]
+fn what_was_declared_once_is_not_asked_anew() {
+    let mut transcript = Transcript::new();
+    transcript.run("declare-exchange h headers durable");
+    let refused = "declare-queue q durable x-max-length=-1\nbind h q '' x-match=5";
+    for line in refused.lines() {
+        let answer = transcript.answer(line);
+        assert!(answer.starts_with("PreconditionFailed"), "{line}: {answer}");
+        transcript.apply(&command(&line.split(' ').collect::<Vec<_>>())).expect("as it stands");
+    }
+    let bytes = transcript.state.snapshot();
+    let restored = State::restore(&bytes).expect("was just written");
+    assert_eq!(restored.snapshot(), bytes);
+    assert!(restored.vhost("v").is_some_and(|vhost| vhost.queue("q").is_some()));
 }
 
 #[test]
