@@ -1,12 +1,14 @@
 //! A queue as the node shares it.
 
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::{Mutex, MutexGuard};
+use stdx::Timestamp;
 use topology::{QueueRecord, QueueSettings};
 
-use crate::{Lsn, Queue};
+use crate::{Event, Lsn, Queue};
 
 /// Ready messages and bytes of bodies above which a queue with consumers is congested; it is
 /// until half of that is left. The half must keep consumers busy until a publisher that pauses has
@@ -43,6 +45,36 @@ pub struct QueueCell {
     resident: AtomicU64,
     /// Its place in the list of queues with something in memory, 0 for none.
     page_place: AtomicU64,
+    /// A bug ended a change of the queue halfway.
+    is_crashed: AtomicBool,
+}
+
+/// A queue for as long as it is locked. If a bug ends the work on it, nobody works with what is left.
+pub(crate) struct Locked<'a> {
+    queue: MutexGuard<'a, Queue>,
+    cell: &'a QueueCell,
+}
+
+impl Deref for Locked<'_> {
+    type Target = Queue;
+
+    fn deref(&self) -> &Queue {
+        &self.queue
+    }
+}
+
+impl DerefMut for Locked<'_> {
+    fn deref_mut(&mut self) -> &mut Queue {
+        &mut self.queue
+    }
+}
+
+impl Drop for Locked<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.cell.is_crashed.store(true, Ordering::Relaxed);
+        }
+    }
 }
 
 /// A shared queue.
@@ -62,11 +94,36 @@ impl QueueCell {
             last_lsn: AtomicU64::new(0),
             resident: AtomicU64::new(0),
             page_place: AtomicU64::new(0),
+            is_crashed: AtomicBool::new(false),
         }
     }
 
-    pub(crate) fn lock(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock()
+    /// The queue, or an empty one in its place if it [has crashed](Self::is_crashed).
+    pub(crate) fn lock(&self) -> Locked<'_> {
+        let mut queue = self.queue.lock();
+        if self.is_crashed() && !self.is_deleted() {
+            self.fence(&mut queue);
+        }
+        Locked { queue, cell: self }
+    }
+
+    /// Lets nobody see what a bug has left. What the journal and the pages have is as it was: the next
+    /// start brings the queue back.
+    #[cold]
+    fn fence(&self, queue: &mut Queue) {
+        self.mark_deleted();
+        for consumer in queue.consumers() {
+            consumer.mailbox.post(Event::ConsumerCancelled(consumer.key));
+            consumer.mailbox.wake();
+        }
+        let settings = queue.settings().clone();
+        *queue = Queue::new(self.record.clone(), settings, Timestamp(0));
+    }
+
+    /// True once a bug has ended a change of the queue halfway. It is out of service until the next
+    /// start, as if it were [deleted](Self::is_deleted), but its record, its journal and its pages stay.
+    pub fn is_crashed(&self) -> bool {
+        self.is_crashed.load(Ordering::Relaxed)
     }
 
     /// What the queue acts on now. Locks it.

@@ -11,11 +11,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
 use ahash::AHashMap;
-use parking_lot::{Mutex, MutexGuard, RwLock, RwLockReadGuard};
+use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 use smallvec::SmallVec;
 use stdx::Timestamp;
 use topology::{Command, Event as Change, QueueId, QueueRecord, Refusal, State};
 
+use crate::cell::Locked;
+use crate::crashes::Crashes;
 use crate::firehose::Firehose;
 use crate::queue::TimedOut;
 use crate::registry::Registry;
@@ -105,6 +107,8 @@ pub struct Broker {
     pub timers: Timers,
     /// Where dead letters went round; the node tells the operator.
     pub cycles: Cycles,
+    /// Queues that a bug has stopped; the node tells the operator, see [`Broker::handle_crashes`].
+    pub crashes: Crashes,
     /// Consumers of direct replies.
     pub(crate) reply_consumers: ReplyConsumers,
     /// What is copied to `amq.rabbitmq.trace`.
@@ -144,6 +148,7 @@ impl Broker {
             registry: Registry::default(),
             timers: Timers::default(),
             cycles: Cycles::default(),
+            crashes: Crashes::default(),
             reply_consumers: ReplyConsumers::new(seed),
             firehose: Firehose::default(),
             bodies,
@@ -238,10 +243,7 @@ impl Broker {
             // A queue exists before anybody can route to it.
             for change in &changes {
                 if let Change::QueueCreated(record) = change {
-                    let settings = self.settings_of(&topology, record);
-                    let queue = Queue::new(record.clone(), settings, now);
-                    let cell = QueueCell::new(record.clone(), queue);
-                    self.queues.write().insert(record.id, Arc::new(cell));
+                    self.queues.write().insert(record.id, self.new_cell(now, &topology, record));
                 }
             }
             self.generation.fetch_add(1, Ordering::Release);
@@ -283,10 +285,7 @@ impl Broker {
             let mut queues = self.queues.write();
             queues.clear();
             for record in state.vhosts().flat_map(|vhost| vhost.queues()) {
-                let settings = self.settings_of(&state, record);
-                let cell =
-                    QueueCell::new(record.clone(), Queue::new(record.clone(), settings, now));
-                queues.insert(record.id, Arc::new(cell));
+                queues.insert(record.id, self.new_cell(now, &state, record));
             }
             *topology = state;
             self.generation.fetch_add(1, Ordering::Release);
@@ -294,6 +293,11 @@ impl Broker {
         for cell in self.queues() {
             self.start_queue(now, &cell);
         }
+    }
+
+    fn new_cell(&self, now: Timestamp, state: &State, record: &Arc<QueueRecord>) -> QueueRef {
+        let queue = Queue::new(record.clone(), self.settings_of(state, record), now);
+        Arc::new(QueueCell::new(record.clone(), queue))
     }
 
     /// Arms the first timer of a new queue: its expiry runs from the declaration on.
@@ -319,6 +323,20 @@ impl Broker {
             }
             _ => {}
         }
+    }
+
+    /// The queues that were found to have crashed since the last call: by whoever worked with them next.
+    /// They let go of their consumers.
+    pub fn handle_crashes(&self) -> Vec<QueueRef> {
+        let mut crashed = Vec::new();
+        for cell in self.crashes.take().into_iter().filter_map(|id| self.queue(id)) {
+            let queue = cell.lock();
+            self.forget_resident(&cell);
+            drop(queue);
+            self.timers.disarm(cell.armed_ms(), cell.record.id);
+            crashed.push(cell);
+        }
+        crashed
     }
 
     /// Takes a deleted queue away and names the consumers it had.
@@ -363,6 +381,10 @@ impl Broker {
     /// Appends a batch to a queue and hands over what its consumers can take.
     pub fn publish(&self, turn: &mut Turn, cell: &QueueRef, batch: &[Incoming<'_>]) -> Published {
         let mut queue = cell.lock();
+        if cell.is_crashed() {
+            self.crashes.note(cell.record.id);
+            return Published { lsn: Lsn(0), rejected: (0..batch.len() as u32).collect() };
+        }
         if cell.is_deleted() {
             // RabbitMQ confirms what it published into a queue that is being deleted.
             return Published::default();
@@ -513,22 +535,20 @@ impl Broker {
 
     /// Ends the work on a locked queue: journals it, arms its timer, unlocks it, and moves what
     /// must wait for the unlock into the turn.
-    pub(crate) fn conclude(
-        &self,
-        turn: &mut Turn,
-        cell: &QueueRef,
-        mut queue: MutexGuard<'_, Queue>,
-    ) -> Lsn {
+    pub(crate) fn conclude(&self, turn: &mut Turn, cell: &QueueRef, mut queue: Locked<'_>) -> Lsn {
         queue.take_journal(&mut turn.fx);
         self.carry_out(turn, cell, queue)
     }
 
     /// As [`Self::conclude`], when the turn's entry is made already.
-    fn carry_out(&self, turn: &mut Turn, cell: &QueueRef, queue: MutexGuard<'_, Queue>) -> Lsn {
+    fn carry_out(&self, turn: &mut Turn, cell: &QueueRef, queue: Locked<'_>) -> Lsn {
         let fx = &mut turn.fx;
         for TimedOut { consumer, mailbox, key } in fx.timed_out.drain(..) {
             mailbox.post(Event::DeliveryTimedOut { key, consumer });
             turn.touched.push(mailbox);
+        }
+        if cell.is_crashed() {
+            self.crashes.note(cell.record.id);
         }
         let mut lsn = Lsn(0);
         let id = cell.record.id;
@@ -561,7 +581,7 @@ impl Broker {
                 turn.deadlines.push((at, armed_ms, id));
             }
         }
-        turn.holding.drain(..).for_each(|mailbox| mailbox.release(lsn));
+        turn.holding.release(lsn);
         if !cell.is_deleted() {
             self.note_resident(cell, &queue);
         }

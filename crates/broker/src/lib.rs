@@ -12,6 +12,7 @@
 
 mod cell;
 mod config;
+mod crashes;
 mod cycles;
 pub mod dead_letter;
 mod firehose;
@@ -31,6 +32,7 @@ mod turn;
 
 pub use cell::{QueueCell, QueueRef};
 pub use config::{Authenticator, AuthenticatorRef, BrokerConfig, Identity, Interceptors};
+pub use crashes::Crashes;
 pub use cycles::{Cycle, Cycles};
 pub use firehose::{Party, Trace};
 pub use hub::{

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use stdx::Timestamp;
 use topology::QueueId;
 
-use crate::{DeadLetter, Effects, MailboxRef, QueueRef, Trace};
+use crate::{DeadLetter, Effects, Lsn, MailboxRef, QueueRef, Trace};
 
 /// One turn: what was read from one socket, one timer, one operator's command.
 ///
@@ -19,7 +19,7 @@ pub struct Turn {
     pub(crate) fx: Effects,
     pub(crate) touched: Vec<MailboxRef>,
     /// Who got retries from the queue being worked on, once for each batch; empty between calls.
-    pub(crate) holding: Vec<MailboxRef>,
+    pub(crate) holding: Holding,
     pub(crate) dead_letters: Vec<(QueueRef, DeadLetter)>,
     /// Copies for the firehose. Not more than the turn read and its consumers' outboxes took.
     pub(crate) traces: Vec<Trace>,
@@ -27,6 +27,27 @@ pub struct Turn {
     pub(crate) deadlines: Vec<(Timestamp, u64, QueueId)>,
     pub(crate) doomed: Vec<QueueId>,
     pub(crate) congested: Option<QueueRef>,
+}
+
+/// Mailboxes that may not send what they got before they are [released](crate::Mailbox::release).
+#[derive(Default)]
+pub(crate) struct Holding(Vec<MailboxRef>);
+
+impl Holding {
+    pub(crate) fn push(&mut self, mailbox: MailboxRef) {
+        self.0.push(mailbox);
+    }
+
+    pub(crate) fn release(&mut self, lsn: Lsn) {
+        self.0.drain(..).for_each(|mailbox| mailbox.release(lsn));
+    }
+}
+
+/// Only a bug leaves any: it must not silence those who happened to be near.
+impl Drop for Holding {
+    fn drop(&mut self) {
+        self.release(Lsn(0));
+    }
 }
 
 impl Turn {

@@ -16,7 +16,7 @@ use crate::{
     protocol::{self, Failure, Frame, Request},
 };
 
-pub use crate::socket::{SOCKET_NAME, bind};
+pub use crate::socket::{SOCKET_NAME, SocketName, bind};
 
 /// A tool sends its request at once; one that does not is no tool.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);

@@ -20,20 +20,32 @@ pub const SOCKET_NAME: &str = "ctl.sock";
 /// The kernel takes addresses of at most 107 bytes.
 const ADDRESS_LEN_MAX: usize = 107;
 
+/// The socket's place in the directory, for as long as somebody listens: dropping it takes it away.
+#[derive(Debug)]
+pub struct SocketName(PathBuf);
+
+impl Drop for SocketName {
+    fn drop(&mut self) {
+        // Who does not find it gone replaces it.
+        drop(fs::remove_file(&self.0));
+    }
+}
+
 /// Listens in a data directory. A socket that an earlier process left behind is replaced; the
 /// caller holds the directory's lock, so nobody else listens there.
 ///
 /// # Errors
 /// The operating system's.
-pub fn bind(data_dir: &Path) -> io::Result<UnixListener> {
+pub fn bind(data_dir: &Path) -> io::Result<(UnixListener, SocketName)> {
     let path = data_dir.join(SOCKET_NAME);
     match fs::remove_file(&path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
     let listener = at_address(data_dir, |address| UnixListener::bind(address))?;
-    fs::set_permissions(&path, Permissions::from_mode(0o600))?;
-    Ok(listener)
+    let name = SocketName(path);
+    fs::set_permissions(&name.0, Permissions::from_mode(0o600))?;
+    Ok((listener, name))
 }
 
 /// Reaches the node of a data directory.

@@ -171,7 +171,9 @@ fn the_core_is_pure() {
         for file in files {
             let text = std::fs::read_to_string(&file).expect("a source file");
             for (number, line) in text.lines().enumerate() {
+                // To ask whether a bug unwinds the stack starts nothing and waits for nothing.
                 let code = line.split("//").next().unwrap_or_default();
+                let code = code.replace("std::thread::panicking", "");
                 for word in IMPURE.iter().filter(|word| code.contains(**word)) {
                     wrong.push(format!("{}:{}: {word}", file.display(), number + 1));
                 }

@@ -293,7 +293,9 @@ async fn serve(
     disk_failure: &Notify,
 ) -> anyhow::Result<()> {
     let data_dir = facts.data_dir.display().to_string();
-    let control = ctl::server::bind(&facts.data_dir).context("cannot bind the control socket")?;
+    // Gone when the server does not answer any more, or does not come to it.
+    let (control, _socket_name) =
+        ctl::server::bind(&facts.data_dir).context("cannot bind the control socket")?;
     control.set_nonblocking(true)?;
     let control = UnixListener::from_std(control)?;
     let listeners = {
@@ -313,6 +315,7 @@ async fn serve(
     tokio::spawn(run_control_socket(control, operator.clone()));
     tokio::spawn(run_timers(node.broker.clone()));
     tokio::spawn(warn_of_cycles(node.broker.clone()));
+    tokio::spawn(tell_of_crashes(node.broker.clone()));
     tokio::spawn(remind_allocator());
     if config.log.exchange.is_enabled {
         log_exchange::start(node.broker.clone(), config.default_user.vhost.clone()).await;
@@ -544,6 +547,20 @@ async fn warn_of_cycles(broker: Arc<Broker>) {
                  logged again: [{}]",
                 queues.join(",")
             );
+        }
+    }
+}
+
+/// Tells of queues that a bug has stopped.
+async fn tell_of_crashes(broker: Arc<Broker>) {
+    loop {
+        std::future::poll_fn(|ctx| match broker.crashes.signal.poll_take(ctx) {
+            true => std::task::Poll::Ready(()),
+            false => std::task::Poll::Pending,
+        })
+        .await;
+        for queue in broker.handle_crashes() {
+            error!("{queue:?} has crashed and is out of service until the next start");
         }
     }
 }

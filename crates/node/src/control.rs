@@ -249,7 +249,7 @@ impl<L: Log> ControlPlane<L> {
 }
 
 /// Whether the disk has no room for it: nothing is lost.
-fn is_full(error: &anyhow::Error) -> bool {
+pub(crate) fn is_full(error: &anyhow::Error) -> bool {
     error.downcast_ref().is_some_and(consensus::Error::is_full)
 }
 

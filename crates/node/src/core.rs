@@ -16,7 +16,7 @@ use storage::{
 use topology::{Command, Rules, State};
 use tracing::{info, warn};
 
-use crate::control::{ControlPlane, Proposals, Work};
+use crate::control::{self, ControlPlane, Proposals, Work};
 use crate::data_dir::DataDir;
 use crate::full_disk::{FullDisk, OnFull, Writer};
 use crate::journal::{WalJournal, queue_of};
@@ -126,9 +126,12 @@ impl Core {
         );
         let stored = StoredPages { store: pages.clone(), wal: wal.clone() };
         let broker = Arc::new(broker.with_pages(Arc::new(stored)));
-        let failed = |error: anyhow::Error| NodeError::Recovery(error.to_string());
+        let failed = |error: anyhow::Error| match control::is_full(&error) {
+            true => NodeError::Full(error.to_string()),
+            false => NodeError::Recovery(error.to_string()),
+        };
         let group = Group::open(log.clone(), CONTROL_GROUP, NODE_ID)
-            .map_err(|error| NodeError::Recovery(error.to_string()))?;
+            .map_err(|error| failed(error.into()))?;
         let mut plane = ControlPlane::recover(group, broker.clone(), now).map_err(failed)?;
         match plane.lost() {
             lost if lost.is_empty() => {}

@@ -56,7 +56,7 @@ pub enum NodeError {
     DataDir(#[from] DataDirError),
     /// The log in it.
     #[error(transparent)]
-    Storage(#[from] storage::Error),
+    Storage(storage::Error),
     /// Damage has cost a part of what was declared. Nothing was changed.
     #[error(
         "the log of vhosts, users, permissions, policies, exchanges, queues and bindings is damaged: \
@@ -82,9 +82,21 @@ pub enum NodeError {
         /// Their numbers.
         queues: Vec<u64>,
     },
+    /// The disk has no room for the little that a start writes. Nothing was lost.
+    #[error("{0}. A start writes a few KiB: make room, then start again. Nothing is lost")]
+    Full(String),
     /// Anything else while recovering.
     #[error("cannot recover: {0}")]
     Recovery(String),
+}
+
+impl From<storage::Error> for NodeError {
+    fn from(error: storage::Error) -> Self {
+        match error {
+            storage::Error::Full(_) => Self::Full(error.to_string()),
+            error => Self::Storage(error),
+        }
+    }
 }
 
 /// A running node.
@@ -268,6 +280,7 @@ fn spawn(name: &'static str, body: impl FnOnce() + Send + 'static) -> JoinHandle
 
 fn purge(wal: &Wal, pages: &PageStore, pager: &Pager, stop: &StopFlag) {
     let mut seen = wal.last();
+    let mut told = String::new();
     let mut interval = PURGE_INTERVAL_IDLE;
     while !stop.wait(interval) {
         let last = wal.last();
@@ -278,7 +291,12 @@ fn purge(wal: &Wal, pages: &PageStore, pager: &Pager, stop: &StopFlag) {
         match freed {
             // Of a full disk everybody has heard.
             Ok(()) | Err(storage::Error::Full(_)) => {}
-            Err(error) => warn!(%error, "cannot free files of the log"),
+            // What cannot be read now is tried again and again: the same is told once.
+            Err(error) if error.to_string() == told => {}
+            Err(error) => {
+                warn!(%error, "cannot free files of the log");
+                told = error.to_string();
+            }
         }
         if let Err(error) = pages.trim(FREE_KEPT_MAX) {
             warn!(%error, "cannot give the room of free pages back");

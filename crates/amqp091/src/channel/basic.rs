@@ -56,15 +56,15 @@ impl Connection {
         get: &BasicGet<'_>,
     ) -> Result<(), Fault> {
         let name = self.channel(number).queue_name(get.queue)?.to_owned();
-        let queue = {
+        let record = {
             let topology = self.broker.topology();
             let (kind, permission) = (ResourceKind::Queue, Permission::Read);
             topology.check_access(&self.user, &self.vhost, kind, &name, permission)?;
             let record = topology.lookup_queue(&self.vhost, &name, self.id)?;
-            record.id
+            record.clone()
         };
         // A queue deleted this very moment is as good as empty.
-        let Some(queue) = self.broker.queue(queue) else {
+        let Some(queue) = self.live_queue(&record)? else {
             self.shared.send(number, BasicGetEmpty::default());
             return Ok(());
         };

@@ -54,7 +54,7 @@ impl Connection {
         };
         let arguments = consume.arguments.decode();
         let (priority, timeout_ms) = check_arguments(&record, &arguments)?;
-        let Some(queue) = self.broker.queue(record.id) else {
+        let Some(queue) = self.live_queue(&record)? else {
             return Err(no_queue(&record).into());
         };
         let timeout_ms = timeout_ms.unwrap_or_else(|| self.timeout_of(&queue));

@@ -6,7 +6,7 @@ use amqp091_codec::{
     QueueBind, QueueBindOk, QueueDeclare, QueueDeclareOk, QueueDelete, QueueDeleteOk, QueuePurge,
     QueuePurgeOk, QueueUnbind, QueueUnbindOk,
 };
-use broker::REPLY_TO;
+use broker::{QueueRef, REPLY_TO};
 use topology::{
     BindingSpec, Command, DeclareQueue, DestinationKind, Permission, QueueKind, QueueRecord,
     RefusalKind, ResourceKind, State, clean_name,
@@ -38,7 +38,7 @@ impl Connection {
                 State::authorize_passive(&self.vhost, kind, &name, &mut self.authority(&topology))?;
                 topology.lookup_queue(&self.vhost, &name, self.id)?.clone()
             };
-            if self.broker.queue(record.id).is_some_and(|queue| queue.is_doomed()) {
+            if self.live_queue(&record)?.is_some_and(|queue| queue.is_doomed()) {
                 return Err(self.no_queue(&name).into());
             }
             self.finish_declare_queue(work, number, &record, declare.nowait);
@@ -64,6 +64,9 @@ impl Connection {
             topology.authorize_declare_queue(&command, &mut authority)?;
             topology.check_declare_queue(&command)?
         };
+        if let Some(record) = &existing {
+            self.live_queue(record)?;
+        }
         let is_doomed = |record: &Arc<QueueRecord>| {
             self.broker.queue(record.id).is_some_and(|queue| queue.is_doomed())
         };
@@ -109,6 +112,18 @@ impl Connection {
         if !nowait {
             self.reply(number, QueueDeclareOk { queue, message_count, consumer_count });
         }
+    }
+
+    /// The queue, unless it is being deleted; 404 if a bug has stopped it.
+    pub(super) fn live_queue(&self, record: &QueueRecord) -> Result<Option<QueueRef>, Failure> {
+        let queue = self.broker.queue(record.id);
+        if queue.as_ref().is_some_and(|queue| queue.is_crashed()) {
+            let (name, vhost) = (&record.name, &record.vhost);
+            let text =
+                format!("queue '{name}' in vhost '{vhost}' has crashed and failed to restart");
+            return Err(Failure::new(amqp091_codec::ReplyCode::NotFound, text));
+        }
+        Ok(queue)
     }
 
     fn no_queue(&self, name: &str) -> Failure {
@@ -194,13 +209,13 @@ impl Connection {
         purge: &QueuePurge<'_>,
     ) -> Result<(), Fault> {
         let name = self.channel(number).queue_name(purge.queue)?.to_owned();
-        let id = {
+        let record = {
             let topology = self.broker.topology();
             let (kind, permission) = (ResourceKind::Queue, Permission::Read);
             topology.check_access(&self.user, &self.vhost, kind, &name, permission)?;
-            topology.lookup_queue(&self.vhost, &name, self.id)?.id
+            topology.lookup_queue(&self.vhost, &name, self.id)?.clone()
         };
-        let queue = self.broker.queue(id);
+        let queue = self.live_queue(&record)?;
         let purge_of = |queue| self.broker.purge(&mut work.turn, &queue);
         let (purged, lsn) = queue.map_or_else(Default::default, purge_of);
         self.settled = self.settled.max(lsn);

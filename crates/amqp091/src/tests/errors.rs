@@ -1,11 +1,12 @@
 //! Every family of errors, in RabbitMQ's words. All of its cases are replayed elsewhere.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use amqp091_codec::{
     BasicAck, BasicConsume, BasicProperties, BasicQos, ChannelCloseOk, ChannelFlow, ChannelOpen,
     ConnectionOpen, ConnectionStartOk, ConnectionTuneOk, ExchangeDeclare, FrameKind, Method,
-    QueueDeclare, QueueDeclareOk, TxCommit, encode_method,
+    QueueDeclare, QueueDeclareOk, QueueDelete, QueuePurge, TxCommit, encode_method,
 };
 use broker::{BrokerConfig, Event, Mailbox, testing::broker_with};
 use expect_test::{Expect, expect};
@@ -574,6 +575,43 @@ fn a_failed_journal_ends_connections() {
     client.connection.shared.wake();
     expect![[r#"
         0: connection.close 541 "INTERNAL_ERROR" (0, 0)
+    "#]]
+    .assert_eq(&client.said());
+}
+
+#[test]
+fn a_queue_that_a_bug_stopped_says_so_and_can_be_deleted() {
+    let broker = broker();
+    let mut client = Client::open(&broker);
+    client.declare("q");
+    client.said();
+    let id = {
+        let topology = broker.topology();
+        topology.vhost("/").and_then(|vhost| vhost.queue("q")).expect("declared").id
+    };
+    let queue = broker.queue(id).expect("declared");
+    let mut turn = broker.begin(client.now);
+    let bug = AssertUnwindSafe(|| broker.get(&mut turn, &queue, None, |_| panic!("for the test")));
+    catch_unwind(bug).expect_err("it does panic");
+    let attempts: [fn(&mut Client); 4] = [
+        |it| it.declare("q"),
+        |it| it.get("q", true),
+        |it| it.consume("q", "c", true),
+        |it| it.send(1, QueuePurge { queue: "q", ..QueuePurge::default() }),
+    ];
+    for attempt in attempts {
+        let mut client = Client::open(&broker);
+        attempt(&mut client);
+        let said = client.said();
+        let text = "channel.close 404 \"NOT_FOUND - queue 'q' in vhost '/' has crashed and failed to \
+                    restart\"";
+        assert!(said.contains(text), "{said}");
+    }
+    client.send(1, QueueDelete { queue: "q", ..QueueDelete::default() });
+    client.declare("q");
+    expect![[r#"
+        1: queue.delete_ok message_count: 0
+        1: queue.declare_ok queue: "q", message_count: 0, consumer_count: 0
     "#]]
     .assert_eq(&client.said());
 }

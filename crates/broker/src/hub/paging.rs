@@ -243,7 +243,10 @@ impl Broker {
             }
             let mut turn = self.begin(now);
             let mut queue = cell.lock();
-            if cell.is_deleted() {
+            if cell.is_crashed() {
+                // The journal may name them.
+                drop(queue);
+            } else if cell.is_deleted() {
                 drop(queue);
                 let blobs = of_queue.iter().flat_map(|out| out.blobs().iter().map(|it| it.0));
                 let pages = of_queue.iter().map(PageOut::page).chain(blobs);
@@ -314,11 +317,16 @@ impl Broker {
         if self.pages.is_none() {
             return;
         }
+        self.forget_resident(cell);
+        // That it is deleted is durable: no restart looks for them.
+        queue.pages().for_each(|page| self.release_page(page, crate::Lsn(0)));
+    }
+
+    /// Takes a queue off the books. Called with it locked.
+    pub(super) fn forget_resident(&self, cell: &QueueCell) {
         let (_, before) = cell.note_resident(0);
         self.paging.resident.fetch_sub(before, Ordering::Relaxed);
         self.unlist(cell);
-        // That it is deleted is durable: no restart looks for them.
-        queue.pages().for_each(|page| self.release_page(page, crate::Lsn(0)));
     }
 
     /// Remembers damage for the pager to report.

@@ -352,3 +352,67 @@ fn a_queue_with_much_to_expire_does_not_keep_others_waiting() {
     while broker.poll_timers(Timestamp(100)).is_some() {}
     assert_eq!(broker.counts(&many).ready, 0);
 }
+
+/// A mailbox that remembers what it was told.
+#[derive(Default)]
+struct Witness(Mutex<Vec<Event>>);
+
+impl Mailbox for Witness {
+    fn deliver(&self, _: ConsumerKey, _: &QueueRef, _: &Batch<'_>) -> Intake {
+        Intake { taken: 0, is_full: true }
+    }
+
+    fn deliver_reply(&self, _: ConsumerKey, _: &message::MessageRef<'_>) -> bool {
+        false
+    }
+
+    fn post(&self, event: Event) {
+        self.0.lock().push(event);
+    }
+
+    fn wake(&self) {}
+}
+
+#[test]
+fn a_queue_that_a_bug_stops_is_closed_and_others_go_on() {
+    let control = start();
+    let broker = control.broker();
+    let [queue, other] = ["q", "other"]
+        .map(|name| control.declare_as(name, Timestamp(0), false, FieldTable::new()));
+    let publish = |queue: &QueueRef| {
+        let mut turn = broker.begin(Timestamp(0));
+        let published = broker.publish(&mut turn, queue, &[incoming(b"kept")]);
+        broker.finish(turn);
+        published.rejected.to_vec()
+    };
+    publish(&queue);
+    let witness = Arc::new(Witness::default());
+    let mut turn = broker.begin(Timestamp(0));
+    let subscriber = Consumer { mailbox: witness.clone(), ..consumer(2) };
+    broker.consume(&mut turn, &queue, subscriber).expect("nobody is exclusive");
+    let kept = control.journal.entries(queue.record.id);
+
+    let bug = std::panic::AssertUnwindSafe(|| {
+        broker.get(&mut turn, &queue, None, |_| panic!("a bug, for the test"));
+    });
+    std::panic::catch_unwind(bug).expect_err("it does panic");
+    assert!(queue.is_crashed() && !other.is_crashed());
+    assert_eq!((publish(&queue), publish(&other)), (vec![0], vec![]), "refused, and taken");
+    let crashed = broker.handle_crashes();
+    assert!(Arc::ptr_eq(&crashed[0], &queue) && crashed.len() == 1);
+    assert!(matches!(witness.0.lock()[..], [Event::ConsumerCancelled(_)]));
+    let mut turn = broker.begin(Timestamp(0));
+    let refused = broker.consume(&mut turn, &queue, consumer(3));
+    assert_eq!(refused.err(), Some(ConsumeRefusal::Gone));
+    assert_eq!(broker.counts(&other).ready, 1);
+    broker.seal(Timestamp(0));
+
+    // The next start brings it back.
+    assert_eq!(control.journal.entries(queue.record.id), kept);
+    let mut recovery = crate::Queue::recover(queue.record.clone(), Timestamp(0));
+    for (index, entry) in &kept {
+        recovery.entry(*index, entry).expect("as it was written");
+    }
+    let recovered = recovery.finish(false, &mut crate::Effects::default());
+    assert_eq!(recovered.counts().ready, 1);
+}

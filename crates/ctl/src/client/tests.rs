@@ -14,7 +14,7 @@ use crate::server;
 /// Runs every command line of a transcript and compares all they print.
 fn check(transcript: ExpectFile) {
     let dir = tempfile::tempdir().expect("a directory for the socket");
-    let listener = server::bind(dir.path()).expect("a socket");
+    let (listener, _name) = server::bind(dir.path()).expect("a socket");
     let fake = Fake::default();
     let mut actual = String::new();
     thread::scope(|scope| {
@@ -155,7 +155,7 @@ fn a_data_directory_with_a_long_path_has_a_socket_too() {
     let dir = tempfile::tempdir().expect("a directory");
     let deep = dir.path().join("d".repeat(200));
     std::fs::create_dir(&deep).expect("a directory in it");
-    let listener = server::bind(&deep).expect("a socket");
+    let (listener, _name) = server::bind(&deep).expect("a socket");
     let stream = socket::connect(&deep).expect("a connection");
     listener.accept().expect("the other end");
     drop(stream);
@@ -183,7 +183,7 @@ fn protocol_bytes(request: &Request) -> Vec<u8> {
 #[test]
 fn stop_returns_when_the_process_of_the_node_has_gone() {
     let dir = tempfile::tempdir().expect("a directory for the socket");
-    let listener = server::bind(dir.path()).expect("a socket");
+    let (listener, _name) = server::bind(dir.path()).expect("a socket");
     thread::scope(|scope| {
         scope.spawn(|| {
             // A node whose process ends right after it has answered.

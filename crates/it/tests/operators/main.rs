@@ -113,6 +113,8 @@ fn a_detached_start_tells_how_it_went_and_logs_to_a_file() {
     assert_eq!(failed.status.code(), Some(1));
     let said = String::from_utf8_lossy(&failed.stderr).into_owned();
     assert!(said.contains(&format!("cannot listen on {}", server.address())), "{said}");
+    let socket = server.dir().join("data/ctl.sock");
+    assert!(!socket.exists(), "nobody answers there");
     drop(taken);
 
     let started = start_detached(&server);
@@ -120,6 +122,7 @@ fn a_detached_start_tells_how_it_went_and_logs_to_a_file() {
     drop(server.channel());
     let stopped = server.ctl("rabbitmqctl", &["shutdown"]);
     assert!(stopped.status.success(), "{}", String::from_utf8_lossy(&stopped.stderr));
+    assert!(!socket.exists(), "nobody answers there any more");
     let logs = fs::read_dir(server.dir().join("data/log-files")).expect("a directory of logs");
     let texts = logs.map(|log| fs::read_to_string(log.expect("an entry").path()).expect("a text"));
     let text: String = texts.collect();

@@ -22,6 +22,10 @@ struct OnSimDisk {
 
 impl OnSimDisk {
     fn start(disk: &SimDisk, resident_max: u64) -> Self {
+        Self::try_start(disk, resident_max).unwrap()
+    }
+
+    fn try_start(disk: &SimDisk, resident_max: u64) -> Result<Self, NodeError> {
         let heard = Arc::new(Mutex::new(Vec::new()));
         let vhost = AddVhost { name: "/".to_owned(), ..AddVhost::default() };
         let options = CoreOptions {
@@ -38,8 +42,8 @@ impl OnSimDisk {
                 move |is_full| heard.lock().unwrap().push(is_full)
             })),
         };
-        let core = Core::open(options, NOW).unwrap();
-        Self { disk: disk.clone(), core, heard, answers: Arc::default() }
+        let core = Core::open(options, NOW)?;
+        Ok(Self { disk: disk.clone(), core, heard, answers: Arc::default() })
     }
 
     fn heard(&self) -> Vec<bool> {
@@ -194,4 +198,39 @@ fn messages_stay_in_memory_while_the_reserve_is_in_use() {
     node.disk.set_capacity(u64::MAX);
     node.core.purge(NOW).unwrap();
     assert_eq!(node.heard(), [true, false]);
+}
+
+#[test]
+fn a_start_without_any_room_says_so_and_loses_nothing() {
+    let disk = SimDisk::new(1);
+    disk.set_capacity(0);
+    let refused = OnSimDisk::try_start(&disk, 1 << 20).err().expect("not even a first file fits");
+    assert!(matches!(refused, NodeError::DataDir(_)), "{refused}");
+
+    disk.set_capacity(u64::MAX);
+    let mut node = OnSimDisk::start(&disk, 1 << 20);
+    disk.set_capacity(0);
+    let mut declared = 0;
+    node.declare("q0");
+    while node.core.step_control(NOW).unwrap() {
+        declared += 1;
+        node.declare(&format!("q{declared}"));
+    }
+    drop(node);
+    disk.kill();
+    // What little a start writes fits behind the last block once or twice.
+    let refused = (0..9).find_map(|_| {
+        let started = OnSimDisk::try_start(&disk, 1 << 20);
+        disk.kill();
+        started.err()
+    });
+    let refused = refused.expect("there is no room for a block");
+    assert!(matches!(refused, NodeError::Full(_)), "{refused}");
+    assert!(refused.to_string().contains("make room"), "{refused}");
+
+    disk.set_capacity(u64::MAX);
+    let node = OnSimDisk::start(&disk, 1 << 20);
+    for queue in 0..declared {
+        node.queue(&format!("q{queue}"));
+    }
 }
