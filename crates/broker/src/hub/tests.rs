@@ -1,5 +1,6 @@
 mod policies;
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use field_table::FieldTable;
@@ -353,9 +354,15 @@ fn a_queue_with_much_to_expire_does_not_keep_others_waiting() {
     assert_eq!(broker.counts(&many).ready, 0);
 }
 
-/// A mailbox that remembers what it was told.
+/// A mailbox that remembers what it was told, and counts how often it was woken.
 #[derive(Default)]
-struct Witness(Mutex<Vec<Event>>);
+pub(super) struct Witness(Mutex<Vec<Event>>, AtomicUsize);
+
+impl Witness {
+    pub(super) fn wakes(&self) -> usize {
+        self.1.load(Ordering::Relaxed)
+    }
+}
 
 impl Mailbox for Witness {
     fn deliver(&self, _: ConsumerKey, _: &QueueRef, _: &Batch<'_>) -> Intake {
@@ -370,15 +377,17 @@ impl Mailbox for Witness {
         self.0.lock().push(event);
     }
 
-    fn wake(&self) {}
+    fn wake(&self) {
+        self.1.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 #[test]
 fn a_queue_that_a_bug_stops_is_closed_and_others_go_on() {
     let control = start();
     let broker = control.broker();
-    let [queue, other] = ["q", "other"]
-        .map(|name| control.declare_as(name, Timestamp(0), false, FieldTable::new()));
+    let [queue, other] =
+        ["q", "other"].map(|name| control.declare_as(name, Timestamp(0), false, FieldTable::new()));
     let publish = |queue: &QueueRef| {
         let mut turn = broker.begin(Timestamp(0));
         let published = broker.publish(&mut turn, queue, &[incoming(b"kept")]);
@@ -409,7 +418,7 @@ fn a_queue_that_a_bug_stops_is_closed_and_others_go_on() {
 
     // The next start brings it back.
     assert_eq!(control.journal.entries(queue.record.id), kept);
-    let mut recovery = crate::Queue::recover(queue.record.clone(), Timestamp(0));
+    let mut recovery = crate::Queue::recover(queue.record.clone(), queue.settings(), Timestamp(0));
     for (index, entry) in &kept {
         recovery.entry(*index, entry).expect("as it was written");
     }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use field_table::FieldTable;
 use message::{Incoming, MessageRef};
 use stdx::Timestamp;
-use topology::{Command, DeclareQueue};
+use topology::{Command, ConnectionId, DeclareQueue};
 
-use crate::hub::tests::getter;
+use crate::hub::tests::{Witness, getter};
 use crate::testing::{MemoryJournal, MemoryPages, broker_with_pages};
 use crate::{Broker, BrokerConfig, PageJob, PageRef, QueueRef};
 
@@ -101,6 +101,20 @@ fn many_small_queues_stay_within_the_limit_together() {
     }
     assert_eq!(pages.blocks(), [0u32; 0]);
     run_pager(&broker);
+}
+
+#[test]
+fn whoever_waits_for_the_pager_twice_is_woken_once() {
+    let (broker, ..) = start();
+    let queue = declare(&broker, "q");
+    publish(&broker, &queue, 0..2000);
+    assert!(broker.is_paging_behind());
+    let waiters = [1, 2].map(|id| (ConnectionId(id), Arc::new(Witness::default())));
+    for (id, mailbox) in waiters.iter().chain(&waiters) {
+        broker.wait_for_paging(*id, mailbox.clone());
+    }
+    run_pager(&broker);
+    assert_eq!(waiters.map(|(_, mailbox)| mailbox.wakes()), [1, 1]);
 }
 
 #[test]
