@@ -10,7 +10,7 @@ mod queue_log;
 mod tests;
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
 use consensus::NodeId;
@@ -164,7 +164,7 @@ impl Commits {
     }
 
     fn arm(self: &Arc<Self>, lsn: Lsn) {
-        self.wal.notify_when(lsn, Arc::new(OnDurable(self.clone())));
+        self.wal.notify_when(lsn, Arc::new(OnDurable(Arc::downgrade(self))));
     }
 
     /// Tells all logs; those that appended since wait for the next sync.
@@ -187,16 +187,21 @@ impl Commits {
     }
 }
 
-/// The call that the write-ahead log makes.
-struct OnDurable(Arc<Commits>);
+/// The call that the write-ahead log makes. The log does not keep alive who keeps it alive: what
+/// nobody waits for any more at the end of a node goes with it.
+struct OnDurable(Weak<Commits>);
 
 impl Waiter for OnDurable {
     fn handle_durable(&self, durable: Lsn) {
-        self.0.tell(durable);
+        if let Some(commits) = self.0.upgrade() {
+            commits.tell(durable);
+        }
     }
 
     fn handle_failure(&self, _error: &storage::Error) {
         // Nothing is committed any more, and the node ends.
-        self.0.waiting.lock().logs.clear();
+        if let Some(commits) = self.0.upgrade() {
+            commits.waiting.lock().logs.clear();
+        }
     }
 }

@@ -315,3 +315,12 @@ fn what_was_durable_and_is_needed_survives_every_power_cut() {
         }
     }
 }
+
+#[test]
+fn a_journal_with_entries_that_were_not_synced_goes_with_its_node() {
+    let node = Running::start(&Arc::default());
+    node.append(ORDERS, 1, "never written");
+    let wal = Arc::downgrade(&node.wal);
+    drop(node);
+    assert!(wal.upgrade().is_none(), "who waits for the log must not keep it");
+}
