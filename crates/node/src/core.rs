@@ -47,6 +47,8 @@ pub struct CoreOptions {
     pub disk: Arc<dyn Disk>,
     /// Where everything durable lives on it.
     pub data_dir: PathBuf,
+    /// Sizes of the log.
+    pub log: EngineOptions,
     /// Confirm after the disk has it, or once the system has it.
     pub is_synced: bool,
     /// Limits and defaults of the broker.
@@ -91,7 +93,7 @@ impl Core {
         let log = EngineLog::open_and_tell(
             options.disk.clone(),
             &log_dir,
-            EngineOptions::default(),
+            options.log,
             &mut |done, total| progress.show(progress::Step::Log { done, total }),
         )?;
         let log = Arc::new(log);
@@ -180,8 +182,14 @@ impl Core {
 
     /// Carries messages to pages, if too many are in memory; false when none had to go, or there was
     /// no room for them.
-    pub fn step_pages(&self, now: Timestamp) -> bool {
-        self.pager.step(now).unwrap_or(false)
+    ///
+    /// # Errors
+    /// Why pages cannot be written any more.
+    pub fn step_pages(&self, now: Timestamp) -> Result<bool, storage::Error> {
+        match self.pager.step(now) {
+            Err(storage::Error::Full(_)) => Ok(false),
+            stepped => stepped,
+        }
     }
 
     /// Gives room of the log and of pages back to the file system, as far as that is worth it.

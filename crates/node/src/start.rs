@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use broker::{Broker, BrokerConfig};
-use storage::{FREE_KEPT_MAX, PageStore, RealDisk, Waiter, Wal};
+use storage::{EngineOptions, FREE_KEPT_MAX, PageStore, RealDisk, Waiter, Wal};
 use topology::{Command, Rules};
 use tracing::warn;
 
@@ -177,6 +177,7 @@ impl Node {
             CoreOptions {
                 disk: Arc::new(RealDisk),
                 data_dir: options.data_dir,
+                log: EngineOptions::default(),
                 is_synced: options.is_synced,
                 broker: options.broker,
                 rules: options.rules,

@@ -1,23 +1,25 @@
 //! The clients: they publish, consume and get, note in the ledger what they do before they do it,
 //! and what they hear as soon as they hear it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use amqp091_codec::{
     BasicAck, BasicConsume, BasicGet, BasicNack, BasicProperties, BasicQos, BasicReject,
-    ConfirmSelect, QueueDeclare, Table,
+    ConfirmSelect, QueueDeclare, Table, TxCommit, TxSelect,
 };
 use broker::Broker;
 use field_table::{FieldTable, FieldValue};
 use stdx::Timestamp;
 
 use crate::chance::Chance;
+use crate::founder::Founder;
 use crate::history::History;
 use crate::ledger::{Id, Ledger, Sent};
 use crate::link::{Link, Said};
 use crate::queues::QueueName::{
-    Buried, Delayed, Expiring, Limited, Polled, Priority, Quiet, Quorum, Rejects, Single, Work,
+    Buried, Delayed, Expiring, Limited, Polled, Priority, Quiet, Quorum, Rejects, Single,
+    Transactional, Work,
 };
 use crate::queues::{Argument, QueueName};
 use crate::tries::Counts;
@@ -42,13 +44,22 @@ pub(crate) struct Actor {
 
 enum Role {
     Publisher(Publisher),
+    Committer(Committer),
     Consumer(Consumer),
+    Founder(Founder),
 }
 
 struct Publisher {
     next: Id,
     next_tag: u64,
     unconfirmed: BTreeMap<u64, Id>,
+}
+
+/// Publishes in transactions.
+struct Committer {
+    next: Id,
+    /// What each commit is about that has no answer yet.
+    uncommitted: VecDeque<Vec<Id>>,
 }
 
 /// Takes messages by a subscription, or one by one.
@@ -110,6 +121,26 @@ impl Actor {
         Self { link, name: format!("publisher {number}"), chance, role: Role::Publisher(publisher) }
     }
 
+    /// A publisher with numbers of its own, and transactions.
+    pub(crate) fn committer(
+        broker: &Arc<Broker>,
+        now: Timestamp,
+        chance: Chance,
+        number: u32,
+    ) -> Self {
+        let mut link = Link::connect(broker, now, 8000);
+        link.send(TxSelect {});
+        let next = Id { publisher: number, number: 0 };
+        let role = Role::Committer(Committer { next, uncommitted: VecDeque::new() });
+        Self { link, name: format!("committer {number}"), chance, role }
+    }
+
+    /// Who declares and deletes queues.
+    pub(crate) fn founder(broker: &Arc<Broker>, now: Timestamp, chance: Chance) -> Self {
+        let link = Link::connect(broker, now, 8001);
+        Self { link, name: "founder".to_owned(), chance, role: Role::Founder(Founder::default()) }
+    }
+
     /// A consumer of a queue, subscribed or getting message by message.
     pub(crate) fn consumer(
         broker: &Arc<Broker>,
@@ -141,6 +172,8 @@ impl Actor {
         while let Some(said) = self.link.hear() {
             let line = match &mut self.role {
                 Role::Publisher(publisher) => publisher.hear(said, scene.ledger),
+                Role::Committer(committer) => committer.hear(said, scene.ledger),
+                Role::Founder(founder) => founder.hear(&said, &mut scene.ledger.plots),
                 Role::Consumer(consumer) => consumer.hear(said, scene.ledger),
             };
             if let Some(line) = line {
@@ -152,8 +185,8 @@ impl Actor {
     /// What it reads from, if it is a consumer.
     pub(crate) fn queue(&self) -> Option<QueueName> {
         match &self.role {
-            Role::Publisher(_) => None,
             Role::Consumer(consumer) => Some(consumer.queue),
+            Role::Publisher(_) | Role::Committer(_) | Role::Founder(_) => None,
         }
     }
 
@@ -174,6 +207,8 @@ impl Actor {
         let Self { link, chance, role, name } = self;
         let line = match role {
             Role::Publisher(publisher) => publisher.act(link, chance, scene.ledger),
+            Role::Committer(committer) => committer.act(link, chance, scene.ledger),
+            Role::Founder(founder) => founder.act(link, chance, &mut scene.ledger.plots),
             Role::Consumer(consumer) => consumer.act(link, chance, scene.ledger),
         };
         if let Some(line) = line {
@@ -232,24 +267,66 @@ impl Publisher {
             21 => Delayed,
             _ => Single,
         };
-        let body_len = match chance.below(60) {
-            0 => 100_000,
-            1..=4 => 5_000,
-            _ => 12 + chance.below(200) as usize,
-        };
-        let is_persistent = !chance.one_in(6);
-        let priority = if queue.has_priorities() { chance.below(6) as u8 } else { 0 };
-        let id = self.next;
-        ledger.publish(id, Sent { queue, is_persistent, priority, body_len });
-        let properties = BasicProperties {
-            delivery_mode: Some(if is_persistent { 2 } else { 1 }),
-            priority: Some(priority),
-            ..BasicProperties::default()
-        };
-        link.publish(queue.as_str(), &properties, &Ledger::body(id, body_len));
-        self.unconfirmed.insert(self.next_tag, id);
-        self.next.number += 1;
+        self.unconfirmed
+            .insert(self.next_tag, publish(&mut self.next, queue, link, chance, ledger));
         self.next_tag += 1;
+    }
+}
+
+/// Publishes the next message of a publisher.
+fn publish(
+    next: &mut Id,
+    queue: QueueName,
+    link: &mut Link,
+    chance: &mut Chance,
+    ledger: &mut Ledger,
+) -> Id {
+    let body_len = match chance.below(60) {
+        0 => 100_000,
+        1..=4 => 5_000,
+        _ => 12 + chance.below(200) as usize,
+    };
+    let is_persistent = !chance.one_in(6);
+    let priority = if queue.has_priorities() { chance.below(6) as u8 } else { 0 };
+    let id = *next;
+    next.number += 1;
+    ledger.publish(id, Sent { queue, is_persistent, priority, body_len });
+    let properties = BasicProperties {
+        delivery_mode: Some(if is_persistent { 2 } else { 1 }),
+        priority: Some(priority),
+        ..BasicProperties::default()
+    };
+    link.publish(queue.as_str(), &properties, &Ledger::body(id, body_len));
+    id
+}
+
+impl Committer {
+    fn hear(&mut self, said: Said, ledger: &mut Ledger) -> Option<String> {
+        match said {
+            Said::Committed => {
+                let ids = self.uncommitted.pop_front()?;
+                ids.iter().for_each(|&id| ledger.confirm(id));
+                Some(format!("heard that {} are committed", ids.len()))
+            }
+            Said::Closed(text) => {
+                ledger.violations.push(format!("a committer was closed: {text}"));
+                None
+            }
+            _ => None,
+        }
+    }
+
+    fn act(&mut self, link: &mut Link, chance: &mut Chance, ledger: &mut Ledger) -> Option<String> {
+        // A second command in front of the answer would be a mistake.
+        if !self.uncommitted.is_empty() {
+            return None;
+        }
+        let (count, first) = (1 + chance.below(20), self.next);
+        let publish = |_| publish(&mut self.next, Transactional, link, chance, ledger);
+        let ids: Vec<Id> = (0..count).map(publish).collect();
+        link.send(TxCommit {});
+        self.uncommitted.push_back(ids);
+        Some(format!("commits {count} from {first:?}"))
     }
 }
 

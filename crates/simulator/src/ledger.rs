@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::AddAssign;
 
+use crate::founder::{PLOTS, Plot};
 use crate::queues::QueueName::{self, Delayed};
 use crate::tries::{Counts, Tried, Tries};
 
@@ -69,6 +70,8 @@ pub struct Ledger {
     pub confirmed: u64,
     /// What happened in quorum queues.
     pub quorum: Coverage,
+    /// The queues that come and go.
+    pub(crate) plots: [Plot; PLOTS],
 }
 
 /// How often quorum queues came to what only they do.

@@ -11,6 +11,7 @@
 
 mod actor;
 mod chance;
+mod founder;
 mod history;
 mod ledger;
 mod link;

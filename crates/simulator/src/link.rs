@@ -36,6 +36,12 @@ pub(crate) enum Said {
     Empty,
     /// Everything sent before was handled.
     QosOk,
+    /// A transaction is done.
+    Committed,
+    /// A queue is there.
+    Declared,
+    /// A queue is gone.
+    Deleted,
     /// The answer to something else.
     Other,
     /// The broker closed the channel or the connection.
@@ -219,6 +225,9 @@ impl Link {
             Method::ChannelClose(it) => Said::Closed(it.reply_text.to_owned()),
             Method::ConnectionClose(it) => Said::Closed(it.reply_text.to_owned()),
             Method::BasicQosOk(_) => Said::QosOk,
+            Method::TxCommitOk(_) => Said::Committed,
+            Method::QueueDeclareOk(_) => Said::Declared,
+            Method::QueueDeleteOk(_) => Said::Deleted,
             _ => Said::Other,
         };
         self.said.push_back(said);

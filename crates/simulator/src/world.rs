@@ -1,17 +1,19 @@
 //! The loop: who acts next, what the disk does, when it ends.
 
 use std::collections::HashSet;
+use std::fmt::Display;
 use std::sync::Arc;
 
 use amqp091_codec::{BasicAck, BasicConsume, BasicGet, BasicQos};
 use broker::BrokerConfig;
 use node::{Core, CoreOptions};
 use stdx::Timestamp;
-use storage::SimDisk;
+use storage::{EngineOptions, SimDisk};
 use topology::{AddUser, AddVhost, Command, QueueKind, Rules, SetPermissions};
 
 use crate::actor::{self, Actor, Scene};
 use crate::chance::Chance;
+use crate::founder::{self, PLOTS};
 use crate::history::{History, Outcome};
 use crate::ledger::{Id, Ledger};
 use crate::link::{Link, Said};
@@ -42,8 +44,10 @@ pub(crate) struct World {
     disk: SimDisk,
     /// The disk has a limit.
     is_tight: bool,
-    /// A sync or a write of this round is bound to fail.
+    /// A sync or a write of this round is bound to fail, or has.
     is_call_failing: bool,
+    /// Sizes of the node's log: mostly so small that files come and go.
+    log: EngineOptions,
     now: Timestamp,
     ledger: Ledger,
     history: History,
@@ -88,16 +92,27 @@ fn let_go(core: &Core, actors: Vec<Actor>, now: Timestamp) {
     core.step_log();
 }
 
+/// Mostly some KiB a file, at times as a server has it.
+fn log_options(chance: &mut Chance) -> EngineOptions {
+    if chance.one_in(4) {
+        return EngineOptions::default();
+    }
+    let file_bytes = 4096 << chance.below(6);
+    EngineOptions { file_bytes, purge_bytes: file_bytes * (1 + chance.below(4)) }
+}
+
 impl World {
     pub(crate) fn new(seed: u64) -> Self {
         let mut chance = Chance::new(seed);
         let disk = SimDisk::new(chance.bits());
+        let log = log_options(&mut chance);
         Self {
             seed,
             chance,
             disk,
             is_tight: false,
             is_call_failing: false,
+            log,
             now: Timestamp(1_000_000),
             ledger: Ledger::default(),
             history: History::default(),
@@ -148,6 +163,7 @@ impl World {
         CoreOptions {
             disk: Arc::new(self.disk.clone()),
             data_dir: DATA_DIR.into(),
+            log: self.log,
             is_synced: true,
             broker: BrokerConfig { resident_max: self.resident_max(), ..BrokerConfig::default() },
             rules: Rules::default(),
@@ -199,6 +215,11 @@ impl World {
             self.step(core, &mut actors);
             if core.has_failed() {
                 self.note("the disk has failed");
+                if !self.is_call_failing {
+                    self.ledger
+                        .violations
+                        .push("nothing is written, and no call failed".to_owned());
+                }
                 break;
             }
         }
@@ -213,6 +234,11 @@ impl World {
             actors.push(Actor::publisher(&core.broker, self.now, chance, self.publishers));
             self.publishers += 1;
         }
+        let chance = self.chance.fork();
+        actors.push(Actor::committer(&core.broker, self.now, chance, self.publishers));
+        self.publishers += 1;
+        let chance = self.chance.fork();
+        actors.push(Actor::founder(&core.broker, self.now, chance));
         for queue in QueueName::ALL.into_iter().filter(|&queue| queue != Quiet) {
             let consumers = if queue == Single { 2 } else { 1 };
             for _ in 0..consumers {
@@ -257,8 +283,8 @@ impl World {
                 actor.listen(&mut scene);
             }
             9..=11 => drop(core.step_log()),
-            12 => drop(core.step_control(self.now).unwrap_or(false)),
-            13 => drop(core.step_pages(self.now)),
+            12 => drop(self.step_control(core)),
+            13 => drop(self.step_pages(core)),
             14 => {
                 self.now = self.now.plus_ms(1 + self.chance.below(TICK_MS));
                 core.broker.poll_timers(self.now);
@@ -266,6 +292,37 @@ impl World {
             _ if self.chance.one_in(4) => self.replace_consumer(core, actors),
             _ => self.upset_disk(core),
         }
+    }
+
+    fn step_control(&mut self, core: &mut Core) -> bool {
+        let stepped = core.step_control(self.now);
+        self.explain("a declaration", stepped).unwrap_or(false)
+    }
+
+    fn step_pages(&mut self, core: &Core) -> bool {
+        let stepped = core.step_pages(self.now);
+        self.explain("the pager", stepped).unwrap_or(false)
+    }
+
+    fn purge(&mut self, core: &Core) {
+        match core.purge(self.now) {
+            Err(storage::Error::Full(_)) if self.is_tight => {}
+            purged => drop(self.explain("a purge", purged)),
+        }
+    }
+
+    /// An error must come from a call that was to fail.
+    fn explain<T, E: Display>(&mut self, who: &str, result: Result<T, E>) -> Option<T> {
+        match result {
+            Ok(it) => return Some(it),
+            Err(error) if self.is_call_failing => self.note(&format!("{who} failed: {error}")),
+            Err(error) => {
+                self.ledger
+                    .violations
+                    .push(format!("{who} failed, and no call of the disk: {error}"));
+            }
+        }
+        None
     }
 
     /// Rarely, something happens to the disk.
@@ -278,7 +335,7 @@ impl World {
                 self.note(&format!("{room} bytes are left on the disk"));
             }
             1..=6 => self.make_room(),
-            7 => core.purge(self.now).unwrap_or_default(),
+            7 | 10..=13 => self.purge(core),
             8 if self.chance.one_in(4) => {
                 self.disk.fail_sync(1);
                 self.is_call_failing = true;
@@ -316,7 +373,10 @@ impl World {
                     actor.break_off(&mut self.scene());
                 }
                 match core.close(self.now) {
-                    Ok(()) => self.ledger.stop(),
+                    Ok(()) => {
+                        self.disk.kill();
+                        self.ledger.stop();
+                    }
                     Err(_) if self.is_call_failing => self.cut_power(),
                     Err(error) => {
                         self.ledger.violations.push(format!("no clean stop: {error}"));
@@ -325,8 +385,7 @@ impl World {
             }
             // The clients' sockets break after the node is gone, so that it never hears of it.
             End::Kill => {
-                self.disk.kill();
-                self.ledger.crash();
+                self.kill();
                 let_go(&core, actors, self.now);
             }
             End::PowerCut => {
@@ -337,6 +396,11 @@ impl World {
         // Armed faults go with the node.
         self.is_call_failing = false;
         self.now = self.now.plus_ms(self.chance.below(LONG_MS));
+    }
+
+    fn kill(&mut self) {
+        self.disk.kill();
+        self.ledger.crash();
     }
 
     fn cut_power(&mut self) {
@@ -360,8 +424,8 @@ impl World {
     fn settle(&mut self, core: &mut Core, links: &mut [&mut Link]) {
         let mut quiet = 0;
         for _ in 0..ROUNDS_MAX {
-            let mut has_moved = core.step_log() | core.step_control(self.now).unwrap_or(false);
-            has_moved |= core.step_pages(self.now);
+            let mut has_moved = core.step_log() | self.step_control(core);
+            has_moved |= self.step_pages(core);
             core.broker.poll_timers(self.now);
             for link in &mut *links {
                 has_moved |= link.turn(self.now, usize::MAX);
@@ -402,9 +466,35 @@ impl World {
             let what = format!("finds {} in {}", found.len(), queue.as_str());
             self.note(&what);
         }
+        (0..PLOTS).for_each(|plot| self.inspect_plot(core, plot));
         let missing = self.ledger.missing_dead(&seen);
         self.ledger.report_missing_dead(&missing);
         self.ledger.prune(self.publishers.saturating_sub(1));
+    }
+
+    /// Looks whether a queue that comes and goes is there, and takes what is in it.
+    fn inspect_plot(&mut self, core: &mut Core, plot: usize) {
+        let mut link = Link::connect(&core.broker, self.now, 9996);
+        founder::declare(&mut link, plot, true);
+        let queue = founder::name(plot);
+        link.send(BasicConsume { queue: &queue, no_ack: true, ..BasicConsume::default() });
+        self.settle(core, &mut [&mut link]);
+        let mut is_there = true;
+        let mut bodies = Vec::new();
+        while let Some(said) = link.hear() {
+            match said {
+                Said::Closed(_) => is_there = false,
+                Said::Delivery { body, .. } => bodies.push(body),
+                _ => {}
+            }
+        }
+        link.disconnect(self.now);
+        let Ledger { plots, violations, .. } = &mut self.ledger;
+        violations.extend(plots[plot].look(is_there).map(|wrong| format!("queue {queue} {wrong}")));
+        for body in bodies.iter().filter(|body| !plots[plot].may_hold(plot, body)) {
+            let text = String::from_utf8_lossy(body);
+            violations.push(format!("queue {queue} holds {text:?}, expected: {:?}", plots[plot]));
+        }
     }
 
     /// Cuts the power, lets bits rot, and looks at what is left: something may be missing, and may

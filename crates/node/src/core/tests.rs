@@ -25,6 +25,7 @@ fn open(disk: &SimDisk, accepts_damage: bool) -> Result<Core, NodeError> {
     let options = CoreOptions {
         disk: Arc::new(disk.clone()),
         data_dir: "/data".into(),
+        log: EngineOptions::default(),
         is_synced: true,
         broker: BrokerConfig::default(),
         rules: Rules::default(),

@@ -31,6 +31,7 @@ impl OnSimDisk {
         let options = CoreOptions {
             disk: Arc::new(disk.clone()),
             data_dir: "/data".into(),
+            log: EngineOptions::default(),
             is_synced: true,
             broker: BrokerConfig { resident_max, ..BrokerConfig::default() },
             rules: Rules::default(),
@@ -158,11 +159,11 @@ fn a_disk_that_only_the_pager_finds_full_is_full() {
     node.disk.set_capacity(node.disk.used_bytes());
     let queue = node.queue("q");
     (0..100).for_each(|_| node.publish(&queue, false));
-    assert!(!node.core.step_log() && !node.core.step_pages(NOW));
+    assert!(!node.core.step_log() && !node.core.step_pages(NOW).unwrap());
     assert_eq!(node.heard(), [true]);
-    assert!(!node.core.step_pages(NOW), "it is tried again");
+    assert!(!node.core.step_pages(NOW).unwrap(), "it is tried again");
     node.disk.set_capacity(u64::MAX);
-    assert!(node.core.step_pages(NOW));
+    assert!(node.core.step_pages(NOW).unwrap());
     assert_eq!(node.heard(), [true, false]);
     assert!(node.core.broker.resident_bytes() <= 16 << 10);
     assert_eq!(node.take_all(&queue), 100);
@@ -176,9 +177,9 @@ fn consumers_end_what_only_the_pager_finds() {
     node.disk.set_capacity(node.disk.used_bytes());
     let queue = node.queue("q");
     (0..100).for_each(|_| node.publish(&queue, false));
-    assert!(!node.core.step_pages(NOW));
+    assert!(!node.core.step_pages(NOW).unwrap());
     assert_eq!(node.take_all(&queue), 100);
-    assert!(!node.core.step_pages(NOW), "nothing has to leave memory");
+    assert!(!node.core.step_pages(NOW).unwrap(), "nothing has to leave memory");
     assert_eq!(node.heard(), [true, false]);
 }
 
@@ -192,7 +193,7 @@ fn messages_stay_in_memory_while_the_reserve_is_in_use() {
     (0..100).for_each(|_| node.publish(&queue, true));
     assert!(node.core.step_log(), "where the reserve was");
     let used = node.disk.used_bytes();
-    assert!(!node.core.step_pages(NOW));
+    assert!(!node.core.step_pages(NOW).unwrap());
     assert_eq!((node.disk.used_bytes(), node.heard()), (used, vec![true]));
     assert_eq!(node.take_all(&queue), 100);
     node.disk.set_capacity(u64::MAX);
