@@ -452,7 +452,7 @@ fn who_had_to_wait_is_in_flow_for_five_seconds() {
     client.declare("q");
     client.consume("q", "c", false);
     client.said();
-    for _ in 0..40 {
+    for _ in 0..80 {
         client.publish("", "q", &"x".repeat(100_000));
     }
     assert_eq!(state(&broker, client.now), "flow");
