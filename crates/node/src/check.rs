@@ -14,8 +14,9 @@ use topology::{Command, QueueRecord, Rules, State};
 
 use crate::control::Proposals;
 use crate::core::{CONTROL_GROUP, NODE_ID};
+use crate::damage::{self, Cost, called};
 use crate::data_dir::{DataDir, DataDirError, FORMAT_VERSION};
-use crate::journal::{WalJournal, queue_of};
+use crate::journal::WalJournal;
 use crate::pages::{StoredPages, to_store};
 use crate::passwords::InternalUsers;
 use crate::progress::ENTRIES_PER_STEP;
@@ -84,15 +85,17 @@ pub struct Report {
     pub orphans: u64,
     /// Ends of files that the next start cuts off: after a crash, writes that were never synced.
     pub unsynced: Vec<String>,
-    /// What cannot be read and is lost.
+    /// Damaged places, each with what it cost, as far as that is known.
     pub damage: Vec<String>,
+    /// What is lost and has no place of its own.
+    pub lost: Vec<String>,
 }
 
 impl Report {
     /// Whether nothing is damaged.
     #[must_use]
     pub fn is_sound(&self) -> bool {
-        self.damage.is_empty()
+        self.damage.is_empty() && self.lost.is_empty()
     }
 }
 
@@ -113,8 +116,12 @@ impl fmt::Display for Report {
         for damage in &self.damage {
             writeln!(f, "DAMAGE:          {damage}")?;
         }
+        for lost in &self.lost {
+            writeln!(f, "LOST:            {lost}")?;
+        }
         match self.damage.len() {
-            0 => write!(f, "sound"),
+            _ if self.is_sound() => write!(f, "sound"),
+            0 | 1 => write!(f, "damaged in 1 place"),
             count => write!(f, "damaged in {count} places"),
         }
     }
@@ -132,37 +139,50 @@ pub fn check(path: &Path, progress: &mut dyn FnMut(Step)) -> Result<Report, Chec
     let is_clean = data_dir.has_clean_mark()?;
     let mut report = Report { format_version: FORMAT_VERSION, is_clean, ..Report::default() };
     let log_dir = data_dir.log_dir();
-    look_at_files(&log_dir, &mut report, progress)?;
+    let places = look_at_files(&log_dir, &mut report, progress)?;
+    let mut costs = Vec::new();
     let shadow = Arc::new(ShadowDisk::new(Arc::new(RealDisk)));
     let opened = EngineLog::open(shadow, &log_dir, EngineOptions::default()).and_then(|log| {
         Ok((log, PageStore::open_to_read(Arc::new(RealDisk), &data_dir.pages_dir())?))
     });
     match opened {
-        Ok((log, pages)) => recover(Arc::new(log), Arc::new(pages), &mut report, progress),
-        Err(error) => report.damage.push(format!("no server can start on it: {error}")),
+        Ok((log, pages)) => {
+            recover(Arc::new(log), Arc::new(pages), &mut report, &mut costs, progress);
+        }
+        Err(error) => report.lost.push(format!("no server can start on it: {error}")),
+    }
+    for (place, text) in damage::describe(&places, &costs) {
+        match place {
+            Some(place) => report.damage.push(line(place, &text)),
+            None => report.lost.push(text),
+        }
     }
     Ok(report)
 }
 
+/// Returns the damaged places.
 fn look_at_files(
     log_dir: &Path,
     report: &mut Report,
     progress: &mut dyn FnMut(Step),
-) -> std::io::Result<()> {
+) -> std::io::Result<Vec<Damage>> {
     let found = storage::inspect(&RealDisk, log_dir, &mut |done, total| {
         progress(Step::Log { done, total });
     })?;
     (report.log_files, report.log_bytes) = (found.files, found.bytes);
-    report.damage.extend(found.faults.iter().map(place));
+    let mut places = found.faults;
     // A server that stopped cleanly has left no unfinished write.
-    let tails = if report.is_clean { &mut report.damage } else { &mut report.unsynced };
-    tails.extend(found.tails.iter().map(place));
-    Ok(())
+    if report.is_clean {
+        places.extend(found.tails);
+    } else {
+        let unsynced = found.tails.iter().map(|tail| line(tail, &tail.what.to_string()));
+        report.unsynced.extend(unsynced);
+    }
+    Ok(places)
 }
 
-fn place(damage: &Damage) -> String {
-    let Damage { file, offset, len, what } = damage;
-    format!("{} at {offset}, {len} bytes: {what}", file.display())
+fn line(Damage { file, offset, len, .. }: &Damage, text: &str) -> String {
+    format!("{} at {offset}, {len} bytes: {text}", file.display())
 }
 
 /// Recovers as a start does, and notes what is there and what is missing.
@@ -170,11 +190,12 @@ fn recover(
     log: Arc<EngineLog>,
     pages: Arc<PageStore>,
     report: &mut Report,
+    costs: &mut Vec<Cost>,
     progress: &mut dyn FnMut(Step),
 ) {
     let wal = match Wal::open(log.clone(), Durability::Os) {
         Ok(wal) => Arc::new(wal),
-        Err(error) => return report.damage.push(format!("no server can start on it: {error}")),
+        Err(error) => return report.lost.push(format!("no server can start on it: {error}")),
     };
     let (control, _) = std::sync::mpsc::channel();
     let broker = Broker::new(
@@ -189,14 +210,14 @@ fn recover(
         broker.with_pages(Arc::new(StoredPages { store: pages.clone(), wal: wal.clone() }));
     progress(Step::ControlPlane);
     if let Err(error) = recover_control_plane(log, &broker, report) {
-        report.damage.push(format!("control plane: {error}"));
+        report.lost.push(format!("control plane: {error}"));
         return;
     }
     report.vhosts = broker.topology().vhosts().count() as u64;
     report.users = broker.topology().users().count() as u64;
     report.queues = broker.topology().queue_count();
-    if let Err(error) = recover_queues(wal, &broker, report, progress) {
-        report.damage.push(error.to_string());
+    if let Err(error) = recover_queues(wal, &broker, report, costs, progress) {
+        report.lost.push(error.to_string());
     }
     verify_pages(&pages, &broker, report, progress);
     for cell in broker.queues() {
@@ -218,19 +239,19 @@ fn recover_control_plane(
         Committed::Entry { index, data, .. } => match Command::decode(data) {
             Ok(command) => broker.apply(now, index, &command, Box::new(|_| {})),
             Err(error) => {
-                report.damage.push(format!("control plane: entry {index}: {error}"));
+                report.lost.push(format!("control plane: entry {index}: {error}"));
             }
         },
         Committed::Snapshot { index, data } => match State::restore(data) {
             Ok(state) => broker.restore(now, state),
             Err(error) => {
-                report.damage.push(format!("control plane: snapshot {index}: {error}"));
+                report.lost.push(format!("control plane: snapshot {index}: {error}"));
             }
         },
     })?;
     for index in group.lost() {
         let what = "cannot be read; a server starts with --accept-damage only";
-        report.damage.push(format!("control plane: entry {index}: {what}"));
+        report.lost.push(format!("control plane: entry {index}: {what}"));
     }
     Ok(())
 }
@@ -239,6 +260,7 @@ fn recover_queues(
     wal: Arc<Wal>,
     broker: &Broker,
     report: &mut Report,
+    costs: &mut Vec<Cost>,
     progress: &mut dyn FnMut(Step),
 ) -> Result<(), storage::Error> {
     let journal = WalJournal::new(NODE_ID, wal);
@@ -260,17 +282,9 @@ fn recover_queues(
     report.messages = recovered.messages;
     report.orphans = recovered.orphans.len() as u64;
     for (cell, index, damage) in recovered.damaged {
-        report.damage.push(format!("{}, entry {index}: {damage}", called(&cell.record)));
+        report.lost.push(format!("entry {index} of {}: {damage}", called(&cell.record)));
     }
-    for lost in replayed? {
-        let end = lost.end.map_or_else(|| "the end".to_owned(), |end| (end - 1).to_string());
-        let queue = match broker.queue(queue_of(lost.group)) {
-            Some(cell) => called(&cell.record),
-            None => "a queue that is gone".to_owned(),
-        };
-        let (first, reason) = (lost.first, lost.reason);
-        report.damage.push(format!("{queue}, entries {first} to {end}: {reason}"));
-    }
+    costs.extend(replayed?.into_iter().map(|lost| Cost::of(broker, lost)));
     Ok(())
 }
 
@@ -308,10 +322,6 @@ fn verify_pages(
             report.damage.push(format!("{file} at {offset}: {what}"));
         }
     }
-}
-
-fn called(queue: &QueueRecord) -> String {
-    format!("queue '{}' in vhost '{}'", queue.name, queue.vhost)
 }
 
 /// A journal for queues that nobody uses.

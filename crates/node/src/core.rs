@@ -10,16 +10,17 @@ use broker::{Broker, BrokerConfig};
 use consensus::{Group, NodeId};
 use stdx::Timestamp;
 use storage::{
-    Damaged, Disk, Durability, EngineLog, EngineOptions, FREE_KEPT_MAX, GroupId, Lost, PageStore,
-    Step, Wal, WalOptions,
+    Damaged, Disk, Durability, EngineLog, EngineOptions, FREE_KEPT_MAX, GroupId, PageStore, Step,
+    Wal, WalOptions,
 };
 use topology::{Command, Rules, State};
 use tracing::{info, warn};
 
 use crate::control::{self, ControlPlane, Proposals, Work};
+use crate::damage::{Cost, Untold};
 use crate::data_dir::DataDir;
 use crate::full_disk::{FullDisk, OnFull, Writer};
-use crate::journal::{WalJournal, queue_of};
+use crate::journal::WalJournal;
 use crate::pager::Pager;
 use crate::pages::{StoredPages, to_store};
 use crate::passwords::InternalUsers;
@@ -97,6 +98,7 @@ impl Core {
             &mut |done, total| progress.show(progress::Step::Log { done, total }),
         )?;
         let log = Arc::new(log);
+        let damage = Untold::new(log.damage());
         let durability = if options.is_synced { Durability::Fsync } else { Durability::Os };
         let pages = PageStore::open(options.disk, &data_dir.pages_dir(), durability)?;
         let pages = Arc::new(pages);
@@ -154,10 +156,10 @@ impl Core {
             is_damaged: log
                 .damage()
                 .iter()
-                .any(|damage| !matches!(damage.what, Damaged::Tail | Damaged::Entry)),
+                .any(|damage| !matches!(damage.what, Damaged::Tail { .. } | Damaged::Entry)),
             accepts_damage: options.accepts_damage,
         };
-        recover_queues(&broker, &journal, &pages, known, now, &mut progress)?;
+        recover_queues(&broker, &journal, &pages, known, damage, now, &mut progress)?;
         let pager = Arc::new(Pager::new(broker.clone(), pages.clone(), full_disk));
         Ok(Self { broker, data_dir, wal, pages, pager, plane, work, proposals })
     }
@@ -253,6 +255,7 @@ fn recover_queues(
     journal: &WalJournal,
     pages: &PageStore,
     known: Known,
+    damage: Untold,
     now: Timestamp,
     progress: &mut Progress,
 ) -> Result<(), NodeError> {
@@ -269,10 +272,8 @@ fn recover_queues(
         })?;
         Ok::<_, storage::Error>(())
     })?;
-    for Lost { group, first, end, reason } in lost {
-        let queue = queue_of(group);
-        warn!(?queue, first, ?end, reason, "skipped records of a queue that cannot be read");
-    }
+    let costs: Vec<Cost> = lost.into_iter().map(|lost| Cost::of(broker, lost)).collect();
+    damage.tell(&costs);
     if known.is_damaged && !recovered.orphans.is_empty() {
         let queues: Vec<u64> = recovered.orphans.iter().map(|queue| queue.0).collect();
         if !known.accepts_damage {

@@ -52,7 +52,8 @@ impl WalJournal {
                 Ok(None) => {}
                 Err(error) => {
                     let reason = error.to_string();
-                    damaged.push(Lost { group, first: index, end: Some(index + 1), reason });
+                    let (end, places) = (Some(index + 1), Vec::new());
+                    damaged.push(Lost { group, first: index, end, reason, places });
                 }
             }
         })?;

@@ -8,6 +8,7 @@ mod alarms;
 pub mod check;
 mod control;
 mod core;
+mod damage;
 mod data_dir;
 mod full_disk;
 mod journal;

@@ -92,12 +92,13 @@ pub struct EngineLog {
 }
 
 impl EngineLog {
-    /// Opens the log in `dir`, made if missing. What is damaged costs only itself: it is reported
-    /// as a warning and by [`EngineLog::damage`], and the log goes on. What follows the last whole
-    /// block, which only writes that were never synced can leave, is cut off and reported likewise.
+    /// Opens the log in `dir`, made if missing. What is damaged costs only itself: it is reported by
+    /// [`EngineLog::damage`], and the log goes on. What follows the last whole block, which only
+    /// writes that were never synced can leave, is cut off and reported likewise.
     ///
     /// # Errors
-    /// [`Error::Open`]: another process has the directory, or it cannot be read or written.
+    /// [`Error::Open`]: another process has the directory, it cannot be read or written, or the
+    /// device does not read a part of the log. Nothing was changed then.
     pub fn open(disk: Arc<dyn Disk>, dir: &Path, options: EngineOptions) -> Result<Self, Error> {
         Self::open_and_tell(disk, dir, options, &mut |_, _| {})
     }
@@ -128,8 +129,13 @@ impl EngineLog {
         listing.check()?;
         let mark = Mark::open(&*disk, dir, &listing)?;
         let mut found = Recovery::read(&*disk, dir, listing, mark, true, progress)?;
-        for Damage { file, offset, len, what } in &found.damage {
-            tracing::warn!(file = %file.display(), offset, len, "damage in the log: {what}");
+        if let Some(Damage { file, offset, .. }) =
+            found.damage.iter().find(|damage| damage.what == Damaged::Unread)
+        {
+            let file = file.display();
+            return Err(io::Error::other(format!(
+                "the device does not read {file} at {offset}; nothing was changed"
+            )));
         }
         let mut index = found.index();
         let damage = std::mem::take(&mut found.damage);
@@ -216,22 +222,27 @@ impl EngineLog {
 
     /// Reads an entry; false when the group does not hold it any more.
     fn read(&self, group: GroupId, index: u64, bytes: &mut Vec<u8>) -> Result<bool, Error> {
-        let corrupt = |reason| Error::Corrupt { group, index, reason };
+        let corrupt = |reason, place| Error::Corrupt { group, index, reason, place };
         let mut tried = None;
         loop {
             let Some(found) = self.index.lock().place(group.0, index) else { return Ok(false) };
             let Some((place, handle, end)) = found else {
-                return Err(corrupt("its block is damaged".to_owned()));
+                return Err(corrupt("its block is damaged".to_owned(), None));
             };
             if self.read_ahead(&*handle, end, place, bytes) {
                 return Ok(true);
             }
             match (read_place(&*handle, place, bytes), tried) {
                 (Ok(()), _) => return Ok(true),
-                (Err(reason), Some(before)) if before == place => {
+                (Err(error), Some(before)) if before == place => {
                     let file = files::log_path(&self.dir, place.file());
-                    let (file, offset) = (file.display(), place.offset);
-                    return Err(corrupt(format!("{file} at {offset}: {reason}")));
+                    return Err(match error {
+                        Unusable::Unread(error) => unread(&file, place, &error),
+                        Unusable::Damaged => {
+                            let reason = "it does not match its checksum".to_owned();
+                            corrupt(reason, Some((file, place.offset)))
+                        }
+                    });
                 }
                 // A purge may have moved it, and its file be in use again.
                 (Err(_), _) => tried = Some(place),
@@ -258,15 +269,28 @@ impl EngineLog {
     }
 }
 
+/// Why an entry cannot be used.
+enum Unusable {
+    /// The device does not read it: it may be there all the same.
+    Unread(io::Error),
+    /// Other bytes are in its place.
+    Damaged,
+}
+
 /// Reads an entry's bytes and checks them.
-fn read_place(handle: &dyn DiskFile, place: Place, bytes: &mut Vec<u8>) -> Result<(), String> {
+fn read_place(handle: &dyn DiskFile, place: Place, bytes: &mut Vec<u8>) -> Result<(), Unusable> {
     bytes.resize(place.len as usize, 0);
-    handle.read_exact_at(place.offset, bytes).map_err(|error| error.to_string())?;
-    if crc32fast::hash(bytes) == place.check {
-        Ok(())
-    } else {
-        Err("it does not match its checksum".to_owned())
+    match handle.read_exact_at(place.offset, bytes) {
+        Ok(()) if crc32fast::hash(bytes) == place.check => Ok(()),
+        Ok(()) => Err(Unusable::Damaged),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(Unusable::Damaged),
+        Err(error) => Err(Unusable::Unread(error)),
     }
+}
+
+fn unread(file: &Path, place: Place, error: &io::Error) -> Error {
+    let (file, offset) = (file.display(), place.offset);
+    Error::Io(format!("the device does not read {file} at {offset}: {error}"))
 }
 
 /// Puts the steps into a block; `None` when an entry is too long for one.

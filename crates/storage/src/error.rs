@@ -1,5 +1,7 @@
 //! What can go wrong below the log.
 
+use std::path::PathBuf;
+
 use crate::GroupId;
 
 /// An operating error of the log. Cloneable, because one failed sync is told to many waiters.
@@ -20,7 +22,7 @@ pub enum Error {
         /// What the engine said.
         reason: String,
     },
-    /// A record that was once durable cannot be read back.
+    /// A record that was once durable is not what was written.
     #[error("group {} entry {index} is damaged: {reason}", .group.0)]
     Corrupt {
         /// The log group.
@@ -29,6 +31,8 @@ pub enum Error {
         index: u64,
         /// What is wrong with it.
         reason: String,
+        /// The file and the offset in it, if that is known: not when the whole block is damaged.
+        place: Option<(PathBuf, u64)>,
     },
     /// An append that would leave a hole or overwrite compacted entries: a bug of the caller.
     #[error("group {} cannot take entry {index}: it holds {first}..={last}", .group.0)]

@@ -184,7 +184,8 @@ pub trait Log: Send + Sync {
     ///
     /// # Errors
     /// [`Error::Corrupt`] for an entry that cannot be read, after those before it were visited: go
-    /// on behind its index to skip it.
+    /// on behind its index to skip it. [`Error::Io`] when the device does not read one, which may
+    /// pass.
     fn fetch(
         &self,
         group: GroupId,
@@ -208,7 +209,7 @@ pub trait Log: Send + Sync {
     ///
     /// # Errors
     /// [`Error::Full`] when there is no room left to move anything. [`Error::Io`] when a file cannot
-    /// be moved or removed.
+    /// be moved or removed, or the device does not read what has to move, which may pass.
     fn purge(&self) -> Result<Vec<GroupId>, Error>;
 
     /// Leaves little to read for the next start: begins a file, and frees all before it by moving

@@ -115,15 +115,30 @@ fn damage_is_reported_with_file_and_offset() {
     let text = checked(&server, 1);
     let place = format!("DAMAGE:          {} at ", file.display());
     assert!(text.contains(&place), "{text}");
-    assert!(text.contains("does not match its checksum"), "{text}");
-    // The server starts on it, and warns of the same place.
+    let what = "an entry does not match its checksum; lost: entry 4 of queue 'full' in vhost '/'\n";
+    assert!(text.contains(what), "{text}");
+    assert!(text.ends_with("\ndamaged in 1 place\n"), "{text}");
+    // The server starts on it, and warns once, of the same place.
     let (_, offset) = text.split_once(&place).expect("as found");
     let (offset, _) = offset.split_once(',').expect("a length follows");
     server.restart();
     let log = server.log();
-    let mut warnings = log.lines().filter(|line| line.contains("[warning]"));
-    let (file, offset) = (file.display().to_string(), format!("offset={offset}"));
-    assert!(warnings.any(|line| line.contains(&file) && line.contains(&offset)), "{log}");
+    let warnings: Vec<&str> = log.lines().filter(|line| line.contains("damage")).collect();
+    let [warning] = warnings[..] else { panic!("one place: {log}") };
+    for part in [what.trim_end(), &file.display().to_string(), &format!("offset={offset}")] {
+        assert!(warning.contains("[warning]") && warning.contains(part), "{part}: {log}");
+    }
+}
+
+/// A write that nobody was promised ends the log; whole blocks behind it speak against that.
+#[test]
+fn an_end_that_is_cut_off_is_damage_if_whole_blocks_follow() {
+    let mut server = filled_with("classic_queue.confirm = os\n");
+    server.kill();
+    damage_body(&last_file(&server), 3);
+    let text = checked(&server, 1);
+    let what = "a block cannot be read, and 16 whole ones that follow are cut off\n";
+    assert!(text.contains("DAMAGE: ") && text.contains(what), "{text}");
 }
 
 /// With nothing allowed in memory, publishers wait until it is on pages.
@@ -162,7 +177,7 @@ fn a_damaged_page_is_reported_with_file_and_offset_and_costs_what_is_damaged() {
     assert!(damage.contains(&format!("{} at ", file.display())), "{text}");
     let what = "a page of queue 'full' in vhost '/': the checksum differs";
     assert!(damage.ends_with(what), "{text}");
-    assert!(text.ends_with("\ndamaged in 1 places\n"), "{text}");
+    assert!(text.ends_with("\ndamaged in 1 place\n"), "{text}");
 
     server.restart();
     let mut client = server.channel();

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -45,6 +46,8 @@ struct State {
     /// Bytes written so far.
     written: u64,
     faults: Faults,
+    /// Until it is mended, whatever happens.
+    unreadable: Vec<Unreadable>,
 }
 
 /// Calls to go until one fails.
@@ -53,6 +56,13 @@ struct Faults {
     write: Option<u64>,
     sync: Option<u64>,
     read: Option<u64>,
+}
+
+/// Bytes of a file that the device does not read.
+#[derive(Clone, Debug)]
+struct Unreadable {
+    file: usize,
+    bytes: Range<u64>,
 }
 
 /// A change of names that no sync of its directory has followed.
@@ -89,6 +99,7 @@ impl SimDisk {
             capacity: u64::MAX,
             written: 0,
             faults: Faults::default(),
+            unreadable: Vec::new(),
         };
         Self { state: Arc::new(Mutex::new(state)) }
     }
@@ -137,6 +148,19 @@ impl SimDisk {
     /// The `n`th read from now on (from 1) fails.
     pub fn fail_read(&self, n: u64) {
         self.state.lock().faults.read = Some(n);
+    }
+
+    /// From now on the device does not read these bytes of a file.
+    pub fn make_unreadable(&self, path: &Path, bytes: Range<u64>) {
+        let state = &mut *self.state.lock();
+        if let Some(&file) = state.names.get(path) {
+            state.unreadable.push(Unreadable { file, bytes });
+        }
+    }
+
+    /// The device reads everything again.
+    pub fn mend(&self) {
+        self.state.lock().unreadable.clear();
     }
 
     /// Sets the bytes that all files together may take; below what they take, nothing is lost.
@@ -391,7 +415,11 @@ impl SimFile {
 impl DiskFile for SimFile {
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
         self.with(|state| {
-            if is_due(&mut state.faults.read) {
+            let end = offset + buf.len() as u64;
+            let is_in = |it: &Unreadable| {
+                it.file == self.file && it.bytes.start < end && offset < it.bytes.end
+            };
+            if is_due(&mut state.faults.read) || state.unreadable.iter().any(is_in) {
                 return Err(broken("read"));
             }
             Ok(state.files[self.file].read_at(offset, buf))

@@ -15,7 +15,7 @@ pub struct LogInspection {
     pub files: u64,
     /// Bytes in them.
     pub bytes: u64,
-    /// Damage, apart from the tail.
+    /// Damage, apart from the tail, if no whole block is in that.
     pub faults: Vec<Damage>,
     /// What follows the last whole block. After a crash that is a write that was never synced;
     /// after a clean stop there should be none.
@@ -38,7 +38,10 @@ pub fn inspect(
     }
     let mark = Mark::read(disk, dir)?;
     let found = Recovery::read(disk, dir, listing, mark, false, progress)?;
-    let (tails, faults) = found.damage.into_iter().partition(|damage| damage.what == Damaged::Tail);
+    let (tails, faults) = found
+        .damage
+        .into_iter()
+        .partition(|damage| matches!(damage.what, Damaged::Tail { blocks: 0 }));
     Ok(LogInspection {
         files: found.files.len() as u64,
         bytes: found.files.iter().map(|file| file.scan.len).sum(),

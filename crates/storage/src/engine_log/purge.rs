@@ -3,10 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use super::EngineLog;
 use super::files;
 use super::index::{LogFile, Place};
 use super::writer::Writer;
+use super::{EngineLog, Unusable};
 use crate::{Error, Flush, GroupId};
 
 /// Bytes of entries that move in one block.
@@ -174,10 +174,14 @@ impl EngineLog {
             count += 1;
             let found = self.index.lock().place(group, index).flatten();
             let Some((_, handle, _)) = found.filter(|&(now, ..)| now == place) else { continue };
-            if super::read_place(&*handle, place, &mut bytes).is_ok() {
-                writer.builder.moved(group, index, &bytes);
-            } else {
-                writer.builder.lost(group, index);
+            match super::read_place(&*handle, place, &mut bytes) {
+                Ok(()) => drop(writer.builder.moved(group, index, &bytes)),
+                Err(Unusable::Damaged) => writer.builder.lost(group, index),
+                // Its file stays: what is not read now may be read another time.
+                Err(Unusable::Unread(error)) => {
+                    let file = files::log_path(&self.dir, place.file());
+                    return Err(super::unread(&file, place, &error));
+                }
             }
             if writer.builder.payload_len() >= MOVED_BYTES {
                 break;

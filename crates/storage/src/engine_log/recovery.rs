@@ -41,19 +41,33 @@ pub enum Damaged {
     MissingBlocks,
     /// A file between others is gone.
     MissingFile,
+    /// The device does not read what may be a block. A log is not opened while there is any of
+    /// this: nothing is given up for what may come back.
+    Unread,
     /// What follows the log's last whole block is cut off: a write that was never synced, as a
     /// power cut leaves it, or damage to the last one.
-    Tail,
+    Tail {
+        /// Whole blocks in it. A power cut leaves some only behind writes that nobody waited for; so
+        /// it is more likely that a block in front of them is damaged.
+        blocks: usize,
+    },
 }
 
 impl fmt::Display for Damaged {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Self::Tail { blocks: blocks @ 1.. } = self {
+            return write!(
+                out,
+                "a block cannot be read, and {blocks} whole ones that follow are cut off"
+            );
+        }
         out.write_str(match self {
             Self::Entry => "an entry does not match its checksum",
             Self::Block => "a block cannot be read",
             Self::MissingBlocks => "blocks are missing",
             Self::MissingFile => "the file is missing",
-            Self::Tail => "what follows the last whole block is torn",
+            Self::Unread => "the device does not read it",
+            Self::Tail { .. } => "what follows the last whole block is torn",
         })
     }
 }
@@ -78,6 +92,8 @@ pub(super) struct Recovery {
     pub(super) spares: Vec<u32>,
     /// Where the last file is to be cut.
     pub(super) cut: Option<u64>,
+    /// Whole blocks behind that.
+    blocks_cut: usize,
     /// Blocks below this number are known to be on stable storage.
     synced: u64,
     /// The number of the next block.
@@ -115,7 +131,10 @@ impl Recovery {
         };
         let synced = headers(&files).iter().map(|header| header.synced).max().unwrap_or(0);
         let cut = files.last().and_then(|last| find_cut(&last.scan, synced));
+        let mut blocks_cut = 0;
         if let (Some(cut), Some(last)) = (cut, files.last_mut()) {
+            let is_cut = |block: &&Block| cut <= block.offset && block.damaged.is_empty();
+            blocks_cut = last.scan.blocks().filter(is_cut).count();
             last.scan.cut(cut);
         }
         // Only what counts may tell which files do not.
@@ -131,6 +150,7 @@ impl Recovery {
             leftovers,
             spares: listing.spares,
             cut,
+            blocks_cut,
             synced,
             next_number: 0,
             damage: Vec::new(),
@@ -190,10 +210,11 @@ impl Recovery {
             }
             next_file = file.number + 1;
             let is_last = at + 1 == self.files.len();
-            let mut walk = Walk { path: files::log_path(dir, file.number), expected, damage };
-            walk.run(&file.scan);
+            let path = files::log_path(dir, file.number);
+            let mut walk = Walk { path, scan: &file.scan, expected, damage };
+            walk.run();
             if is_last && let Some(cut) = self.cut {
-                walk.add(cut, file.scan.len, Damaged::Tail);
+                walk.add(cut, file.scan.len, Damaged::Tail { blocks: self.blocks_cut });
             } else if file.scan.is_torn {
                 walk.add(file.scan.end, file.scan.len, Damaged::Block);
                 walk.expected = None;
@@ -236,16 +257,17 @@ fn find_cut(scan: &Scan, synced: u64) -> Option<u64> {
 }
 
 /// The way through one file in search of damage.
-struct Walk {
+struct Walk<'a> {
     path: PathBuf,
+    scan: &'a Scan,
     /// The number that the next block should have; `None` when that is not known.
     expected: Option<u64>,
     damage: Vec<Damage>,
 }
 
-impl Walk {
-    fn run(&mut self, scan: &Scan) {
-        for stretch in &scan.stretches {
+impl Walk<'_> {
+    fn run(&mut self) {
+        for stretch in &self.scan.stretches {
             match stretch {
                 &Stretch::Broken { offset, end } => {
                     self.add(offset, end, Damaged::Block);
@@ -268,6 +290,7 @@ impl Walk {
 
     fn add(&mut self, offset: u64, end: u64, what: Damaged) {
         let file = self.path.clone();
+        let what = if self.scan.is_unread(offset, end) { Damaged::Unread } else { what };
         self.damage.push(Damage { file, offset, len: end - offset, what });
     }
 }

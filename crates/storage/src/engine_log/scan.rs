@@ -1,6 +1,7 @@
 //! Reading a file of the log: which of its bytes are blocks.
 
 use std::io;
+use std::ops::Range;
 
 use super::block::{END_LEN, Header, Step, Steps};
 use super::mark::{MARK_LEN, Mark};
@@ -46,6 +47,8 @@ pub(super) struct Scan {
     pub(super) len: u64,
     /// Whether something else than the end of a log follows the last block.
     pub(super) is_torn: bool,
+    /// Bytes that the device did not read.
+    unread: Vec<Range<u64>>,
 }
 
 impl Scan {
@@ -56,6 +59,11 @@ impl Scan {
             Stretch::Broken { offset, .. } => *offset < end,
         });
         self.end = end;
+    }
+
+    /// Whether there are bytes between these that the device did not read.
+    pub(super) fn is_unread(&self, offset: u64, end: u64) -> bool {
+        self.unread.iter().any(|unread| unread.start < end && offset < unread.end)
     }
 
     pub(super) fn blocks(&self) -> impl DoubleEndedIterator<Item = &Block> {
@@ -78,8 +86,8 @@ pub(super) struct Sought {
 
 /// Reads a file of the log.
 pub(super) fn scan(handle: &dyn DiskFile, mut sought: Sought) -> io::Result<Scan> {
-    let bytes = read_all(handle)?;
-    let mut found = Scan { len: bytes.len() as u64, ..Scan::default() };
+    let (bytes, unread) = read_all(handle)?;
+    let mut found = Scan { len: bytes.len() as u64, unread, ..Scan::default() };
     let mut at = 0;
     loop {
         if let Some(block) = sought.read_block(&bytes, at) {
@@ -97,23 +105,26 @@ pub(super) fn scan(handle: &dyn DiskFile, mut sought: Sought) -> io::Result<Scan
     Ok(found)
 }
 
-/// All bytes of a file; where the device does not read, [`UNREADABLE`].
-fn read_all(handle: &dyn DiskFile) -> io::Result<Vec<u8>> {
+/// All bytes of a file, and where they are [`UNREADABLE`] because the device did not read them.
+fn read_all(handle: &dyn DiskFile) -> io::Result<(Vec<u8>, Vec<Range<u64>>)> {
     let len = usize::try_from(handle.len()?).map_err(io::Error::other)?;
     let mut bytes = vec![0; len];
+    let mut unread = Vec::new();
     for start in (0..len).step_by(READ_BYTES) {
         let end = len.min(start + READ_BYTES);
         if handle.read_exact_at(start as u64, &mut bytes[start..end]).is_ok() {
             continue;
         }
         for start in (start..end).step_by(SECTOR_BYTES) {
-            let sector = &mut bytes[start..end.min(start + SECTOR_BYTES)];
+            let end = end.min(start + SECTOR_BYTES);
+            let sector = &mut bytes[start..end];
             if handle.read_exact_at(start as u64, sector).is_err() {
                 sector.fill(UNREADABLE);
+                unread.push(start as u64..end as u64);
             }
         }
     }
-    Ok(bytes)
+    Ok((bytes, unread))
 }
 
 impl Sought {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tempfile::TempDir;
 
-use super::{Damage, Damaged, EngineLog, EngineOptions, files};
+use super::{Damage, Damaged, EngineLog, EngineOptions, files, inspect};
 use crate::{Batch, Disk, Error, Flush, GroupId, Log, MemoryLog, Open, RealDisk, SimDisk};
 
 mod damage;

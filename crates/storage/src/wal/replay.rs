@@ -1,6 +1,7 @@
 //! Reading records back, at the start.
 
 use std::ops::Range;
+use std::path::PathBuf;
 
 use super::chunk::{self, Header};
 use super::groups::Group;
@@ -23,6 +24,8 @@ pub struct Lost {
     pub end: Option<u64>,
     /// Why.
     pub reason: String,
+    /// The damaged places of the log, file and offset, as far as they are known.
+    pub places: Vec<(PathBuf, u64)>,
 }
 
 /// What a replay found of a group.
@@ -31,9 +34,30 @@ pub(super) struct Found {
     pub(super) group: GroupId,
     pub(super) known: Group,
     pub(super) lost: Vec<Lost>,
-    /// Damaged chunks before the next one that can be read: the first record that may lie in them,
-    /// and why.
-    gap: Option<(u64, String)>,
+    /// Damaged chunks before the next one that can be read.
+    gap: Option<Gap>,
+}
+
+/// A run of chunks that cannot be read.
+#[derive(Debug)]
+struct Gap {
+    /// The first record that may lie in them.
+    first: u64,
+    /// What is wrong with the first of them.
+    reason: String,
+    places: Vec<(PathBuf, u64)>,
+}
+
+/// Why a chunk cannot be read, and where it is, if that is known.
+struct Unreadable {
+    reason: String,
+    place: Option<(PathBuf, u64)>,
+}
+
+impl Unreadable {
+    fn nowhere(reason: &str) -> Self {
+        Self { reason: reason.to_owned(), place: None }
+    }
 }
 
 impl Found {
@@ -46,17 +70,16 @@ impl Found {
     /// Takes the next chunk in order and hands out its records.
     fn take(&mut self, bytes: &[u8], visit: &mut dyn FnMut(u64, &[u8])) {
         let Some((header, mut records)) = chunk::decode(bytes) else {
-            return self.skip("the chunk is malformed".to_owned());
+            return self.skip(Unreadable::nowhere("the chunk is malformed"));
         };
-        if let Some((first, reason)) = self.gap.take() {
-            self.note_lost(first, Some(header.first), reason);
-        }
+        self.close_gap(Some(header.first));
         self.known.push_chunk(header);
         let end = header.first + u64::from(header.count);
         self.known.next = Some(end);
         for index in header.first..end {
             let Some(record) = chunk::next_record(&mut records) else {
-                return self.note_lost(index, Some(end), "the chunk is cut short".to_owned());
+                let reason = "the chunk is cut short".to_owned();
+                return self.note_lost(Some(end), Gap { first: index, reason, places: Vec::new() });
             };
             if index >= self.known.floor {
                 visit(index, record);
@@ -65,27 +88,30 @@ impl Found {
     }
 
     /// Takes a chunk that cannot be read.
-    fn skip(&mut self, reason: String) {
+    fn skip(&mut self, Unreadable { reason, place }: Unreadable) {
         let first = self.known.first_unknown();
-        self.gap.get_or_insert((first, reason));
+        let gap = self.gap.get_or_insert(Gap { first, reason, places: Vec::new() });
+        gap.places.extend(place);
         self.known.push_lost_chunk();
     }
 
-    fn note_lost(&mut self, first: u64, end: Option<u64>, reason: String) {
+    /// The gap ends in front of the record `end`, if anything readable follows.
+    fn close_gap(&mut self, end: Option<u64>) {
+        if let Some(gap) = self.gap.take() {
+            self.note_lost(end, gap);
+        }
+    }
+
+    fn note_lost(&mut self, end: Option<u64>, Gap { first, reason, places }: Gap) {
         let first = first.max(self.known.floor);
         if end.is_none_or(|end| first < end) {
-            self.lost.push(Lost { group: self.group, first, end, reason });
+            self.lost.push(Lost { group: self.group, first, end, reason, places });
         }
     }
 
     /// There are no more chunks.
     fn finish(mut self) -> Self {
-        if let Some((first, reason)) = self.gap.take() {
-            self.note_lost(first, None, reason);
-        }
-        for Lost { group, first, end, reason } in &self.lost {
-            tracing::warn!(group = group.0, first, end, reason, "skipped damaged records");
-        }
+        self.close_gap(None);
         self
     }
 }
@@ -107,7 +133,7 @@ pub(super) fn replay(
         let range = at..last + 1;
         let outcome = readable(log.fetch(in_log, range, REPLAY_BYTES, &mut |index, bytes| {
             while at < index {
-                found.skip(MISSING.to_owned());
+                found.skip(Unreadable::nowhere(MISSING));
                 at += 1;
             }
             found.take(bytes, visit);
@@ -149,7 +175,7 @@ fn take_one(
         found.take(bytes, visit);
     }))?;
     if !is_there {
-        found.skip(outcome.err().unwrap_or_else(|| MISSING.to_owned()));
+        found.skip(outcome.err().unwrap_or_else(|| Unreadable::nowhere(MISSING)));
     }
     Ok(is_there)
 }
@@ -178,10 +204,10 @@ fn read_header(log: &dyn Log, in_log: GroupId, index: u64) -> Result<Option<Head
 }
 
 /// Tells damage, with its reason, from a log that cannot be read at all.
-fn readable(outcome: Result<(), Error>) -> Result<Result<(), String>, Error> {
+fn readable(outcome: Result<(), Error>) -> Result<Result<(), Unreadable>, Error> {
     match outcome {
         Ok(()) => Ok(Ok(())),
-        Err(Error::Corrupt { reason, .. }) => Ok(Err(reason)),
+        Err(Error::Corrupt { reason, place, .. }) => Ok(Err(Unreadable { reason, place })),
         Err(error) => Err(error),
     }
 }

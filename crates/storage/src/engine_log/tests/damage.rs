@@ -180,7 +180,7 @@ fn a_torn_tail_is_cut_and_told_once() {
     disk.rot(&file, torn, 1);
     let log = open(&disk);
     assert_eq!(indexes(&log, A), [1]);
-    assert_eq!((log.damage()[0].offset, log.damage()[0].what), (torn, Damaged::Tail));
+    assert_eq!((log.damage()[0].offset, log.damage()[0].what), (torn, Damaged::Tail { blocks: 1 }));
     drop(log);
     let log = open(&disk);
     assert_eq!((indexes(&log, A), log.damage()), (vec![1], &[][..]));
@@ -296,7 +296,7 @@ fn damage_that_is_moved_stays_damage() {
 }
 
 #[test]
-fn a_sector_that_cannot_be_read_costs_what_is_in_it() {
+fn a_read_that_fails_once_costs_nothing() {
     let disk = SimDisk::new(1);
     let log = open(&disk);
     write_entries(&log, A, 1..=5);
@@ -306,6 +306,53 @@ fn a_sector_that_cannot_be_read_costs_what_is_in_it() {
     drop(log);
     disk.fail_read(1);
     let log = open(&disk);
+    assert_eq!(salvage(&log, A), (vec![1, 2, 3, 4, 5], vec![]));
+}
+
+/// No torn write leaves a sector that the device does not read: what is in it may come back.
+#[test]
+fn a_log_that_the_device_does_not_read_is_not_opened_nor_cut() {
+    let disk = SimDisk::new(1);
+    let log = open(&disk);
+    write_entries(&log, A, 1..=100);
+    let file = last_file(&disk);
+    let image = disk.read(&file);
+    disk.kill();
+    drop(log);
+    // A sector in the middle, and the last one.
+    for sector in [4096, image.len() as u64 / 4096 * 4096] {
+        disk.make_unreadable(&file, sector..sector + 512);
+        let refused = EngineLog::open(Arc::new(disk.clone()), Path::new(DIR), SMALL).err();
+        let text = refused.expect("nobody knows what is in it").to_string();
+        let offset = format!("does not read {} at ", file.display());
+        assert!(text.contains(&offset) && text.ends_with("nothing was changed"), "{text}");
+        let found = inspect(&disk, Path::new(DIR), &mut |_, _| {}).unwrap();
+        assert_eq!(found.faults.len(), 1, "{found:?}");
+        assert_eq!((found.faults[0].what, found.tails), (Damaged::Unread, Vec::new()));
+        disk.mend();
+        assert_eq!(disk.read(&file), image);
+    }
+    assert_eq!(indexes(&open(&disk), A), (1..=100).collect::<Vec<_>>());
+}
+
+#[test]
+fn what_the_device_does_not_read_is_not_given_up_to_free_a_file() {
+    let disk = SimDisk::new(1);
+    let log = open(&disk);
+    write_entries(&log, A, 1..=5);
+    for index in 1..=60 {
+        append(&log, B, index, &[index as u8; 8 << 10]);
+    }
+    let oldest = log_files(&disk)[0].clone();
+    disk.make_unreadable(&oldest, 0..512);
+    assert!(matches!(try_entries(&log, A), Err(Error::Io(_))));
+    let mut batch = Batch::default();
+    batch.compact(B, 60);
+    log.write(&mut batch, Flush::Sync).unwrap();
+    assert!(matches!(log.purge(), Err(Error::Io(_))));
+    disk.mend();
+    assert_eq!(log.purge(), Ok(Vec::new()));
+    assert!(!log_files(&disk).contains(&oldest));
     assert_eq!(salvage(&log, A), (vec![1, 2, 3, 4, 5], vec![]));
 }
 

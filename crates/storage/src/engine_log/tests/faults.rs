@@ -33,7 +33,8 @@ impl World {
     /// Opens the log and finds out how much of the history is in it.
     fn open(&mut self, at_least: usize, at: &str) -> (EngineLog, MemoryLog) {
         let log = open_on(&self.disk, TINY);
-        let is_sound = log.damage().iter().all(|damage| damage.what == Damaged::Tail);
+        let is_sound =
+            log.damage().iter().all(|damage| matches!(damage.what, Damaged::Tail { .. }));
         assert!(is_sound, "{at}: {:?}", log.damage());
         let model = MemoryLog::new();
         let mut differences = Vec::new();
@@ -201,7 +202,8 @@ fn files_that_a_purge_was_about_to_give_up_survive_a_start_that_fails() {
         EngineLog::open(Arc::new(disk.clone()), Path::new(DIR), TINY).err().unwrap();
         disk.power_cut(seed);
         let log = open_on(&disk, TINY);
-        let is_sound = log.damage().iter().all(|damage| damage.what == Damaged::Tail);
+        let is_sound =
+            log.damage().iter().all(|damage| matches!(damage.what, Damaged::Tail { .. }));
         assert!(is_sound, "seed {seed}: {:?}", log.damage());
         assert_eq!(entries(&log, B), [(1, vec![1; 100])], "seed {seed}");
         assert_eq!(indexes(&log, A), [20], "seed {seed}");

@@ -32,7 +32,8 @@ impl Log for DamagedLog {
     ) -> Result<(), Error> {
         let corrupt = self.corrupt.lock();
         if let Some(&(_, index)) = corrupt.range((group, range.start)..(group, range.end)).next() {
-            return Err(Error::Corrupt { group, index, reason: "rotten".to_owned() });
+            let reason = "rotten".to_owned();
+            return Err(Error::Corrupt { group, index, reason, place: None });
         }
         let missing = self.missing.lock().clone();
         self.log.fetch(group, range, bytes_max, &mut |index, bytes| {
