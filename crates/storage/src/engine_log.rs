@@ -16,7 +16,7 @@ use parking_lot::Mutex;
 use crate::{Batch, DirLock, Disk, DiskFile, Error, Flush, GroupId, Log, Op, Reserve};
 use ahead::Ahead;
 use block::Builder;
-use index::{Index, Place};
+use index::{Index, Place, Readable};
 use mark::Mark;
 use recovery::Recovery;
 use writer::Writer;
@@ -226,7 +226,7 @@ impl EngineLog {
         let mut tried = None;
         loop {
             let Some(found) = self.index.lock().place(group.0, index) else { return Ok(false) };
-            let Some((place, handle, end)) = found else {
+            let Some(Readable { place, handle, end }) = found else {
                 return Err(corrupt("its block is damaged".to_owned(), None));
             };
             if self.read_ahead(&*handle, end, place, bytes) {

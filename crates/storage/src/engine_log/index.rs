@@ -38,6 +38,14 @@ struct Value {
     file: u32,
 }
 
+/// An entry and where to read it.
+pub(super) struct Readable {
+    pub(super) place: Place,
+    pub(super) handle: Arc<dyn DiskFile>,
+    /// Bytes of blocks in the file.
+    pub(super) end: u64,
+}
+
 /// Entries without a hole, except where damage made one.
 #[derive(Debug, Default)]
 struct Group {
@@ -119,17 +127,13 @@ impl Index {
         groups
     }
 
-    /// Where an entry is, the file to read, and how much of that is written; the inner `None` when it is lost to damage, the
+    /// Where an entry is; the inner `None` when it is lost to damage, the
     /// outer one when the group does not hold it.
-    pub(super) fn place(
-        &self,
-        group: u64,
-        index: u64,
-    ) -> Option<Option<(Place, Arc<dyn DiskFile>, u64)>> {
+    pub(super) fn place(&self, group: u64, index: u64) -> Option<Option<Readable>> {
         let place = self.groups.get(&group)?.place(index)?;
         Some(place.and_then(|place| {
             let file = self.files.get(&place.file())?;
-            Some((place, Arc::clone(&file.handle), file.bytes))
+            Some(Readable { place, handle: Arc::clone(&file.handle), end: file.bytes })
         }))
     }
 

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::files;
-use super::index::{LogFile, Place};
+use super::index::{LogFile, Place, Readable};
 use super::writer::Writer;
 use super::{EngineLog, Unusable};
 use crate::{Error, Flush, GroupId};
@@ -173,7 +173,9 @@ impl EngineLog {
         for &(index, place) in entries {
             count += 1;
             let found = self.index.lock().place(group, index).flatten();
-            let Some((_, handle, _)) = found.filter(|&(now, ..)| now == place) else { continue };
+            let Some(Readable { handle, .. }) = found.filter(|it| it.place == place) else {
+                continue;
+            };
             match super::read_place(&*handle, place, &mut bytes) {
                 Ok(()) => drop(writer.builder.moved(group, index, &bytes)),
                 Err(Unusable::Damaged) => writer.builder.lost(group, index),
