@@ -34,6 +34,27 @@ fn nothing_said_is_rabbitmq_s_defaults() {
 }
 
 #[test]
+fn the_http_api_listens_where_told() {
+    let ports = |text: &str| {
+        let management = config(text).management;
+        (management.tcp.map(|it| it.port), management.tls.map(|it| it.port))
+    };
+    let files = "management.ssl.certfile = /c.pem\nmanagement.ssl.keyfile = /k.pem\n";
+    assert_eq!(ports(""), (Some(15672), None));
+    assert_eq!(ports("management.tcp.ip = ::1"), (Some(15672), None));
+    assert_eq!(ports("management.tcp.port = 8080"), (Some(8080), None));
+    assert_eq!(ports(&format!("{files}management.ssl.port = 8443")), (None, Some(8443)));
+    let both = format!("{files}management.ssl.ip = ::1\nmanagement.tcp.port = 8080");
+    assert_eq!(ports(&both), (Some(8080), Some(15671)));
+    check(
+        "management.ssl.port = 15671",
+        expect![
+            "rabbitmq.conf: management.ssl needs management.ssl.certfile and management.ssl.keyfile"
+        ],
+    );
+}
+
+#[test]
 fn memory_is_counted_as_told() {
     let told = config(
         "vm_memory_calculation_strategy = legacy\ntotal_memory_available_override_value = 2GiB",

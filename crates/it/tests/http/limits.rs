@@ -1,5 +1,6 @@
 //! Bad and oversized requests, methods, headers.
 
+use it::{HttpClient, Server};
 use serde_json::Value;
 
 use super::recorded_broker;
@@ -75,4 +76,22 @@ fn bytes_that_are_no_http_end_one_connection() {
     let endless = [b"GET /api/overview HTTP/1.1\r\n".as_slice(), &vec![b'a'; 1 << 20]].concat();
     assert_eq!(guest.send(&endless).status, 431);
     assert_eq!(guest.get("/api/whoami").status, 200);
+}
+
+#[test]
+fn pages_of_origins_that_are_named_may_use_the_api() {
+    let server = Server::start(
+        "management.tcp.port = {http-port}\nmanagement.tcp.ip = 127.0.0.1\n\
+         management.path_prefix = mq\nmanagement.cors.allow_origins.1 = https://shop.example\n\
+         management.hsts.policy = max-age=60\n",
+    );
+    let guest = HttpClient::new(&server.http_address());
+    let from = |origin| guest.ask("GET", "/mq/api/whoami", &[("origin", origin)], b"");
+    let shop = from("https://shop.example");
+    let allowed = shop.header("access-control-allow-origin");
+    assert_eq!((shop.status, allowed), (200, Some("https://shop.example")));
+    assert_eq!(shop.header("strict-transport-security"), Some("max-age=60"));
+    let other = from("https://other.example");
+    assert_eq!((other.status, other.header("access-control-allow-origin")), (200, None));
+    assert_eq!(guest.get("/api/whoami").status, 404, "it is below the prefix");
 }
