@@ -12,7 +12,7 @@ use super::process::settle;
 const QUORUM: &str = "10,000 idle quorum queues";
 const TTLS: &str = "1 M messages with times to live of their own";
 const EXPIRES: &str = "100,000 queues with x-expires";
-const HEARTBEATS: &str = "20,000 idle connections with heartbeats";
+const HEARTBEATS: &str = "19,000 idle connections with heartbeats";
 const LATENESS: &str = "expiry of messages";
 const FLOOD: &str = "flood by 200 publishers, watermark 256 MB";
 
@@ -133,7 +133,7 @@ fn waiting(
 
 fn heartbeats(bench: &mut Bench<'_>) -> Result<()> {
     bench.tell(HEARTBEATS, "Leveret");
-    let connections = if bench.options.quick { 500 } else { 20_000 };
+    let connections = if bench.options.quick { 500 } else { 19_000 };
     let leveret = Leveret::start(bench.binary, bench.work)?;
     let words = format!(
         "--producers 0 --consumers 0 --predeclared --time 600 --heartbeat 10 \
