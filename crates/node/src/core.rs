@@ -145,6 +145,7 @@ impl Core {
             }
             entries => return Err(NodeError::Lost { entries }),
         }
+        broker.settle_policies(now);
         let is_blank = broker.topology().is_blank();
         if is_blank {
             plane.propose_now(options.first_boot, now).map_err(failed)?;

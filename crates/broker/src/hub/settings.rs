@@ -83,6 +83,12 @@ impl Broker {
         !self.settings.rollouts.lock().is_empty()
     }
 
+    /// Takes all changes of policies to all queues. For the start, when the control plane's log is
+    /// read: timers go by the settings of the end, not of some moment of the past.
+    pub fn settle_policies(&self, now: Timestamp) {
+        while self.poll_rollouts(now) {}
+    }
+
     fn renew_settings(&self, now: Timestamp, cell: &QueueRef) {
         let settings = self.settings_of(&self.topology(), &cell.record);
         let mut turn = self.begin(now);

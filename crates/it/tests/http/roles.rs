@@ -108,3 +108,26 @@ fn a_vhost_without_permissions_is_not_there() {
     assert_eq!(names("/api/exchanges"), 0);
     assert_eq!(names("/api/vhosts"), 0);
 }
+
+#[test]
+fn what_only_administrators_set_is_not_set_by_way_of_parameters() {
+    let (_server, guest) = recorded_broker();
+    let bob = guest.with_login(Some("bob:pw"));
+    let limit = br#"{"value": {"pattern": "", "priority": 0, "definition": {"max-length": 1}}}"#;
+    let limits = br#"{"value": {"max-queues": 100}}"#;
+    let paths: [(&str, &[u8]); 2] = [
+        ("/api/parameters/operator_policy/%2F/limit", limit),
+        ("/api/parameters/vhost-limits/%2F/limits", limits),
+    ];
+    for (path, body) in paths {
+        assert_eq!(bob.ask("PUT", path, &[], body).status, 401, "{path}");
+        let set = guest.ask("PUT", path, &[], body);
+        assert_eq!(set.status, 201, "{path}: {set:?}");
+        assert_eq!(bob.ask("DELETE", path, &[], b"").status, 401, "{path}");
+        let cleared = guest.ask("DELETE", path, &[], b"");
+        assert_eq!(cleared.status, 204, "{path}: {cleared:?}");
+    }
+    let policy = "/api/parameters/policy/%2F/limit";
+    let refused = guest.ask("PUT", policy, &[], limit);
+    assert_eq!(refused.status, 400, "{refused:?}");
+}

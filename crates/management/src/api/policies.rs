@@ -178,6 +178,17 @@ pub(crate) fn list_parameters(call: &Call<'_>) -> Answer {
     listing::list(call.query, parameters(call)?)
 }
 
+/// Components with paths of their own: what these ask for is asked for here, too.
+fn check_component(call: &Call<'_>) -> Result<(), Failure> {
+    match call.param("component") {
+        "policy" => Err(Failure::bad_request("policies may not be set using this method")),
+        "operator_policy" | "vhost-limits" if !call.caller.is_administrator() => {
+            Err(Failure::not_authorised("Not administrator user"))
+        }
+        _ => Ok(()),
+    }
+}
+
 fn find_parameter(call: &Call<'_>) -> Result<Parameter, Failure> {
     let mut rows = parameters(call)?.into_iter();
     rows.find(|it| it.info.name == call.param("name")).ok_or_else(Failure::no_object)
@@ -191,6 +202,7 @@ pub(crate) fn get_parameter(call: &Call<'_>) -> Answer {
 /// `PUT /api/parameters/:component/:vhost/:name`
 pub(crate) fn put_parameter(call: &Call<'_>) -> Answer {
     let vhost = call.vhost_to_change()?;
+    check_component(call)?;
     let mut body = call.json_with(&["value"])?;
     let is_new = find_parameter(call).is_err();
     let parameter = ParameterInfo {
@@ -204,6 +216,7 @@ pub(crate) fn put_parameter(call: &Call<'_>) -> Answer {
 
 /// `DELETE /api/parameters/:component/:vhost/:name`
 pub(crate) fn delete_parameter(call: &Call<'_>) -> Answer {
+    check_component(call)?;
     let Parameter { info, vhost } = find_parameter(call)?;
     call.broker.clear_parameter(&vhost, &info.component, &info.name)?;
     Ok(Reply::no_content())

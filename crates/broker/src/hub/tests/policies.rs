@@ -79,6 +79,20 @@ fn queues_declared_later_have_it_from_the_start() {
 }
 
 #[test]
+fn a_start_does_not_expire_queues_by_a_policy_that_was_cleared() {
+    let control = start();
+    let broker = control.broker();
+    control.change(&set("p", "^q", json!({ "expires": 100 })));
+    let queue = control.declare_as("q", Timestamp(0), false, FieldTable::new());
+    control.change(&clear("p"));
+    broker.settle_policies(Timestamp(0));
+    assert_eq!(queue.settings().expires_ms, None);
+    // What came before this took longer than the queue would have lived.
+    while broker.poll_timers(Timestamp(1000)).is_some() {}
+    assert_eq!(control.deletions(), []);
+}
+
+#[test]
 fn a_change_before_the_last_one_is_through_takes_its_place() {
     let control = start();
     let broker = control.broker();

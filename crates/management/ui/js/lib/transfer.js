@@ -28,6 +28,23 @@ const mark = (message) => {
 const read = (vhost, queue, ackmode) =>
   api.post(`${api.path('queues', vhost, queue)}/get`, { count: 1, ackmode, encoding: 'base64' }).then((messages) => messages[0]);
 
+/** What JSON cannot carry whole, if anything: such a message stays where it is. */
+export const unfit = (message) => {
+  const texts = [message.exchange, message.routing_key];
+  const reasons = [];
+  const look = (value) => {
+    if (typeof value === 'number' && !Number.isSafeInteger(value)) reasons.push('a number that is not a small integer');
+    else if (typeof value === 'string') texts.push(value);
+    else if (value === null) reasons.push('a header without a value');
+    else if (typeof value === 'object') Object.entries(value).forEach(([key, part]) => { texts.push(key); look(part); });
+  };
+  look(Array.isArray(message.properties) ? {} : { ...message.properties });
+  const headers = message.properties?.headers ?? {};
+  if ('CC' in headers || 'BCC' in headers) reasons.push('further routing keys');
+  if (texts.some((text) => text?.includes('\uFFFD'))) reasons.push('text that is not UTF-8');
+  return reasons[0] ?? null;
+};
+
 async function publish(vhost, exchange, routingKey, message, keepTraces) {
   const properties = Array.isArray(message.properties) ? {} : { ...message.properties };
   if (properties.headers && !keepTraces) {
@@ -41,7 +58,7 @@ async function publish(vhost, exchange, routingKey, message, keepTraces) {
 
 async function putBack(vhost, queue, message) {
   try {
-    await publish(vhost, '', queue, message, true);
+    if (!await publish(vhost, '', queue, message, true)) throw new Error('the queue is not there any more');
   } catch (error) {
     throw new Failure(409, `This message was taken from ${queue} and could not be put back (${error.message}). Keep it: ${JSON.stringify(message)}`);
   }
@@ -57,11 +74,13 @@ export async function carry({ vhost, queue, count, target, progress }) {
     if (!message) return done;
     const to = target(message);
     if (!to) throw new Failure(409, `The message at the head of ${queue} is not a dead letter, so it has nowhere to go back to.`);
+    const reason = unfit(message);
+    if (reason) throw new Failure(409, `The message at the head of ${queue} has ${reason}, which a browser cannot carry unchanged. ${done} moved before it.`);
     if (to === queue) throw new Failure(409, `The message came from ${queue} itself.`);
     if (!await publish(vhost, '', to, message)) throw new Failure(409, `Queue ${to} is not there any more. ${done} moved before that.`);
     const taken = await read(vhost, queue, 'ack_requeue_false');
-    if (taken && mark(taken) !== mark(message)) {
-      await putBack(vhost, queue, taken);
+    if (!taken || mark(taken) !== mark(message)) {
+      if (taken) await putBack(vhost, queue, taken);
       throw new Failure(409, `Somebody else reads from ${queue} now, so moving was stopped after ${done}. One message may be in ${to} and in ${queue}.`);
     }
     progress?.(done + 1);
