@@ -66,9 +66,7 @@ impl Call<'_> {
 
     /// The vhost of the path, or the one in `x-vhost`, whether it exists or not.
     pub(crate) fn named_vhost(&self) -> Option<&str> {
-        let in_path = self.params.iter().find(|(key, _)| *key == "vhost");
-        let in_header = || self.headers.get("x-vhost").and_then(|it| it.to_str().ok());
-        in_path.map(|(_, name)| name.as_str()).or_else(in_header).filter(|it| !it.is_empty())
+        named_vhost(self.params, self.headers)
     }
 
     /// The vhost of the path, which has to exist.
@@ -139,6 +137,16 @@ impl Call<'_> {
             keys.iter().copied().filter(|it| !body.contains_key(*it)).collect();
         if missing.is_empty() { Ok(body) } else { Err(Failure::key_missing(&missing)) }
     }
+}
+
+/// As [`Call::named_vhost`].
+pub(crate) fn named_vhost<'a>(
+    params: &'a [(&'static str, String)],
+    headers: &'a HeaderMap,
+) -> Option<&'a str> {
+    let in_path = params.iter().find(|(key, _)| *key == "vhost");
+    let in_header = || headers.get("x-vhost").and_then(|it| it.to_str().ok());
+    in_path.map(|(_, name)| name.as_str()).or_else(in_header).filter(|it| !it.is_empty())
 }
 
 /// JSON that has to be an object.

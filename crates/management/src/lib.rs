@@ -12,12 +12,15 @@
 
 mod api;
 mod assets;
+mod body;
 mod call;
+mod connection;
 mod erlang;
 mod json;
 mod listing;
 mod login;
 mod multipart;
+mod origin;
 mod reply;
 mod route;
 mod routes;

@@ -96,6 +96,11 @@ impl Failure {
         Self::new(StatusCode::UNAUTHORIZED, "not_authorized", "Not_Authorized")
     }
 
+    /// Nobody may, in this way.
+    pub(crate) fn forbidden(reason: impl Into<Value>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "forbidden", reason)
+    }
+
     pub(crate) fn precondition_failed(reason: impl Into<Value>) -> Self {
         Self::new(StatusCode::PRECONDITION_FAILED, "precondition_failed", reason)
     }

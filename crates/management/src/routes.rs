@@ -13,6 +13,9 @@ const PUT: Method = Method::PUT;
 const POST: Method = Method::POST;
 const DELETE: Method = Method::DELETE;
 
+/// Paths whose `DELETE` reads a body; no other one does, nor does any `GET`.
+pub(crate) const DELETES_WITH_BODY: &[&str] = &["/api/queues/quorum/:vhost/:queue/replicas/delete"];
+
 /// The first that fits counts.
 pub(crate) const ROUTES: &[Route] = &[
     Route { path: "/api/overview", verbs: &[(GET, Management, overview::get)] },

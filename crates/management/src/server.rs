@@ -6,16 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::header::{
     ACCEPT, ALLOW, CACHE_CONTROL, HeaderMap, HeaderName, HeaderValue, LOCATION, ORIGIN, VARY,
     WWW_AUTHENTICATE,
 };
-use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
-use hyper_util::rt::{TokioIo, TokioTimer};
 use net::{Peer, Serve, Socket};
 use operator::Management;
 use tokio::sync::Semaphore;
@@ -23,23 +21,20 @@ use tracing::{debug, error, warn};
 
 use crate::api::later;
 use crate::assets;
-use crate::call::{Call, Caller, Query};
+use crate::body::{self, OPEN_BODY_LEN_MAX};
+use crate::call::{self, Call, Caller, Query};
+use crate::connection;
 use crate::login::{self, Credentials};
+use crate::origin;
 use crate::reply::{Answer, Failure, Reply};
 use crate::route::{self, Access, Route, Verb};
-use crate::routes::ROUTES;
+use crate::routes::{DELETES_WITH_BODY, ROUTES};
 
 /// Connections at a time; who comes when there are as many is hung up on.
 const CONNECTIONS_MAX: usize = 2048;
 
 /// Handlers at a time: each has a thread while it runs.
 const HANDLERS_MAX: usize = 16;
-
-/// Bytes of a request's head.
-const HEAD_LEN_MAX: usize = 64 * 1024;
-
-/// Time a request's body may take.
-const BODY_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Time that a wrong password costs.
 const WRONG_PASSWORD_DELAY: Duration = Duration::from_millis(250);
@@ -67,7 +62,8 @@ struct Shared {
     broker: Arc<dyn Management>,
     settings: config::Management,
     connections: Arc<Semaphore>,
-    handlers: Semaphore,
+    handlers: Arc<Semaphore>,
+    bodies: body::Reader,
 }
 
 impl Http {
@@ -75,8 +71,9 @@ impl Http {
     #[must_use]
     pub fn new(broker: Arc<dyn Management>, settings: config::Management) -> Self {
         let connections = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-        let handlers = Semaphore::new(HANDLERS_MAX);
-        Self { shared: Arc::new(Shared { broker, settings, connections, handlers }) }
+        let handlers = Arc::new(Semaphore::new(HANDLERS_MAX));
+        let bodies = body::Reader::new();
+        Self { shared: Arc::new(Shared { broker, settings, connections, handlers, bodies }) }
     }
 }
 
@@ -92,13 +89,7 @@ impl Serve for Http {
             let shared = shared.clone();
             async move { Ok::<_, Infallible>(shared.respond(request, peer.peer.ip()).await) }
         });
-        let served = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(timeout)
-            .max_buf_size(HEAD_LEN_MAX)
-            .serve_connection(TokioIo::new(socket), service)
-            .await;
-        if let Err(error) = served {
+        if let Err(error) = connection::drive(socket, timeout, service).await {
             debug!(peer = %peer.peer, %error, "an HTTP connection ended early");
         }
     }
@@ -168,9 +159,7 @@ impl Shared {
         is_preflight: bool,
     ) {
         let Some(origin) = origin else { return };
-        let is_allowed =
-            |allowed: &String| allowed == "*" || allowed.as_bytes() == origin.as_bytes();
-        if !self.settings.cors_origins.iter().any(is_allowed) {
+        if !origin::is_named(origin, &self.settings.cors_origins) {
             return;
         }
         let put = |headers: &mut HeaderMap, name, value: &str| {
@@ -229,6 +218,11 @@ impl Shared {
         if *request.method() == Method::OPTIONS {
             return Ok(Reply::empty(StatusCode::OK));
         }
+        if !origin::is_acceptable(request.method(), request.headers(), &self.settings.cors_origins)
+        {
+            warn!("HTTP access denied: the request comes from a page of another origin");
+            return Err(Failure::forbidden("Cross-origin request refused"));
+        }
         let Some(verb) = route.verb(request.method()) else {
             return Ok(Reply::empty(StatusCode::METHOD_NOT_ALLOWED));
         };
@@ -247,12 +241,19 @@ impl Shared {
         if !is_json_acceptable(&asked.headers) {
             return Ok(Reply::empty(StatusCode::NOT_ACCEPTABLE));
         }
-        let body = read_body(body, self.settings.body_size_max).await?;
-        let Ok(_permit) = self.handlers.acquire().await else {
+        let body = match self.body_len_max(route, verb) {
+            None => body::Read::default(),
+            Some(len_max) => self.bodies.read(body, len_max).await?,
+        };
+        let Ok(permit) = self.handlers.clone().acquire_owned().await else {
             return Err(Failure::service_unavailable("shutting down"));
         };
         let this = self.clone();
-        let handled = tokio::task::spawn_blocking(move || this.handle(verb, &asked, caller, body));
+        let handled = tokio::task::spawn_blocking(move || {
+            // A handler runs on, with its body, when its client is gone.
+            let (_permit, _room) = (permit, body.room);
+            this.handle(verb, &asked, caller, body.bytes)
+        });
         handled.await.unwrap_or_else(|_| {
             error!("a request ended by a bug");
             Err(Failure::internal("internal error"))
@@ -271,11 +272,24 @@ impl Shared {
             caller,
             body,
         };
-        login::check(call.broker, verb.1, &call.caller, call.named_vhost())?;
         (verb.2)(&call)
     }
 
-    /// Who asks; nobody where everybody may.
+    /// Bytes of the body that a method of a path reads, if it reads one.
+    fn body_len_max(&self, route: &Route, (method, access, _): &Verb) -> Option<usize> {
+        let has_body = match *method {
+            Method::GET => false,
+            Method::DELETE => DELETES_WITH_BODY.contains(&route.path),
+            _ => true,
+        };
+        let len_max = match access {
+            Access::Open => OPEN_BODY_LEN_MAX.min(self.settings.body_size_max),
+            _ => self.settings.body_size_max,
+        };
+        has_body.then_some(len_max)
+    }
+
+    /// Who asks, and may; nobody where everybody may.
     async fn log_in(self: Arc<Self>, asked: &Asked, access: Access) -> Result<Caller, Answer> {
         if access == Access::Open {
             return Ok(Caller::default());
@@ -300,8 +314,11 @@ impl Shared {
             }
         };
         let (this, peer) = (self.clone(), asked.peer);
+        let vhost = call::named_vhost(&asked.params, &asked.headers).map(str::to_owned);
         let checked = tokio::task::spawn_blocking(move || {
-            login::log_in(&*this.broker, peer, &user, &password)
+            let caller = login::log_in(&*this.broker, peer, &user, &password)?;
+            login::check(&*this.broker, access, &caller, vhost.as_deref())?;
+            Ok(caller)
         });
         match checked.await {
             Ok(checked) => checked.map_err(Err),
@@ -330,19 +347,4 @@ fn is_json_acceptable(headers: &HeaderMap) -> bool {
         let kind = kind.split(';').next().unwrap_or_default().trim();
         matches!(kind, "*/*" | "application/*" | "application/json")
     })
-}
-
-async fn read_body(body: Incoming, size_max: usize) -> Result<Bytes, Failure> {
-    let read = tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, size_max).collect()).await;
-    match read {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            warn!(
-                "HTTP API: request exceeded maximum allowed payload size (limit: {size_max} bytes)"
-            );
-            Err(Failure::bad_request("Exceeded HTTP request body size limit"))
-        }
-        Ok(Err(_)) => Err(Failure::bad_request("the body of the request was cut")),
-        Err(_) => Err(Failure::bad_request("the body of the request took too long")),
-    }
 }

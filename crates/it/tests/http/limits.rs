@@ -70,6 +70,50 @@ fn a_body_has_a_size() {
 }
 
 #[test]
+fn a_body_is_not_waited_for_unless_it_is_wanted() {
+    let (_server, guest) = recorded_broker();
+    let announce = |login: &str, method: &str, path: &str| {
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\
+             authorization: Basic {login}\r\ncontent-length: 20000000\r\n\r\n"
+        );
+        guest.send(head.as_bytes()).status
+    };
+    let (guest_login, alice_login) = ("Z3Vlc3Q6Z3Vlc3Q=", "YWxpY2U6cHc=");
+    assert_eq!(announce("", "GET", "/api/version"), 200);
+    assert_eq!(announce(guest_login, "GET", "/api/whoami"), 200);
+    assert_eq!(announce(guest_login, "DELETE", "/api/vhosts/scratch"), 204);
+    assert_eq!(announce("", "POST", "/api/login"), 400, "a form is smaller");
+    assert_eq!(announce(alice_login, "PUT", "/api/users/eve"), 401, "she is no administrator");
+    let form = format!("username=guest&password=guest&more={}", "x".repeat(16 * 1024));
+    let reply = guest.with_login(None).ask("POST", "/api/login", &[], form.as_bytes());
+    let refused: Value = serde_json::from_str(&reply.body).expect("JSON");
+    assert_eq!(refused["reason"], "Exceeded HTTP request body size limit");
+    let reply = guest.with_login(None).ask("POST", "/api/login", &[], &form.as_bytes()[..4 * 1024]);
+    assert_eq!(reply.status, 200, "{reply:?}");
+}
+
+#[test]
+fn pages_of_others_change_nothing() {
+    let (_server, guest) = recorded_broker();
+    let make = |headers: &[(&str, &str)]| guest.ask("PUT", "/api/vhosts/new", headers, b"{}");
+    for headers in [
+        [("origin", "http://evil.example"), ("content-type", "text/plain")],
+        [("origin", "null"), ("content-type", "text/plain")],
+        [("sec-fetch-site", "cross-site"), ("content-type", "text/plain")],
+    ] {
+        let reply = make(&headers);
+        let text = r#"{"error":"forbidden","reason":"Cross-origin request refused"}"#;
+        assert_eq!((reply.status, reply.body.as_str()), (403, text), "{headers:?}");
+        assert_eq!(guest.ask("GET", "/api/whoami", &headers, b"").status, 200, "{headers:?}");
+    }
+    assert_eq!(guest.get("/api/vhosts/new").status, 404);
+    let own = [("origin", "http://localhost"), ("sec-fetch-site", "same-origin")];
+    assert_eq!(make(&own).status, 201);
+    assert_eq!(make(&own[..1]).status, 204);
+}
+
+#[test]
 fn bytes_that_are_no_http_end_one_connection() {
     let (_server, guest) = recorded_broker();
     assert_eq!(guest.send(b"AMQP\x00\x00\x09\x01\r\n\r\n").status, 400);
@@ -93,5 +137,8 @@ fn pages_of_origins_that_are_named_may_use_the_api() {
     assert_eq!(shop.header("strict-transport-security"), Some("max-age=60"));
     let other = from("https://other.example");
     assert_eq!((other.status, other.header("access-control-allow-origin")), (200, None));
+    let make = |origin| guest.ask("PUT", "/mq/api/vhosts/new", &[("origin", origin)], b"{}").status;
+    assert_eq!(make("https://shop.example"), 201);
+    assert_eq!(make("https://other.example"), 403);
     assert_eq!(guest.get("/api/whoami").status, 404, "it is below the prefix");
 }
