@@ -12,6 +12,9 @@ use crate::call::Caller;
 use crate::reply::Failure;
 use crate::route::Access;
 
+/// Characters of a name that is logged before anybody knows whose it is.
+const LOGGED_NAME_LEN_MAX: usize = 255;
+
 /// What a request says of its user.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Credentials {
@@ -25,8 +28,8 @@ pub(crate) enum Credentials {
     Basic(String, String),
 }
 
-/// Reads the header `authorization`: the only way in, so that no page of somebody else can act for who
-/// is logged in.
+/// Reads the header `authorization`: the only way in. A browser adds it to what pages of others send,
+/// too; [`crate::origin`] keeps those out.
 pub(crate) fn credentials(headers: &HeaderMap) -> Credentials {
     let Some(value) = headers.get(AUTHORIZATION) else { return Credentials::None };
     let Ok(value) = value.to_str() else { return Credentials::Malformed };
@@ -53,7 +56,7 @@ pub(crate) fn log_in(
     password: &str,
 ) -> Result<Caller, Failure> {
     if broker.authenticate_user(user, password).is_err() {
-        warn!("HTTP access denied: user '{user}' - invalid credentials");
+        warn!("HTTP access denied: user '{}' - invalid credentials", logged_name(user));
         return Err(Failure::bad_credentials());
     }
     let denied = |reason: &str| {
@@ -67,6 +70,11 @@ pub(crate) fn log_in(
     let tags = broker.user(user).map(|it| it.tags).unwrap_or_default();
     let caller = Caller { name: user.to_owned(), tags };
     if caller.may_manage() { Ok(caller) } else { Err(denied("Not management user")) }
+}
+
+/// A name that anybody may have sent, as part of one line of the log.
+fn logged_name(user: &str) -> String {
+    user.chars().take(LOGGED_NAME_LEN_MAX).flat_map(char::escape_debug).collect()
 }
 
 /// Refuses whoever may not. `vhost` is the one that the request names, be there one or not.

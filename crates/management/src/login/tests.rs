@@ -26,3 +26,10 @@ fn nonsense_is_no_login() {
     assert_eq!(said("authorization", "Bearer abc"), Credentials::Foreign);
     assert_eq!(credentials(&HeaderMap::new()), Credentials::None);
 }
+
+#[test]
+fn a_name_is_a_part_of_one_line_of_the_log() {
+    assert_eq!(logged_name("jürgen"), "jürgen");
+    assert_eq!(logged_name("eve'\n[info] accepted"), r"eve\'\n[info] accepted");
+    assert_eq!(logged_name(&"x".repeat(60_000)).len(), LOGGED_NAME_LEN_MAX);
+}
