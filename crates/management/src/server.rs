@@ -44,13 +44,8 @@ const WRONG_PASSWORD_DELAY: Duration = Duration::from_millis(250);
 const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; img-src 'self' data:; \
     object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
-/// Old paths that lead elsewhere.
-const REDIRECTS: &[(&str, &str)] = &[
-    ("/api", "/api/index.html"),
-    ("/doc/stats.html", "/api/index.html"),
-    ("/mgmt", "/"),
-    ("/stats", "/api/index.html"),
-];
+/// Old paths, and those of RabbitMQ's page about the API, which lead to the UI.
+const REDIRECTS: &[&str] = &["/api", "/api/index.html", "/doc/stats.html", "/mgmt", "/stats"];
 
 /// The HTTP API over a broker. Clones share it.
 #[derive(Clone)]
@@ -191,10 +186,8 @@ impl Shared {
         let Some(path) = path.strip_prefix(self.settings.path_prefix.as_str()) else {
             return (None, Err(Failure::no_object()));
         };
-        if let Some((_, to)) =
-            REDIRECTS.iter().find(|(from, _)| *from == path.trim_end_matches('/'))
-        {
-            let to = format!("{}{to}", self.settings.path_prefix);
+        if REDIRECTS.contains(&path.trim_end_matches('/')) {
+            let to = format!("{}/", self.settings.path_prefix);
             return (None, Ok(Reply::empty(StatusCode::MOVED_PERMANENTLY).with(LOCATION, &to)));
         }
         if !path.starts_with("/api/") {

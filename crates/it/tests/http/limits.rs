@@ -45,8 +45,11 @@ fn paths_that_are_none_are_not_found() {
         assert_eq!((reply.status, reply.body.as_str()), (404, text), "{path}");
     }
     assert_eq!(guest.get("/api/overview/").status, 200);
-    let moved = guest.get("/api");
-    assert_eq!((moved.status, moved.header("location")), (301, Some("/api/index.html")));
+    for path in ["/api", "/api/", "/stats", "/doc/stats.html", "/api/index.html"] {
+        let moved = guest.get(path);
+        assert_eq!((moved.status, moved.header("location")), (301, Some("/")), "{path}");
+    }
+    assert_eq!(guest.get("/").status, 200);
 }
 
 #[test]
