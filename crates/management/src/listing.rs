@@ -1,6 +1,7 @@
 //! Lists: which columns, in which order, which page.
 
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 
 use hyper::StatusCode;
 use serde_json::{Map, Value, json};
@@ -28,42 +29,54 @@ pub(crate) trait Row: Sized + 'static {
     fn name(&self) -> &str;
 }
 
+/// Steps of a column's path that count: what is asked for further inside comes whole.
+const COLUMN_DEPTH_MAX: usize = 8;
+
 /// Which keys of a row are wanted, and which of those inside them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Columns {
     All,
-    /// Paths: `message_stats.publish`
-    Some(Vec<Vec<String>>),
+    /// By key: a request may name very many, and each row asks for all of its own.
+    Some(BTreeMap<String, Columns>),
 }
 
 impl Columns {
     pub(crate) fn of(query: &Query) -> Self {
         let Some(text) = query.get("columns") else { return Self::All };
-        let path = |column: &str| {
-            column.split('.').filter(|it| !it.is_empty()).map(str::to_owned).collect()
-        };
-        Self::Some(text.split(',').filter(|it| !it.is_empty()).map(path).collect())
+        let mut columns = Self::Some(BTreeMap::new());
+        for path in text.split(',').filter(|it| !it.is_empty()) {
+            columns.add(path.split('.').filter(|it| !it.is_empty()).take(COLUMN_DEPTH_MAX));
+        }
+        columns
+    }
+
+    /// Adds a path such as `message_stats.publish`.
+    fn add<'a>(&mut self, path: impl Iterator<Item = &'a str>) {
+        let mut path = path.peekable();
+        if path.peek().is_none() {
+            return;
+        }
+        let mut at = self;
+        for key in path {
+            let Self::Some(keys) = at else { return };
+            at = keys.entry(key.to_owned()).or_insert_with(|| Self::Some(BTreeMap::new()));
+        }
+        *at = Self::All;
     }
 
     fn has(&self, key: &str) -> bool {
         match self {
             Self::All => true,
-            Self::Some(paths) => paths.iter().any(|path| path.first().is_some_and(|it| it == key)),
+            Self::Some(keys) => keys.contains_key(key),
         }
     }
 
     /// The columns wanted inside `key`.
-    fn within(&self, key: &str) -> Self {
-        let Self::Some(paths) = self else { return Self::All };
-        let mut inner = Vec::new();
-        for path in paths.iter().filter(|path| path.first().is_some_and(|it| it == key)) {
-            match path.as_slice() {
-                [_] => return Self::All,
-                [_, rest @ ..] => inner.push(rest.to_vec()),
-                [] => {}
-            }
+    fn within(&self, key: &str) -> &Self {
+        match self {
+            Self::All => self,
+            Self::Some(keys) => keys.get(key).unwrap_or(&Self::All),
         }
-        Self::Some(inner)
     }
 
     /// The wanted part of a value.

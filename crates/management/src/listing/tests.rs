@@ -89,3 +89,19 @@ fn pages_that_are_none_are_refused_in_rabbitmq_s_words() {
     refused("page=1&page_size=501", invalid, text);
     refused("page=abc", "bad_request", "Pagination parameters are invalid");
 }
+
+#[test]
+fn columns_are_found_however_many_and_however_deep_they_are_asked_for() {
+    let value = json!({ "a": { "b": 1, "c": 2 }, "d": 3 });
+    let wanted = |columns: &str| {
+        Columns::of(&Query::parse(&format!("columns={columns}"))).of_value(value.clone())
+    };
+    assert_eq!(wanted("a.b"), json!({ "a": { "b": 1 } }));
+    assert_eq!(wanted("a.b,a.c,d"), value);
+    assert_eq!(wanted("a,a.b"), json!({ "a": { "b": 1, "c": 2 } }));
+    assert_eq!(wanted("a.b,a"), json!({ "a": { "b": 1, "c": 2 } }));
+    assert_eq!(wanted("."), json!([]));
+    assert_eq!(wanted(&"a.".repeat(100_000)), json!({ "a": [] }));
+    let many: Vec<String> = (0..30_000).map(|n| format!("x{n}")).collect();
+    assert_eq!(wanted(&format!("{},d", many.join(","))), json!({ "d": 3 }));
+}
