@@ -310,7 +310,11 @@ impl Operator for NodeOperator {
 
     fn status(&self) -> NodeStatus {
         let broker = &self.broker;
-        let topology = broker.topology();
+        // What follows takes its time: nobody waits for the topology meanwhile.
+        let (queue_count, virtual_host_count) = {
+            let topology = broker.topology();
+            (topology.queue_count(), topology.vhosts().count() as u64)
+        };
         let memory = self.resources.memory_use();
         let descriptors_max =
             rlimit::getrlimit(rlimit::Resource::NOFILE).map_or(0, |(soft, _)| soft);
@@ -353,8 +357,8 @@ impl Operator for NodeOperator {
                 .map_or(0, |entries| entries.count() as u64),
             file_descriptors_max: descriptors_max,
             connection_count: broker.registry.connections().len() as u64,
-            queue_count: topology.queue_count(),
-            virtual_host_count: topology.vhosts().count() as u64,
+            queue_count,
+            virtual_host_count,
             listeners: self.listeners.clone(),
         }
     }
