@@ -53,6 +53,8 @@ pub struct QueueCell {
 pub(crate) struct Locked<'a> {
     queue: MutexGuard<'a, Queue>,
     cell: &'a QueueCell,
+    /// It was locked to tidy up behind a bug elsewhere.
+    was_panicking: bool,
 }
 
 impl Deref for Locked<'_> {
@@ -71,7 +73,7 @@ impl DerefMut for Locked<'_> {
 
 impl Drop for Locked<'_> {
     fn drop(&mut self) {
-        if std::thread::panicking() {
+        if std::thread::panicking() && !self.was_panicking {
             self.cell.is_crashed.store(true, Ordering::Relaxed);
         }
     }
@@ -104,7 +106,7 @@ impl QueueCell {
         if self.is_crashed() && !self.is_deleted() {
             self.fence(&mut queue);
         }
-        Locked { queue, cell: self }
+        Locked { queue, cell: self, was_panicking: std::thread::panicking() }
     }
 
     /// Lets nobody see what a bug has left. What the journal and the pages have is as it was: the next

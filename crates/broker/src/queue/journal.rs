@@ -336,7 +336,7 @@ impl Journal {
         self.sweep.is_some()
     }
 
-    /// Bytes that [`Self::move_on`] writes at most.
+    /// About how many bytes [`Self::move_on`] writes.
     pub(super) fn bytes_to_move(&self) -> u64 {
         let bytes = |entry: &EntryUse| entry.live_bytes().min(entry.bytes.into());
         self.entries.iter().map(bytes).sum()
