@@ -37,7 +37,7 @@ const COLUMN_DEPTH_MAX: usize = 8;
 pub(crate) enum Columns {
     All,
     /// By key: a request may name very many, and each row asks for all of its own.
-    Some(BTreeMap<String, Columns>),
+    Some(BTreeMap<String, Self>),
 }
 
 impl Columns {
