@@ -18,6 +18,7 @@ const START_LIMIT: Duration = Duration::from_secs(20);
 
 /// How long a child may take to end by itself once asked.
 const STOP_LIMIT: Duration = Duration::from_secs(20);
+const LOG_LIMIT: Duration = Duration::from_secs(10);
 
 /// A running broker; dropping it kills it and removes its data.
 #[derive(Debug)]
@@ -125,6 +126,22 @@ impl Server {
     #[must_use]
     pub fn log(&self) -> String {
         fs::read_to_string(self.dir.path().join("log")).unwrap_or_default()
+    }
+
+    /// The log, as soon as it has this text: a thread of its own writes it, maybe later than a client
+    /// sees what it tells.
+    ///
+    /// # Panics
+    /// When it does not come in time.
+    #[must_use]
+    pub fn log_with(&self, text: &str) -> String {
+        let mut log = String::new();
+        let is_told = wait_until(LOG_LIMIT, || {
+            log = self.log();
+            log.contains(text)
+        });
+        assert!(is_told, "the log does not say {text:?}:\n{log}");
+        log
     }
 
     /// Ends the process at once, as `kill -9` does.

@@ -122,7 +122,7 @@ fn damage_is_reported_with_file_and_offset() {
     let (_, offset) = text.split_once(&place).expect("as found");
     let (offset, _) = offset.split_once(',').expect("a length follows");
     server.restart();
-    let log = server.log();
+    let log = server.log_with(what.trim_end());
     let warnings: Vec<&str> = log.lines().filter(|line| line.contains("damage")).collect();
     let [warning] = warnings[..] else { panic!("one place: {log}") };
     for part in [what.trim_end(), &file.display().to_string(), &format!("offset={offset}")] {
