@@ -17,6 +17,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("amqp091-codec", &["field-table"]),
     // domain
     ("message", &[]),
+    ("statistics", &[]),
     ("topology", &["field-table"]),
     ("broker", &["field-table", "message", "stdx", "topology"]),
     // engine
