@@ -76,7 +76,8 @@ const ARROWS: &[(&str, &[&str])] = &[
 ];
 
 /// Crates that get time and chance as arguments and do no IO.
-const PURE: &[&str] = &["stdx", "field-table", "amqp091-codec", "message", "topology", "broker"];
+const PURE: &[&str] =
+    &["stdx", "field-table", "amqp091-codec", "message", "statistics", "topology", "broker"];
 
 /// What pure crates may not name, outside their tests and examples.
 const IMPURE: &[&str] = &[
