@@ -74,7 +74,7 @@ async function navigate() {
     const { default: page } = await route.page();
     if (app.address !== address || app.open) return undefined;
     app.page = page;
-    app.open = openPage({ page, params, query, redraw: schedule });
+    app.open = openPage({ page, params, query, around: app.around, redraw: schedule });
     document.title = [page.title(app.open), app.around.overview?.cluster_name].filter(Boolean).join(' · ');
     window.scrollTo(0, 0);
   } catch (error) {
@@ -113,7 +113,7 @@ async function enter() {
 function leave(note = null) {
   session.end();
   closePage();
-  app.around = {};
+  for (const name of Object.keys(app.around)) delete app.around[name];
   app.loginNote = note;
   schedule();
 }

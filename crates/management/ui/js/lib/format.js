@@ -58,6 +58,12 @@ export const clock = (value) => (moment(value) ? CLOCK.format(moment(value)) : N
 export const minute = (value) => (moment(value) ? MINUTE.format(moment(value)) : NONE);
 export const date = (value) => (moment(value) ? DATE.format(moment(value)) : NONE);
 
+/** How long before `now` something was: `3 min ago`. */
+export function ago(value, now) {
+  const then = moment(value);
+  return then ? `${span(Math.max(0, now - then.getTime()))} ago` : NONE;
+}
+
 /** `1 queue`, `2 queues`. */
 export const plural = (number, one, many = one + 's') => `${count(number)} ${number === 1 ? one : many}`;
 

@@ -5,8 +5,9 @@ import { pref } from './prefs.js';
 
 export const REFRESH_CHOICES = [[5, '5 s'], [10, '10 s'], [30, '30 s'], [0, 'Off']];
 
-/** `page` has `title(ctx)`, `load(ctx)` and `view(ctx)`; `redraw` draws the whole frame. */
-export function openPage({ page, params, query, redraw }) {
+/** `page` has `title(ctx)`, `load(ctx)` and `view(ctx)`; `around` is what stands around every page,
+ * `redraw` draws the whole frame. */
+export function openPage({ page, params, query, around, redraw }) {
   const kept = new Map();
   const ending = new AbortController();
   let timer = null;
@@ -15,6 +16,7 @@ export function openPage({ page, params, query, redraw }) {
   const ctx = {
     params,
     query,
+    around,
     data: undefined,
     error: null,
     at: null,

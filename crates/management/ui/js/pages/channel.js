@@ -3,7 +3,7 @@
 import { h } from '../lib/dom.js';
 import * as api from '../lib/api.js';
 import * as format from '../lib/format.js';
-import { card, connectionLink, facts, head, state, userLink, vhostLink } from '../parts/bits.js';
+import { card, connectionLink, facts, head, state, time, userLink, vhostLink } from '../parts/bits.js';
 import { ratesChart } from '../parts/charts.js';
 import { rangeChoice, samplesFor } from '../parts/chart.js';
 import { consumerTable } from '../parts/consumers.js';
@@ -14,8 +14,8 @@ export default {
   view: (ctx) => {
     const { channel } = ctx.data;
     return [
-      head({ title: `Channel ${channel.number ?? ''}`, sub: channel.name, up: { href: '#/channels', label: 'Channels' } }),
-      card({ title: 'Now', actions: rangeChoice(ctx, true) }, h('div', { class: 'charts' }, ratesChart(ctx, channel.message_stats, 'channel.rates'))),
+      head({ title: `Channel ${channel.number ?? ''}`, copy: channel.name, sub: channel.name, up: { href: '#/channels', label: 'Channels' } }),
+      card({ title: 'Activity', actions: rangeChoice(ctx, true) }, h('div', { class: 'charts' }, ratesChart(ctx, channel.message_stats, 'channel.rates'))),
       card({ title: 'Details' }, details(channel)),
       card({ title: 'Consumers', flush: true }, consumerTable(ctx, { consumers: channel.consumer_details ?? [], of: 'channel' })),
     ];
@@ -27,7 +27,7 @@ const details = (channel) => facts([
   ['User', channel.user && userLink(channel.user)],
   ['Virtual host', channel.vhost && vhostLink(channel.vhost)],
   ['State', state(channel.state)],
-  ['Idle since', channel.idle_since && format.date(channel.idle_since)],
+  ['Idle since', channel.idle_since && time(channel.idle_since)],
   ['Mode', channel.confirm ? 'publisher confirms' : channel.transactional ? 'transactions' : 'plain'],
   ['Prefetch', channel.prefetch_count === 0 ? 'no limit' : format.count(channel.prefetch_count)],
   ['Unacked', format.count(channel.messages_unacknowledged)],

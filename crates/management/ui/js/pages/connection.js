@@ -4,7 +4,7 @@ import { h } from '../lib/dom.js';
 import * as api from '../lib/api.js';
 import * as format from '../lib/format.js';
 import { go } from '../lib/router.js';
-import { button, card, channelLink, empty, facts, head, state, table, tag, userLink, vhostLink } from '../parts/bits.js';
+import { button, card, channelLink, empty, facts, head, state, table, tag, time, userLink, vhostLink } from '../parts/bits.js';
 import { dataChart } from '../parts/charts.js';
 import { rangeChoice, samplesFor } from '../parts/chart.js';
 import { formDialog } from '../parts/dialog.js';
@@ -25,12 +25,13 @@ export default {
     return [
       head({
         title: connection.user_provided_name || connection.name,
+        copy: connection.name,
         sub: connection.user_provided_name ? connection.name : null,
         tags: connection.protocol && [tag(connection.protocol, 'Protocol', 'accent')],
         up: { href: '#/connections', label: 'Connections' },
         actions: button('Close connection', () => close(connection), { tone: 'danger' }),
       }),
-      card({ title: 'Now', actions: rangeChoice(ctx, true) }, h('div', { class: 'charts' }, dataChart(ctx, connection, 'connection.data'))),
+      card({ title: 'Activity', actions: rangeChoice(ctx, true) }, h('div', { class: 'charts' }, dataChart(ctx, connection, 'connection.data'))),
       card({ title: 'Details' }, details(connection)),
       sessions
         ? card({ title: 'Sessions', flush: true }, sessionTable(inside))
@@ -47,7 +48,7 @@ const details = (connection) => facts([
   ['State', state(connection.state)],
   ['User', userLink(connection.user)],
   ['Virtual host', connection.vhost && vhostLink(connection.vhost)],
-  ['Connected', format.date(connection.connected_at)],
+  ['Connected', time(connection.connected_at)],
   ['Peer', connection.peer_host && `${connection.peer_host}:${connection.peer_port}`],
   ['Node', connection.node],
   ['Login', connection.auth_mechanism],

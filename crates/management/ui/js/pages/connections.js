@@ -3,7 +3,7 @@
 import { h } from '../lib/dom.js';
 import * as api from '../lib/api.js';
 import * as format from '../lib/format.js';
-import { connectionLink, empty, state, tag } from '../parts/bits.js';
+import { connectionLink, empty, state, tag, time } from '../parts/bits.js';
 import { byteRateColumn, countColumn, nodeColumn, tlsColumn, userColumn, vhostColumn } from '../parts/columns.js';
 import { listPage } from '../parts/list.js';
 
@@ -22,16 +22,16 @@ export default listPage({
     { id: 'name', title: 'Name', sort: 'name', fixed: true, cell: (row) => h('span', {}, connectionLink(row.name, row.user_provided_name || row.name), row.user_provided_name && h('span', { class: 'sub' }, row.name)) },
     vhostColumn,
     userColumn,
-    { id: 'state', title: 'State', sort: 'state', needs: ['state'], cell: (row) => state(row.state) },
+    { id: 'state', title: 'State', inline: true, sort: 'state', needs: ['state'], cell: (row) => state(row.state) },
     tlsColumn,
-    { id: 'protocol', title: 'Protocol', sort: 'protocol', needs: ['protocol'], cell: (row) => tag(row.protocol ?? format.NONE) },
+    { id: 'protocol', title: 'Protocol', inline: true, sort: 'protocol', needs: ['protocol'], cell: (row) => tag(row.protocol ?? format.NONE) },
     countColumn('channels', 'Channels'),
     byteRateColumn('recv', 'From client', 'recv_oct'),
     byteRateColumn('send', 'To client', 'send_oct'),
     { id: 'client', title: 'Client', hidden: true, needs: ['client_properties'], cell: client },
     { id: 'container', title: 'Container id', hidden: true, sort: 'container_id', needs: ['container_id'], cell: (row) => row.container_id ?? format.NONE },
     { id: 'heartbeat', title: 'Heartbeat', num: true, hidden: true, sort: 'timeout', needs: ['timeout'], cell: (row) => (row.timeout ? `${row.timeout} s` : format.NONE) },
-    { id: 'since', title: 'Connected', hidden: true, sort: 'connected_at', needs: ['connected_at'], cell: (row) => format.date(row.connected_at) },
+    { id: 'since', title: 'Connected', hidden: true, sort: 'connected_at', needs: ['connected_at'], cell: (row) => time(row.connected_at) },
     nodeColumn,
   ],
 });

@@ -4,12 +4,13 @@ import { h } from '../lib/dom.js';
 import * as api from '../lib/api.js';
 import * as format from '../lib/format.js';
 import { go } from '../lib/router.js';
-import { button, card, empty, facts, head, table, tag, vhostLink } from '../parts/bits.js';
-import { addBinding, bindingGraph, bindingTable } from '../parts/bindings.js';
+import { button, card, empty, exchangeLink, facts, head, table, tag, vhostLink } from '../parts/bits.js';
+import { addBinding, bindingTable } from '../parts/bindings.js';
 import { ratesChart } from '../parts/charts.js';
 import { rangeChoice, samplesFor } from '../parts/chart.js';
 import { confirm } from '../parts/dialog.js';
 import { policyFacts } from '../parts/features.js';
+import { bindingGraph } from '../parts/graph.js';
 import { publishForm } from '../parts/publish.js';
 import { toast } from '../parts/toast.js';
 
@@ -32,13 +33,14 @@ export default {
     return [
       head({
         title: format.exchangeName(exchange.name),
+        copy: exchange.name,
         tags: [tag(exchange.type, 'Type', 'accent'), exchange.internal && tag('internal')],
         sub: ['in virtual host ', vhostLink(exchange.vhost)],
         up: { href: '#/exchanges', label: 'Exchanges' },
         actions: own && button('Delete', () => remove(exchange, outgoing, incoming), { tone: 'danger', iconName: 'trash' }),
       }),
       h('div', { class: 'split' },
-        card({ title: 'Now', actions: rangeChoice(ctx, true) }, ratesChart(ctx, exchange.message_stats, 'exchange.rates')),
+        card({ title: 'Activity', actions: rangeChoice(ctx, true) }, ratesChart(ctx, exchange.message_stats, 'exchange.rates')),
         card({ title: 'Details' }, details(exchange))),
       outgoing === null
         ? card({ title: 'Bindings' }, h('p', { class: 'soft' }, 'Every queue of this virtual host is bound to the default exchange by its own name. These bindings can be neither added nor removed.'))
@@ -50,16 +52,22 @@ export default {
 
 const details = (exchange) => facts([
   ['Durable', exchange.durable ? 'yes' : 'no'],
-  ['Auto-delete', exchange.auto_delete ? 'yes' : 'no'],
+  exchange.auto_delete && ['Auto-delete', 'yes'],
   ['Arguments', table(exchange.arguments)],
   ...policyFacts(exchange),
   ['Made by', exchange.user_who_performed_action],
 ]);
 
+/** Where messages go that match no binding. */
+function unroutedWay({ vhost, arguments: given, effective_policy_definition: policy }) {
+  const name = given?.['alternate-exchange'] ?? policy?.['alternate-exchange'];
+  return name === undefined ? [] : [{ key: 'alternate', label: 'if nothing matches', link: exchangeLink(vhost, name) }];
+}
+
 function bindingsCard(ctx, exchange, outgoing, incoming) {
   const bind = button('Add binding', () => addBinding(ctx, { vhost: exchange.vhost, source: exchange.name }), { iconName: 'plus' });
   return card({ title: 'Bindings', actions: bind, note: `${format.count(outgoing.length)} out, ${format.count(incoming.length)} in` },
-    bindingGraph({ name: exchange.name, incoming, outgoing }),
+    bindingGraph(ctx, { id: 'exchange', kind: 'exchanges', name: exchange.name, incoming, outgoing, after: unroutedWay(exchange) }),
     incoming.length > 0 && h('div', { key: 'in' }, h('h3', {}, 'From other exchanges'), bindingTable(ctx, { id: 'exchange.in', bindings: incoming, side: 'source' })),
     h('div', { key: 'out' }, incoming.length > 0 && h('h3', {}, 'To queues and exchanges'),
       bindingTable(ctx, {

@@ -22,8 +22,8 @@ export default listPage({
   columns: [
     { id: 'name', title: 'Name', sort: 'name', fixed: true, cell: (row) => exchangeLink(row.vhost, row.name) },
     vhostColumn,
-    { id: 'type', title: 'Type', sort: 'type', cell: (row) => tag(row.type ?? format.NONE) },
-    { id: 'features', title: 'Features', sort: 'policy', cell: exchangeMarks },
+    { id: 'type', title: 'Type', inline: true, sort: 'type', cell: (row) => tag(row.type ?? format.NONE) },
+    { id: 'features', title: 'Features', inline: true, sort: 'policy', cell: exchangeMarks },
     rateColumn('in', 'In', 'publish_in'),
     rateColumn('out', 'Out', 'publish_out'),
   ],

@@ -34,7 +34,7 @@ export default {
         up: { href: '#/cluster-name', label: 'Cluster' },
         actions: session.may('administrator') && button('Reset statistics', () => reset(ctx, node)),
       }),
-      node.mem_used !== undefined && card({ title: 'Now', actions: rangeChoice(ctx, true) },
+      node.mem_used !== undefined && card({ title: 'Activity', actions: rangeChoice(ctx, true) },
         h('div', { class: 'stack' }, h('div', { class: 'meters' }, meters(node)),
           h('div', { class: 'charts three' },
             gaugeChart(ctx, node, { key: 'mem_used', title: 'Memory', label: 'Used', show: format.bytes, tone: 'c1', base: 1024 }),

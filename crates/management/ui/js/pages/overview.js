@@ -5,29 +5,34 @@ import * as api from '../lib/api.js';
 import * as format from '../lib/format.js';
 import * as session from '../lib/session.js';
 import { link } from '../lib/router.js';
+import { backlogsCard, fullest } from '../parts/backlogs.js';
 import { card, fold, head, meter, problem, stat, tag, yesNo } from '../parts/bits.js';
 import { churnCharts, lengthsChart, ratesChart } from '../parts/charts.js';
 import { rangeChoice, samplesFor } from '../parts/chart.js';
+import { healthStrip, troubles } from '../parts/health.js';
 import { dataTable } from '../parts/table.js';
 
 export default {
   title: () => 'Overview',
   async load(ctx, signal) {
     const samples = api.query(samplesFor(['lengths', 'msg_rates']));
-    const [overview, vhost, nodes] = await Promise.all([
+    const [overview, vhost, nodes, backlogs] = await Promise.all([
       api.get('overview' + samples, { signal }),
       ctx.vhost ? api.getOr(null, `${api.path('vhosts', ctx.vhost)}${samples}`, { signal }) : null,
       session.may('monitoring') ? api.getOr([], 'nodes', { signal }) : [],
+      fullest(ctx.vhost, signal),
     ]);
-    return { overview, vhost, nodes };
+    return { overview, vhost, nodes, backlogs };
   },
   view: (ctx) => {
-    const { overview, vhost, nodes } = ctx.data;
+    const { overview, vhost, nodes, backlogs } = ctx.data;
     const totals = vhost ?? overview.queue_totals ?? {};
     return [
       head({ title: 'Overview', sub: vhost && `Messages of virtual host ${vhost.name}` }),
+      healthStrip(troubles({ overview, nodes, backlogs, deprecated: ctx.around.deprecated }), nodes),
       counts(overview, totals),
       card({ title: 'Messages', actions: rangeChoice(ctx) }, h('div', { class: 'charts' }, lengthsChart(ctx, totals, 'overview.lengths'), ratesChart(ctx, (vhost ?? overview).message_stats, 'overview.rates'))),
+      backlogsCard(backlogs),
       nodes.length > 0 && nodesCard(nodes),
       fold({ id: 'overview.churn', title: 'Churn', open: true }, h('div', { class: 'charts three' }, churnCharts(ctx, overview.churn_rates))),
       listeners(overview),
@@ -61,9 +66,12 @@ const nodesCard = (nodes) => card({ title: nodes.length === 1 ? 'Node' : 'Nodes'
       ? problem({ title: 'This node is not running', text: 'Its figures come back with it.' })
       : h('div', { class: 'meters' }, meters(node)))));
 
+/** How far the disk is from its alarm. */
+const diskTone = (node) => (node.disk_free_alarm ? 'bad' : node.disk_free < 2 * node.disk_free_limit ? 'warn' : 'good');
+
 export const meters = (node) => [
   meter('Memory', node.mem_used, node.mem_limit, format.bytes(node.mem_used), `of ${format.bytes(node.mem_limit)} before the alarm`, node.mem_alarm ? 'bad' : undefined),
-  meter('Free disk', node.disk_free_limit, node.disk_free, format.bytes(node.disk_free), `alarm below ${format.bytes(node.disk_free_limit)}`, node.disk_free_alarm ? 'bad' : undefined),
+  meter('Free disk', node.disk_free - node.disk_free_limit, node.disk_free, format.bytes(node.disk_free), `alarm below ${format.bytes(node.disk_free_limit)}`, diskTone(node)),
   node.fd_total > 0 && meter('File descriptors', node.fd_used, node.fd_total, format.count(node.fd_used), `of ${format.count(node.fd_total)}`),
   node.sockets_total > 0 && meter('Sockets', node.sockets_used, node.sockets_total, format.count(node.sockets_used), `of ${format.count(node.sockets_total)}`),
 ];
@@ -74,6 +82,7 @@ function listeners(overview) {
   return fold({ id: 'overview.listeners', title: 'Listeners', note: format.plural(listening.length, 'port'), open: true, flush: true },
     dataTable({
       caption: 'Listening ports',
+      tight: true,
       rows: listening,
       rowKey: (one) => `${one.node}${one.protocol}${one.ip_address}${one.port}`,
       columns: [

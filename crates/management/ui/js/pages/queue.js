@@ -4,12 +4,14 @@ import { h } from '../lib/dom.js';
 import * as api from '../lib/api.js';
 import * as format from '../lib/format.js';
 import { setQuery } from '../lib/router.js';
-import { button, card, empty, exchangeLink, facts, head, state, tag, table, vhostLink } from '../parts/bits.js';
-import { addBinding, bindingGraph, bindingTable } from '../parts/bindings.js';
+import { outlook } from '../parts/backlogs.js';
+import { button, card, empty, exchangeLink, facts, head, stat, state, tag, table, time, vhostLink } from '../parts/bits.js';
+import { addBinding, bindingTable } from '../parts/bindings.js';
 import { lengthsChart, ratesChart } from '../parts/charts.js';
 import { rangeChoice, samplesFor } from '../parts/chart.js';
 import { consumerTable } from '../parts/consumers.js';
 import { policyFacts } from '../parts/features.js';
+import { bindingGraph } from '../parts/graph.js';
 import { messagesTab } from '../parts/messages.js';
 import { dataTable } from '../parts/table.js';
 import { deleteQueue, moveMessages, purge } from '../parts/queue-actions.js';
@@ -27,18 +29,19 @@ export default {
   },
   view: (ctx) => {
     const { queue, bindings } = ctx.data;
-    const tabs = [['', 'Overview'], ['messages', 'Messages'], ['bindings', `Bindings (${bindings.length})`], ['consumers', `Consumers (${format.count(queue.consumers)})`]];
+    const tabs = [['', 'Overview'], ['messages', 'Messages'], ['bindings', 'Bindings', bindings.length], ['consumers', 'Consumers', queue.consumers]];
     const views = { '': overviewTab, messages: () => messagesTab(ctx, queue), bindings: bindingsTab, consumers: consumersTab };
     const tab = ctx.query.tab in views ? ctx.query.tab : '';
     return [
       head({
         title: queue.name,
-        tags: [tag(queue.type ?? 'queue', 'Type', 'accent')],
+        copy: queue.name,
+        tags: [tag(queue.type ?? 'queue', 'Type', 'accent'), state(queue.state), queue.messages_ready > 0 && outlook(queue)],
         sub: ['in virtual host ', vhostLink(queue.vhost)],
         up: { href: '#/queues', label: 'Queues and streams' },
         actions: [
           queue.type !== 'stream' && button('Move', () => moveMessages(ctx, queue)),
-          queue.type !== 'stream' && button('Purge', () => purge(ctx, queue), { tone: 'danger' }),
+          queue.type !== 'stream' && button('Purge', () => purge(ctx, queue)),
           button('Delete', () => deleteQueue(ctx, queue), { tone: 'danger', iconName: 'trash' }),
         ],
       }),
@@ -48,7 +51,7 @@ export default {
   },
 };
 
-export const tabBar = (ctx, tabs, current) => h('nav', { class: 'tabs', 'aria-label': 'Parts of this page' }, tabs.map(([id, label]) =>
+export const tabBar = (ctx, tabs, current) => h('nav', { class: 'tabs', 'aria-label': 'Parts of this page' }, tabs.map(([id, label, number]) =>
   h('button', {
     type: 'button',
     key: id,
@@ -58,18 +61,29 @@ export const tabBar = (ctx, tabs, current) => h('nav', { class: 'tabs', 'aria-la
       setQuery({ tab: id });
       ctx.redraw();
     },
-  }, label)));
+  }, label, number !== undefined && h('span', { class: 'tab-count' }, format.short(number)))));
 
 const overviewTab = (ctx) => {
   const { queue, publishers } = ctx.data;
   return [
-    card({ title: 'Now', actions: rangeChoice(ctx, true) },
+    glance(queue),
+    card({ title: 'Activity', actions: rangeChoice(ctx, true) },
       h('div', { class: 'charts' }, lengthsChart(ctx, queue, 'queue.lengths'), ratesChart(ctx, queue.message_stats, 'queue.rates'))),
     h('div', { class: 'split' }, card({ title: 'Details' }, details(queue)), card({ title: 'Messages' }, matrix(queue))),
     (queue.incoming?.length > 0 || queue.deliveries?.length > 0) && traffic(queue),
     publishers.length > 0 && card({ title: 'Stream publishers', flush: true }, publisherTable(publishers)),
   ];
 };
+
+const rateOf = (queue, key) => format.rate(queue.message_stats?.[`${key}_details`]?.rate);
+
+const glance = (queue) => h('div', { class: 'stats', key: 'glance' },
+  stat('Ready', format.short(queue.messages_ready)),
+  stat('Unacked', format.short(queue.messages_unacknowledged)),
+  stat('Consumers', format.count(queue.consumers)),
+  stat('In', rateOf(queue, 'publish')),
+  stat('Out', rateOf(queue, 'deliver_get')),
+  stat('Body bytes', format.bytes(queue.message_bytes)));
 
 const MATRIX = [
   ['Total', 'messages', 'message_bytes'], ['Ready', 'messages_ready', 'message_bytes_ready'], ['Unacked', 'messages_unacknowledged', 'message_bytes_unacknowledged'],
@@ -79,6 +93,7 @@ const MATRIX = [
 
 const matrix = (queue) => dataTable({
   caption: 'Messages and bytes',
+  tight: true,
   rows: MATRIX.filter(([, count]) => typeof queue[count] === 'number'),
   rowKey: ([label]) => label,
   none: h('p', { class: 'muted' }, 'The broker keeps no counts of this queue.'),
@@ -90,17 +105,15 @@ const matrix = (queue) => dataTable({
 });
 
 const details = (queue) => facts([
-  ['State', state(queue.state)],
   ['Durable', queue.durable ? 'yes' : 'no'],
   queue.auto_delete && ['Auto-delete', 'yes'],
   queue.exclusive && ['Exclusive', 'yes'],
   ['Arguments', table(queue.arguments)],
   ...policyFacts(queue),
-  ['Consumers', format.count(queue.consumers)],
   ['Consumer capacity', queue.consumer_capacity === undefined ? undefined : format.percent(queue.consumer_capacity)],
   ['Single active consumer', queue.arguments?.['x-single-active-consumer'] ? queue.single_active_consumer_tag ?? null : undefined],
-  ['Idle since', queue.idle_since && format.date(queue.idle_since)],
-  ['Head message’s time', queue.head_message_timestamp ? format.date(queue.head_message_timestamp * 1000) : undefined],
+  ['Idle since', queue.idle_since && time(queue.idle_since)],
+  ['Head message’s time', queue.head_message_timestamp ? time(queue.head_message_timestamp * 1000) : undefined],
   ['Delivery limit', queue.delivery_limit],
   ['Delayed retry', queue.delayed_retry],
   ['Leader', queue.leader],
@@ -138,12 +151,20 @@ const publisherTable = (publishers) => dataTable({
   ],
 });
 
+/** Where the messages go that this queue gives up. */
+function deadLetterWay({ vhost, arguments: given, effective_policy_definition: policy }) {
+  const name = given?.['x-dead-letter-exchange'] ?? policy?.['dead-letter-exchange'];
+  if (name === undefined) return [];
+  const key = given?.['x-dead-letter-routing-key'] ?? policy?.['dead-letter-routing-key'];
+  return [{ key: 'dead', label: key === undefined ? 'dead letters' : `dead letters as ${key}`, link: exchangeLink(vhost, name) }];
+}
+
 const bindingsTab = (ctx) => {
   const { queue, bindings } = ctx.data;
   const bind = button('Bind to an exchange', () => addBinding(ctx, { vhost: queue.vhost, destination_type: 'queue', destination: queue.name }), { iconName: 'plus' });
   return card({ title: 'Bindings', actions: bind },
-    bindingGraph({ name: queue.name, incoming: bindings, outgoing: [] }),
-    bindingTable(ctx, { id: 'queue.bindings', bindings, side: 'source', none: empty({ title: 'No bindings', text: 'Nothing reaches this queue.' }) }));
+    bindingGraph(ctx, { id: 'queue', kind: 'queues', name: queue.name, incoming: bindings, outgoing: [], after: deadLetterWay(queue) }),
+    bindingTable(ctx, { id: 'queue.bindings', bindings, side: 'source', none: empty({ title: 'No bindings', text: 'Nothing reaches this queue. Bind it to an exchange, or publish to the default exchange with its name as the routing key.' }) }));
 };
 
 const consumersTab = (ctx) => card({ title: 'Consumers', flush: true }, consumerTable(ctx, { consumers: ctx.data.queue.consumer_details ?? [], of: 'queue' }));

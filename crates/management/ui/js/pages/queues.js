@@ -29,9 +29,9 @@ export default listPage({
   columns: [
     { id: 'name', title: 'Name', sort: 'name', fixed: true, cell: (queue) => queueLink(queue.vhost, queue.name) },
     vhostColumn,
-    { id: 'type', title: 'Type', sort: 'type', cell: (queue) => tag(queue.type ?? format.NONE) },
-    { id: 'features', title: 'Features', sort: 'policy', class: 'wide', cell: queueMarks },
-    { id: 'state', title: 'State', sort: 'state', needs: ['state', 'idle_since'], cell: (queue) => state(queue.state === 'running' && queue.idle_since ? 'idle' : queue.state) },
+    { id: 'type', title: 'Type', inline: true, sort: 'type', cell: (queue) => tag(queue.type ?? format.NONE) },
+    { id: 'features', title: 'Features', sort: 'policy', inline: true, cell: queueMarks },
+    { id: 'state', title: 'State', inline: true, sort: 'state', needs: ['state', 'idle_since'], cell: (queue) => state(queue.state === 'running' && queue.idle_since ? 'idle' : queue.state) },
     countColumn('messages_ready', 'Ready'),
     countColumn('messages_unacknowledged', 'Unacked'),
     countColumn('messages', 'Total'),

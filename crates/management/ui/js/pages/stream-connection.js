@@ -4,7 +4,7 @@ import { h } from '../lib/dom.js';
 import * as api from '../lib/api.js';
 import * as format from '../lib/format.js';
 import { go } from '../lib/router.js';
-import { button, card, empty, facts, head, queueLink, state, table, tag, userLink, vhostLink } from '../parts/bits.js';
+import { button, card, empty, facts, head, queueLink, state, table, tag, time, userLink, vhostLink } from '../parts/bits.js';
 import { dataChart } from '../parts/charts.js';
 import { rangeChoice, samplesFor } from '../parts/chart.js';
 import { confirm } from '../parts/dialog.js';
@@ -33,10 +33,10 @@ export default {
         up: { href: '#/stream/connections', label: 'Stream connections' },
         actions: button('Close connection', () => close(ctx), { tone: 'danger' }),
       }),
-      card({ title: 'Now', actions: rangeChoice(ctx, true) }, h('div', { class: 'charts' }, dataChart(ctx, connection, 'stream.data'))),
+      card({ title: 'Activity', actions: rangeChoice(ctx, true) }, h('div', { class: 'charts' }, dataChart(ctx, connection, 'stream.data'))),
       card({ title: 'Details' }, facts([
         ['State', state(connection.state)], ['User', userLink(connection.user)], ['Virtual host', vhostLink(connection.vhost)],
-        ['Connected', format.date(connection.connected_at)], ['Heartbeat', `${connection.timeout} s`], ['Largest frame', format.bytes(connection.frame_max)],
+        ['Connected', time(connection.connected_at)], ['Heartbeat', `${connection.timeout} s`], ['Largest frame', format.bytes(connection.frame_max)],
         ['TLS', connection.ssl ? connection.ssl_protocol ?? 'yes' : 'no'], ['Client', table(connection.client_properties)], ['Node', connection.node],
       ])),
       card({ title: 'Publishers', flush: true }, publisherTable(publishers)),

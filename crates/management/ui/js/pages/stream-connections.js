@@ -19,7 +19,7 @@ export default listPage({
     { id: 'name', title: 'Name', sort: 'name', fixed: true, cell: (row) => h('span', {}, h('a', { href: link('stream', 'connections', row.vhost, row.name), class: 'break' }, row.user_provided_name || row.name), row.user_provided_name && h('span', { class: 'sub' }, row.name)) },
     vhostColumn,
     userColumn,
-    { id: 'state', title: 'State', sort: 'state', cell: (row) => state(row.state) },
+    { id: 'state', title: 'State', inline: true, sort: 'state', cell: (row) => state(row.state) },
     tlsColumn,
     byteRateColumn('recv', 'From client', 'recv_oct'),
     byteRateColumn('send', 'To client', 'send_oct'),

@@ -41,7 +41,7 @@ export default {
           button('Delete', () => remove(vhost), { tone: 'danger', iconName: 'trash', disabled: vhost.protected_from_deletion, title: vhost.protected_from_deletion ? 'Protected from deletion' : undefined }),
         ],
       }),
-      card({ title: 'Now', actions: rangeChoice(ctx, true) },
+      card({ title: 'Activity', actions: rangeChoice(ctx, true) },
         h('div', { class: 'charts three' }, lengthsChart(ctx, vhost, 'vhost.lengths'), ratesChart(ctx, vhost.message_stats, 'vhost.rates'), dataChart(ctx, vhost, 'vhost.data'))),
       card({ title: 'Details' }, facts([
         ['Default queue type', vhost.default_queue_type],

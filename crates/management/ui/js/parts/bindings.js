@@ -1,64 +1,19 @@
-// Bindings, drawn and as a table.
+// Bindings as a table, and how they are added and removed.
 
 import { h } from '../lib/dom.js';
 import * as api from '../lib/api.js';
 import * as format from '../lib/format.js';
-import { button, empty, exchangeLink, queueLink, table, tag } from './bits.js';
+import { button, empty, exchangeLink, queueLink, table } from './bits.js';
 import { confirm, formDialog } from './dialog.js';
 import { BINDING_ARGUMENTS } from './hints.js';
 import { toObject } from './pairs.js';
 import { localTable } from './table.js';
 import { toast } from './toast.js';
 
-const ROW = 38;
-/** More ends than this are a table's work. */
-const DRAWN_AT_MOST = 30;
-
 const endLink = (binding, side) => {
   if (side === 'source') return exchangeLink(binding.vhost, binding.source);
   return binding.destination_type === 'queue' ? queueLink(binding.vhost, binding.destination) : exchangeLink(binding.vhost, binding.destination);
 };
-
-/** One drawing: `incoming` on the left, `name` in the middle, `outgoing` on the right. */
-export function bindingGraph({ name, incoming, outgoing }) {
-  const left = ends(incoming, 'source');
-  const right = ends(outgoing, 'destination');
-  const rows = Math.max(left.length, right.length, 1);
-  if (left.length + right.length === 0 || rows > DRAWN_AT_MOST) return null;
-  const shape = left.length && right.length ? '' : left.length ? 'from' : 'to';
-  return h('div', { class: `graph ${shape}`, role: 'group', 'aria-label': `Bindings of ${name}`, style: { 'min-height': `${rows * ROW}px` } },
-    left.length > 0 && h('div', { class: 'graph-side' }, left.map((end) => h('div', { class: 'graph-end source', key: end.key }, keys(end), endLink(end.binding, 'source')))),
-    left.length > 0 && curves(left.length, rows, true),
-    h('div', { class: 'graph-centre' }, name),
-    right.length > 0 && curves(right.length, rows, false),
-    right.length > 0 && h('div', { class: 'graph-side' }, right.map((end) => h('div', { class: 'graph-end', key: end.key }, endLink(end.binding, 'destination'),
-      end.binding.destination_type === 'exchange' && tag('exchange'), keys(end)))));
-}
-
-/** Bindings by their other end: several keys to one queue are one line. */
-function ends(bindings, side) {
-  const found = new Map();
-  for (const binding of bindings) {
-    const key = `${binding[side]}\n${side === 'destination' ? binding.destination_type : ''}`;
-    if (!found.has(key)) found.set(key, { key, binding, keys: [] });
-    found.get(key).keys.push(binding.routing_key);
-  }
-  return [...found.values()];
-}
-
-const keys = (end) =>
-  end.keys.length > 1 ? tag(`${end.keys.length} keys`, end.keys.join('\n')) : end.keys[0] !== '' && tag(end.keys[0], 'Routing key');
-
-function curves(count, rows, towards) {
-  const height = rows * ROW;
-  const middle = height / 2;
-  const first = middle - (count * ROW) / 2 + ROW / 2;
-  return h('svg', { viewBox: `0 0 72 ${height}`, preserveAspectRatio: 'none', 'aria-hidden': 'true' },
-    Array.from({ length: count }, (_, index) => {
-      const y = first + index * ROW;
-      return h('path', { d: towards ? `M4 ${y}C44 ${y} 28 ${middle} 68 ${middle}` : `M4 ${middle}C44 ${middle} 28 ${y} 68 ${y}` });
-    }));
-}
 
 /** A table of bindings; `side` is the end that is not this page's thing. */
 export const bindingTable = (ctx, { id, bindings, side, none }) => localTable(ctx, {

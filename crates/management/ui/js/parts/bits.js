@@ -4,15 +4,16 @@ import { h } from '../lib/dom.js';
 import * as format from '../lib/format.js';
 import { link } from '../lib/router.js';
 import * as session from '../lib/session.js';
+import { copyButton } from './copy.js';
 import { icon } from './icons.js';
 import { pref, setPref } from '../lib/prefs.js';
 
-/** A page's head: where it hangs, what it is, what can be done with it. */
-export const head = ({ title, up, tags, actions, sub }) =>
+/** A page's head: where it hangs, what it is, what can be done with it. `copy` is a name to copy. */
+export const head = ({ title, up, tags, actions, sub, copy }) =>
   h('header', { class: 'page-head' },
     h('div', { class: 'page-title' },
       up && h('nav', { class: 'crumbs', 'aria-label': 'Breadcrumb' }, h('a', { href: up.href }, icon('left'), up.label)),
-      h('h1', {}, title, tags && h('span', { class: 'title-tags' }, tags)),
+      h('div', { class: 'title-line' }, h('h1', {}, breakable(title)), copy && copyButton(copy, 'Name'), tags && h('span', { class: 'title-tags' }, tags)),
       sub && h('p', { class: 'soft' }, sub)),
     actions && h('div', { class: 'page-actions' }, actions));
 
@@ -75,19 +76,32 @@ export const stat = (label, value, href) =>
 export const button = (label, onclick, { tone = '', iconName, title, disabled } = {}) =>
   h('button', { class: `button ${tone}`, type: 'button', onclick, title, disabled: Boolean(disabled), key: label }, iconName && icon(iconName), label);
 
-export const queueLink = (vhost, name) => h('a', { href: link('queues', vhost, name), class: 'break' }, name);
-export const exchangeLink = (vhost, name) => h('a', { href: link('exchanges', vhost, name === '' ? 'amq.default' : name), class: 'break' }, format.exchangeName(name));
+/** A name that may break after its separators, and within a word only when nothing else helps. */
+export const breakable = (name) =>
+  String(name).split(/(?<=[._:/@-])(?=[^._:/@-])/).flatMap((part, index) => (index ? [h('wbr'), part] : part));
+
+/** A moment: how long ago, and exactly when on hover. */
+export const time = (value) => {
+  const exact = format.date(value);
+  return exact === format.NONE ? exact : h('time', { datetime: new Date(value).toISOString(), title: exact }, format.ago(value, Date.now()));
+};
+
+/** A figure whose zero steps back, so that an eye finds what moves. */
+export const figure = (value, show) => (value === 0 ? h('span', { class: 'zero' }, show(value)) : show(value));
+
+export const queueLink = (vhost, name) => h('a', { href: link('queues', vhost, name), class: 'break' }, breakable(name));
+export const exchangeLink = (vhost, name) => h('a', { href: link('exchanges', vhost, name === '' ? 'amq.default' : name), class: 'break' }, breakable(format.exchangeName(name)));
 // Only administrators may look at these two; others read the name.
 const administered = (place) => (name) =>
-  (session.may('administrator') ? h('a', { href: link(place, name), class: 'break' }, name) : h('span', { class: 'break' }, name));
+  (session.may('administrator') ? h('a', { href: link(place, name), class: 'break' }, breakable(name)) : h('span', { class: 'break' }, breakable(name)));
 export const vhostLink = administered('vhosts');
 export const userLink = administered('users');
-export const connectionLink = (name, shown = name) => h('a', { href: link('connections', name), class: 'break' }, shown);
-export const channelLink = (name, shown = name) => h('a', { href: link('channels', name), class: 'break' }, shown);
+export const connectionLink = (name, shown = name) => h('a', { href: link('connections', name), class: 'break' }, breakable(shown));
+export const channelLink = (name, shown = name) => h('a', { href: link('channels', name), class: 'break' }, breakable(shown));
 
-/** A bar against a limit. */
+/** A bar against a limit, or of what is left when `tone` says how that is. */
 export function meter(label, used, limit, shown, note, tone) {
-  const part = limit > 0 ? Math.min(1, used / limit) : 0;
+  const part = limit > 0 ? Math.min(1, Math.max(0, used / limit)) : 0;
   const level = tone ?? (part > 0.9 ? 'bad' : part > 0.7 ? 'warn' : '');
   return h('div', { class: `meter ${level}`, key: label },
     h('div', { class: 'meter-words' }, h('span', { class: 'soft' }, label), h('strong', {}, shown)),

@@ -38,23 +38,46 @@ export const rangeChoice = (ctx, basic) =>
   }, RANGES.filter((one) => !basic || one.age <= 3600).map((one) =>
     h('option', { value: String(one.age), key: one.age, selected: one.age === range(basic).age }, one.label)));
 
-/** A chart of `series`: `{id, label, tone, details, value}` where `details` is the API's object with
- * `samples`. `kind` is `gauge` (samples as they are) or `rate` (growth of a counter in a second);
- * `base` is 1024 for bytes. */
-export function chart(ctx, { id, title, series, kind, show = format.short, base = 10 }) {
-  const state = ctx.keep(`chart.${id}`, () => ({ at: null, own: new Map() }));
+/** A chart of `series`: `{id, label, tone, details, value, minor}` where `details` is the API's object
+ * with `samples`, and a `minor` line is left out while it lies at zero. `kind` is `gauge` (samples as
+ * they are) or `rate` (growth of a counter in a second); `base` is 1024 for bytes; `none` says what
+ * it means that the broker has no figures. */
+export function chart(ctx, { id, title, series, kind, none = 'No figures yet', show = format.short, base = 10 }) {
+  const state = ctx.keep(`chart.${id}`, () => ({ at: null, own: new Map(), minor: false }));
   const off = pref(`chart.${id}`, {});
-  const all = series.filter((one) => one.details !== undefined || one.value !== undefined)
+  const every = series.filter((one) => one.details !== undefined || one.value !== undefined)
     .map((one) => ({ ...one, points: points(one.details?.samples ?? seen(state, one, ctx.at), kind) }));
+  const still = every.filter((one) => one.minor && peak(one) === 0);
+  const all = state.minor ? every : every.filter((one) => !still.includes(one));
   const shown = all.filter((one) => !off[one.id]);
   const longest = Math.max(0, ...all.map((one) => one.points.length));
   return h('figure', { class: 'chart', key: id, 'data-chart': id },
     h('figcaption', {}, h('h3', {}, title)),
     longest > 1
-      ? plot(ctx, state, shown, all.find((one) => one.points.length === longest).points, { show, title, base })
-      : h('div', { class: 'plot-empty muted' }, all.length ? 'Collecting samples…' : 'No figures yet'),
-    h('ul', { class: 'legend' }, all.map((one) => legendItem(ctx, id, one, off, state, show, kind))));
+      ? plot(ctx, state, shown, all.find((one) => one.points.length === longest).points, { show, title, base, kind })
+      : blank(all.length ? 'The line begins with the next refresh' : none),
+    h('ul', { class: 'legend' }, all.map((one) => legendItem(ctx, id, one, off, state, show, kind)),
+      still.length > 0 && stillItem(ctx, state, still)));
 }
+
+/** The frame of a chart, with words where its lines will be. */
+const blank = (words) => h('div', { class: 'plot' },
+  h('div', { class: 'plot-area' },
+    h('svg', { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: 'none', 'aria-hidden': 'true' }, [0, 0.5, 1].map(gridLine)),
+    h('p', { class: 'plot-words' }, h('span', {}, words))));
+
+const gridLine = (part) => h('line', { class: 'grid', x1: 0, x2: WIDTH, y1: part * HEIGHT, y2: part * HEIGHT });
+
+const stillItem = (ctx, state, still) => h('li', { key: 'still' }, h('button', {
+  type: 'button',
+  class: 'legend-item',
+  'aria-pressed': String(state.minor),
+  title: still.map((one) => one.label).join(', '),
+  onclick: () => {
+    state.minor = !state.minor;
+    ctx.redraw();
+  },
+}, h('span', { class: 'muted' }, state.minor ? `Hide ${still.length} at zero` : `${still.length} more at zero`)));
 
 /** Samples that this page took itself, for a broker that keeps none: from when it was opened. */
 function seen(state, { id, value }, at) {
@@ -77,10 +100,11 @@ function points(samples, kind) {
   });
 }
 
-function plot(ctx, state, shown, times, { show, title, base }) {
+function plot(ctx, state, shown, times, { show, title, base, kind }) {
   const from = times[0].t;
   const to = times[times.length - 1].t;
-  const top = ceiling(Math.max(0, ...shown.map(peak)), base);
+  // Half a message is never queued.
+  const top = ceiling(Math.max(kind === 'gauge' ? 2 : 0, ...shown.map(peak)), base);
   const x = (t) => ((t - from) / (to - from || 1)) * WIDTH;
   const y = (v) => HEIGHT - (v / top) * HEIGHT;
   const line = (of) => of.map((point, index) => `${index ? 'L' : 'M'}${x(point.t).toFixed(1)} ${y(point.v).toFixed(1)}`).join('');
@@ -100,7 +124,8 @@ function plot(ctx, state, shown, times, { show, title, base }) {
       },
     },
     h('svg', { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: 'none', role: 'img', 'aria-label': `${title}, ${format.clock(from)} to ${format.clock(to)}` },
-      [0, 0.5, 1].map((part) => h('line', { class: 'grid', x1: 0, x2: WIDTH, y1: part * HEIGHT, y2: part * HEIGHT })),
+      [0, 0.5, 1].map(gridLine),
+      shown.filter((one) => one.area).map((one) => h('path', { class: `area ${one.tone}`, key: `area.${one.id}`, d: `${line(one.points)}V${HEIGHT}H0Z` })),
       // The busiest line is drawn last, above those that lie at zero.
       [...shown].sort((a, b) => peak(a) - peak(b)).map((one) => h('path', { class: `line ${one.tone}`, key: one.id, d: line(one.points) }))),
     mark && h('div', { class: 'cursor', style: { left: `${(x(mark.t) / WIDTH) * 100}%` } },
@@ -126,10 +151,10 @@ function legendItem(ctx, id, one, off, state, show, kind) {
 
 const peak = (one) => Math.max(0, ...one.points.map((point) => point.v));
 
-/** A round number above `value`: 1, 2 or 5 times a power of ten, or so in bytes. */
+/** A round number above `value`, whose half is round as well. */
 function ceiling(value, base) {
   if (value <= 0) return base === 10 ? 1 : base;
   const power = base ** Math.floor(Math.log(value) / Math.log(base));
-  const steps = base === 10 ? [1, 2, 5, 10] : [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024];
+  const steps = base === 10 ? [1, 2, 4, 6, 8, 10] : [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024];
   return (steps.find((step) => step * power >= value) ?? base) * power;
 }

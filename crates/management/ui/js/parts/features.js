@@ -41,6 +41,6 @@ export function exchangeMarks(exchange) {
 /** Policy rows of a detail page's facts. */
 export const policyFacts = (thing) => [
   ['Policy', thing.policy ? h('a', { href: link('policies') }, thing.policy) : null],
-  thing.operator_policy !== undefined && ['Operator policy', thing.operator_policy],
-  ['Effective definition', table(thing.effective_policy_definition)],
+  thing.operator_policy && ['Operator policy', h('a', { href: link('policies') }, thing.operator_policy)],
+  Object.keys(thing.effective_policy_definition ?? {}).length > 0 && ['Effective definition', table(thing.effective_policy_definition)],
 ];

@@ -29,16 +29,15 @@ export const listPage = (spec) => ({
   ],
 });
 
-const listState = (ctx, spec) => ctx.keep(`list.${spec.id}`, () => ({
-  page: Number(ctx.query.page) || 1,
-  name: ctx.query.name ?? '',
-  typed: ctx.query.name ?? '',
-  regex: ctx.query.regex === 'true',
-}));
+/** An address may ask for an order: `#/queues?sort=messages_ready` has the fullest queues first. */
+const listState = (ctx, spec) => ctx.keep(`list.${spec.id}`, () => {
+  if (ctx.query.sort) setPref(`sort.${spec.id}`, { by: ctx.query.sort, down: true });
+  return { page: Number(ctx.query.page) || 1, name: ctx.query.name ?? '', typed: ctx.query.name ?? '', regex: ctx.query.regex === 'true' };
+});
 
 async function fetchPage(ctx, spec, state, signal) {
   const order = pref(`sort.${spec.id}`, spec.sort);
-  const shown = shownColumns(spec.id, spec.columns);
+  const shown = shownColumns(ctx, spec.id, spec.columns);
   const ask = async (page) => whole(ctx, spec, state, page, await api.get(spec.where(ctx) + api.query({
     page,
     page_size: pref('page_size', 100),
@@ -130,7 +129,7 @@ const counted = (list, spec) =>
 
 function body(ctx, spec) {
   const state = listState(ctx, spec);
-  const columns = shownColumns(spec.id, spec.columns);
+  const columns = shownColumns(ctx, spec.id, spec.columns);
   return dataTable({
     columns,
     rows: ctx.data.list.items,

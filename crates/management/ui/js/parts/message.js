@@ -4,7 +4,7 @@ import { h } from '../lib/dom.js';
 import * as format from '../lib/format.js';
 import { isTrace, origin } from '../lib/transfer.js';
 import { button, facts, queueLink, table, tag } from './bits.js';
-import { toast } from './toast.js';
+import { copy } from './copy.js';
 
 /** `choice` is `{chosen, set}` where messages can be chosen. */
 export function messageView(message, { vhost, position, choice, key }) {
@@ -20,7 +20,7 @@ export function messageView(message, { vhost, position, choice, key }) {
       message.redelivered && tag('redelivered', 'Was delivered before'),
       death && tag(`${death.reason} in ${death.queue}`, 'Dead letter', 'warn'),
       h('span', { class: 'push' }),
-      button('Copy', () => copy(message.payload), { tone: 'small plain', iconName: 'copy' })),
+      button('Copy', () => copy(message.payload, 'Payload'), { tone: 'small plain', iconName: 'copy' })),
     h('div', { class: 'message-body' },
       h('div', {}, h('pre', { tabindex: '0' }, pretty(message)), cut && h('p', { class: 'muted' }, `The first ${format.bytes(cut)} of ${format.bytes(message.payload_bytes)}.`)),
       h('div', {}, death && deathFacts(vhost, death), properties(message))));
@@ -61,13 +61,4 @@ function pretty(message) {
 function cutOff({ payload, payload_bytes: whole, payload_encoding: encoding }) {
   const shown = encoding === 'base64' ? Math.floor((payload.length * 3) / 4) : new Blob([payload]).size;
   return shown + 2 < whole ? shown : null;
-}
-
-async function copy(text) {
-  try {
-    await navigator.clipboard.writeText(text);
-    toast('Payload copied');
-  } catch {
-    toast('The browser did not let the page copy. Select the text instead.', 'warn');
-  }
 }

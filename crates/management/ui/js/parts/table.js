@@ -5,29 +5,46 @@ import { h } from '../lib/dom.js';
 import { pref, setPref } from '../lib/prefs.js';
 import { icon } from './icons.js';
 import { empty } from './bits.js';
+import { NONE } from '../lib/format.js';
 
-/** The columns to show: a column is `{id, title, cell(row), num, sort, hidden, fixed}`. */
-export const shownColumns = (id, columns) => {
-  const chosen = pref(`columns.${id}`, {});
-  return columns.filter((column) => column.fixed || (chosen[column.id] ?? !column.hidden));
-};
+/** The columns to show. A column is `{id, title, cell(row), num, sort, hidden, fixed, when(ctx),
+ * inline}`: `when` says whether it is worth showing unless the reader chose, `inline` that a phone
+ * shows it without its title. */
+export const shownColumns = (ctx, id, columns) => columns.filter((column) => column.fixed || isShown(ctx, id, column));
 
-/** A table. `sorting` is `{by, down, set(by, down)}`; the first column is the row's name. */
-export function dataTable({ columns, rows, rowKey, sorting, caption, none }) {
+const isShown = (ctx, id, column) => pref(`columns.${id}`, {})[column.id] ?? (!column.hidden && (column.when?.(ctx) ?? true));
+
+/** A table. `sorting` is `{by, down, set(by, down)}`; the first column is the row's name. A `tight`
+ * one has so few columns that a phone shows it as a table as well. */
+export function dataTable({ columns, rows, rowKey, sorting, caption, none, tight }) {
   if (rows.length === 0 && none) return none;
+  const head = columns.find((column) => column.id !== 'choice');
   return h('div', { class: 'table-wrap' },
-    h('table', { class: 'table', onkeydown: walk },
+    sorting && rows.length > 1 && phoneSort(columns, sorting),
+    h('table', { class: tight ? 'table tight' : 'table', onkeydown: walk },
       caption && h('caption', { class: 'visually-hidden' }, caption),
       h('thead', {}, h('tr', {}, columns.map((column) => headCell(column, sorting)))),
       h('tbody', {}, rows.map((row) =>
-        h('tr', { key: rowKey(row) }, columns.map((column, index) =>
-          h(index === 0 ? 'th' : 'td', {
-            key: column.id,
-            class: column.num ? 'num' : column.class,
-            scope: index === 0 ? 'row' : null,
-            'data-label': typeof column.title === 'string' ? column.title : '',
-          }, column.cell(row))))))));
+        h('tr', { key: rowKey(row) }, columns.map((column) => bodyCell(column, row, column === head)))))));
 }
+
+function bodyCell(column, row, heads) {
+  const content = column.cell(row);
+  const kinds = [column.num && 'num', column.class, column.inline && 'inline', (content === NONE || content === false) && 'blank'];
+  return h(heads ? 'th' : 'td', {
+    key: column.id,
+    class: kinds.filter(Boolean).join(' ') || null,
+    scope: heads ? 'row' : null,
+    'data-label': typeof column.title === 'string' ? column.title : '',
+  }, content);
+}
+
+/** A phone has no heads to click on. */
+const phoneSort = (columns, sorting) => h('label', { class: 'phone-sort' }, 'Sorted by',
+  h('select', { onchange: (event) => sorting.set(...JSON.parse(event.target.value)) },
+    columns.filter((column) => column.sort && column.title).flatMap((column) => [false, true].map((down) =>
+      h('option', { value: JSON.stringify([column.sort, down]), key: `${column.id}${down}`, selected: sorting.by === column.sort && sorting.down === down },
+        `${column.title} ${down ? '↓' : '↑'}`)))));
 
 function headCell(column, sorting) {
   const sorted = sorting && column.sort && sorting.by === column.sort;
@@ -60,8 +77,6 @@ function walk(event) {
 }
 
 export function columnChooser(ctx, id, columns) {
-  const chosen = pref(`columns.${id}`, {});
-  const shown = (column) => chosen[column.id] ?? !column.hidden;
   return h('details', { class: 'menu', key: 'columns', onkeydown: closeMenu, onfocusout: leaveMenu },
     h('summary', { class: 'button', 'aria-label': 'Columns' }, icon('columns'), h('span', { class: 'wide-only' }, 'Columns')),
     h('div', { class: 'menu-body' },
@@ -69,7 +84,7 @@ export function columnChooser(ctx, id, columns) {
         h('label', { class: 'check', key: column.id },
           h('input', {
             type: 'checkbox',
-            checked: shown(column),
+            checked: isShown(ctx, id, column),
             onchange: (event) => {
               setPref(`columns.${id}`, { ...pref(`columns.${id}`, {}), [column.id]: event.target.checked });
               ctx.refresh();
