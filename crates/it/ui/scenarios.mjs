@@ -2,10 +2,22 @@
 
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
+import { objections } from './axe.mjs';
 import { eventually, load, publish, rejectAll } from './broker.mjs';
 
 const at = (queue) => `queues/%2F/${encodeURIComponent(queue)}`;
 const tab = (page, name) => page.getByRole('navigation', { name: 'Parts of this page' }).getByRole('button', { name }).click();
+const PAGES = [
+  '', 'connections', 'channels', 'exchanges', 'exchanges/%2F/amq.topic', 'queues', 'stream/connections', 'users', 'users/guest', 'vhosts', 'vhosts/%2F',
+  'policies', 'limits', 'definitions', 'feature-flags', 'deprecated-features', 'cluster-name',
+];
+
+/** Waits until the page that the address asks for has its data; two frames on, the old one is gone. */
+const loaded = async (page) => {
+  await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+  await page.locator('main h1').waitFor();
+};
+
 const dialog = (page) => page.getByRole('dialog');
 
 export const scenarios = {
@@ -164,6 +176,91 @@ export const scenarios = {
     for (const name of ['ui.list.a', 'ui.list.b', 'ui.other']) await api('DELETE', at(name));
   },
 
+  async 'the overview says what needs attention, and which queues are fullest'({ page, open, api, amqp }) {
+    await api('PUT', at('ui.backlog'), { durable: true });
+    await publish(amqp, 'ui.backlog', Array.from({ length: 5000 }, () => 'waits'));
+    await open('');
+    const health = page.getByRole('region', { name: 'Health' });
+    await eventually('nobody reads it', async () => {
+      await page.keyboard.press('r');
+      return (await health.innerText()).includes('ui.backlog');
+    });
+    const row = page.getByRole('table', { name: 'The fullest queues' }).getByRole('row', { name: /ui\.backlog/ });
+    await row.getByText('nobody reads').waitFor();
+    await row.getByText('5,000').waitFor();
+    await page.getByRole('link', { name: 'All queues' }).click();
+    await page.locator('th[aria-sort="descending"]', { hasText: 'Ready' }).waitFor();
+    await page.getByRole('columnheader', { name: 'Name' }).getByRole('button').click();
+    await api('DELETE', at('ui.backlog'));
+  },
+
+  async 'several queues are chosen, purged and deleted at once'({ page, open, api, amqp }) {
+    const names = ['ui.many.a', 'ui.many.b', 'ui.many.c'];
+    for (const name of names) await api('PUT', at(name), { durable: true });
+    await publish(amqp, 'ui.many.a', ['1', '2']);
+    await open('queues?name=ui.many');
+    await page.getByLabel('Choose ui.many.a').check();
+    await page.getByRole('link', { name: 'ui.many.c' }).focus();
+    await page.keyboard.press('x');
+    await page.getByText('2 queues chosen').waitFor();
+    await page.getByRole('group', { name: 'Chosen' }).getByRole('button', { name: 'Purge' }).click();
+    await dialog(page).getByText('ui.many.c').waitFor();
+    await dialog(page).getByRole('button', { name: 'Purge queues' }).click();
+    await page.locator('.toast', { hasText: '2 purged' }).waitFor();
+    await eventually('nothing is in it', async () => (await api('GET', at('ui.many.a'))).messages === 0);
+
+    await page.getByLabel('Choose all on this page').check();
+    await page.getByText('3 queues chosen').waitFor();
+    await page.getByLabel('Choose ui.many.b').uncheck();
+    await page.getByText('2 queues chosen').waitFor();
+    await page.getByRole('group', { name: 'Chosen' }).getByRole('button', { name: 'Delete' }).click();
+    await dialog(page).getByRole('button', { name: 'Delete queues' }).click();
+    await page.getByRole('link', { name: 'ui.many.a' }).waitFor({ state: 'detached' });
+    assert.deepEqual(await Promise.all(names.map(async (name) => Boolean(await api('GET', at(name))))), [false, true, false]);
+    await api('DELETE', at('ui.many.b'));
+  },
+
+  async 'a drawing of many bindings begins with a few'({ page, open, api }) {
+    await api('PUT', 'exchanges/%2F/ui.fan', { type: 'topic', durable: true, arguments: { 'alternate-exchange': 'amq.fanout' } });
+    const names = Array.from({ length: 40 }, (_, index) => `ui.fan.${String(index).padStart(2, '0')}`);
+    await api('POST', 'definitions', {
+      queues: names.map((name) => ({ name, vhost: '/', durable: true, auto_delete: false, arguments: {} })),
+      bindings: names.map((name) => ({ source: 'ui.fan', vhost: '/', destination: name, destination_type: 'queue', routing_key: `${name}.#`, arguments: {} })),
+    });
+    await open('exchanges/%2F/ui.fan');
+    const drawing = page.getByRole('group', { name: 'Bindings of ui.fan' });
+    await drawing.getByText('ui.fan.00.#').waitFor();
+    assert.equal(await drawing.getByRole('link').count(), 11);
+    await drawing.getByRole('button', { name: 'Show 30 more' }).click();
+    await drawing.getByText('ui.fan.39.#').waitFor();
+    await drawing.getByText('if nothing matches').waitFor();
+    await drawing.getByRole('link', { name: 'amq.fanout' }).waitFor();
+    await api('DELETE', 'exchanges/%2F/ui.fan');
+    for (const name of names) await api('DELETE', at(name));
+  },
+
+  async 'a name is copied'({ page, open, api }) {
+    await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
+    await api('PUT', at('ui.copied'), { durable: true });
+    await open(at('ui.copied'));
+    await page.getByRole('button', { name: 'Copy name' }).click();
+    await page.locator('.toast', { hasText: 'copied' }).waitFor();
+    assert.equal(await page.evaluate(() => navigator.clipboard.readText()), 'ui.copied');
+  },
+
+  async 'what was shown stays while the broker cannot be reached'({ page, open }) {
+    await open('exchanges');
+    const topic = page.getByRole('link', { name: 'amq.topic' }).first();
+    await topic.waitFor();
+    await page.route('**/api/**', (route) => route.abort());
+    await page.keyboard.press('r');
+    await page.getByRole('alert').filter({ hasText: 'cannot be reached' }).waitFor();
+    assert.ok(await topic.isVisible());
+    await page.unroute('**/api/**');
+    await page.keyboard.press('r');
+    await page.getByRole('alert').waitFor({ state: 'detached' });
+  },
+
   async 'definitions go out as a file and come in with progress'({ page, open, api }) {
     await open('definitions');
     const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Download definitions' }).click()]);
@@ -251,13 +348,33 @@ export const scenarios = {
 
   async 'every page fits a phone'({ page, open }) {
     await page.setViewportSize({ width: 400, height: 800 });
-    const pages = ['', 'connections', 'channels', 'exchanges', 'exchanges/%2F/amq.topic', 'queues', 'users', 'users/guest', 'vhosts', 'vhosts/%2F', 'policies', 'limits', 'definitions', 'feature-flags', 'deprecated-features', 'cluster-name'];
-    for (const address of pages) {
+    for (const address of PAGES) {
       await open(address);
-      await page.locator('main h1').waitFor();
+      await loaded(page);
       const over = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
       assert.ok(over <= 0, `#/${address} is ${over} px too wide`);
     }
     await page.setViewportSize({ width: 1280, height: 900 });
+  },
+
+  async 'every page can be read and operated by everybody, light and dark'({ page, open, api, amqp }) {
+    await api('PUT', at('ui.seen'), { durable: true, arguments: { 'x-max-length': 100 } });
+    await publish(amqp, 'ui.seen', ['{"one": 1}']);
+    const addresses = [...PAGES, at('ui.seen'), ...['messages', 'bindings', 'consumers'].map((name) => `${at('ui.seen')}?tab=${name}`), at('ui.not-there')];
+    const found = [];
+    for (const colorScheme of ['light', 'dark']) {
+      await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+      for (const address of addresses) {
+        await open(address);
+        await loaded(page);
+        found.push(...(await objections(page)).map((one) => `${colorScheme} #/${address} ${one}`));
+      }
+      await open('queues');
+      await page.getByRole('button', { name: 'Add queue' }).first().click();
+      await dialog(page).waitFor();
+      found.push(...(await objections(page)).map((one) => `${colorScheme} dialog ${one}`));
+      await page.keyboard.press('Escape');
+    }
+    assert.deepEqual(found, []);
   },
 };

@@ -5,6 +5,7 @@ import * as session from './lib/session.js';
 import { render } from './lib/dom.js';
 import { openPage } from './lib/live.js';
 import { here } from './lib/router.js';
+import { routes } from './routes.js';
 import { listenForKeys } from './lib/keys.js';
 import { closeAll } from './parts/dialog.js';
 import { frame } from './parts/frame.js';
@@ -54,9 +55,10 @@ function failure(ctx) {
   const words = {
     0: ['No connection', ctx.error.message],
     401: ['Not for this user', 'Your user’s tags or permissions do not include this page.'],
-    404: ['Not there', 'What this page showed does not exist, or is in a vhost that you may not see.'],
+    404: [`${app.page.title(ctx)} is not there`, 'It does not exist, or is in a vhost that you may not see.'],
   }[ctx.error.status] ?? ['The page could not be shown', ctx.error.message];
-  return problem({ whole: true, title: words[0], text: words[1], retry: () => ctx.refresh() });
+  const list = routes.find((route) => route.path === app.route.under);
+  return problem({ whole: true, title: words[0], text: words[1], retry: () => ctx.refresh(), up: list && { href: `#/${list.path}`, label: list.nav } });
 }
 
 /** Opens the page for the address in the browser. */

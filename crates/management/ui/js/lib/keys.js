@@ -12,6 +12,7 @@ const HELP = [
   ['/', 'Filter the list'],
   ['r', 'Refresh now'],
   ['j k', 'Next and previous row of a table, also by arrow keys'],
+  ['x', 'Choose the row, where rows can be chosen'],
   ['Esc', 'Close a dialog or a menu, leave a field'],
   ['g then o', 'Overview'],
   ['g then c', 'Connections'],

@@ -4,7 +4,7 @@ import { h } from '../lib/dom.js';
 import * as api from '../lib/api.js';
 import * as format from '../lib/format.js';
 import { go } from '../lib/router.js';
-import { button, card, empty, exchangeLink, facts, head, table, tag, vhostLink } from '../parts/bits.js';
+import { button, card, empty, facts, head, table, tag, vhostLink } from '../parts/bits.js';
 import { addBinding, bindingTable } from '../parts/bindings.js';
 import { ratesChart } from '../parts/charts.js';
 import { rangeChoice, samplesFor } from '../parts/chart.js';
@@ -61,7 +61,7 @@ const details = (exchange) => facts([
 /** Where messages go that match no binding. */
 function unroutedWay({ vhost, arguments: given, effective_policy_definition: policy }) {
   const name = given?.['alternate-exchange'] ?? policy?.['alternate-exchange'];
-  return name === undefined ? [] : [{ key: 'alternate', label: 'if nothing matches', link: exchangeLink(vhost, name) }];
+  return name === undefined ? [] : [{ key: 'alternate', label: 'if nothing matches', vhost, exchange: name }];
 }
 
 function bindingsCard(ctx, exchange, outgoing, incoming) {

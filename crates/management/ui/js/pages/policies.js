@@ -13,7 +13,7 @@ import { toast } from '../parts/toast.js';
 
 const KINDS = {
   policies: {
-    title: 'Policies', noun: 'policy', hints: POLICY_KEYS, may: 'policymaker', options: APPLY_TO,
+    title: 'User policies', noun: 'policy', hints: POLICY_KEYS, may: 'policymaker', options: APPLY_TO,
     about: 'A policy gives settings to all queues and exchanges whose names match. Of several that match, the one with the highest priority acts.',
   },
   'operator-policies': {

@@ -156,7 +156,7 @@ function deadLetterWay({ vhost, arguments: given, effective_policy_definition: p
   const name = given?.['x-dead-letter-exchange'] ?? policy?.['dead-letter-exchange'];
   if (name === undefined) return [];
   const key = given?.['x-dead-letter-routing-key'] ?? policy?.['dead-letter-routing-key'];
-  return [{ key: 'dead', label: key === undefined ? 'dead letters' : `dead letters as ${key}`, link: exchangeLink(vhost, name) }];
+  return [{ key: 'dead', label: key === undefined ? 'dead letters' : `dead letters as ${key}`, vhost, exchange: name }];
 }
 
 const bindingsTab = (ctx) => {

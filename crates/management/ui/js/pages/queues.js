@@ -8,6 +8,7 @@ import { countColumn, nodeColumn, rateColumn, vhostColumn } from '../parts/colum
 import { queueMarks } from '../parts/features.js';
 import { listPage } from '../parts/list.js';
 import { addQueue } from '../parts/add-queue.js';
+import { bulkActions } from '../parts/queue-actions.js';
 
 const declare = (ctx) => button('Add queue', () => addQueue(ctx, (vhost, name) => go(link('queues', vhost, name))), { tone: 'primary', iconName: 'plus' });
 
@@ -16,10 +17,11 @@ export default listPage({
   title: 'Queues and streams',
   noun: ['queue', 'queues'],
   where: (ctx) => (ctx.vhost ? api.path('queues', ctx.vhost) : 'queues'),
-  always: ['name', 'vhost', 'type', 'durable', 'auto_delete', 'exclusive', 'arguments', 'policy', 'operator_policy'],
+  always: ['name', 'vhost', 'type', 'durable', 'auto_delete', 'exclusive', 'arguments', 'policy', 'operator_policy', 'messages_ready'],
   rowKey: (queue) => `${queue.vhost}\n${queue.name}`,
   sort: { by: 'name', down: false },
   actions: declare,
+  bulk: { label: (queue) => queue.name, actions: bulkActions },
   blank: (ctx) => empty({
     title: ctx.vhost ? 'No queues in this virtual host' : 'No queues yet',
     text: 'Queues appear here as soon as an application declares one. You can also declare one yourself.',

@@ -8,6 +8,8 @@ import { copyButton } from './copy.js';
 import { icon } from './icons.js';
 import { pref, setPref } from '../lib/prefs.js';
 
+const LONG_NAME = 48;
+
 /** A page's head: where it hangs, what it is, what can be done with it. `copy` is a name to copy. */
 export const head = ({ title, up, tags, actions, sub, copy }) =>
   h('header', { class: 'page-head' },
@@ -62,13 +64,13 @@ export const empty = ({ title, text, action, iconName }) =>
   h('div', { class: 'empty' }, iconName && h('div', { class: 'empty-icon' }, icon(iconName)), h('p', { class: 'empty-title' }, title), text && h('p', { class: 'soft' }, text), action);
 
 /** `whole` when it stands for a whole page. */
-export const problem = ({ title, text, retry, whole }) =>
+export const problem = ({ title, text, retry, up, whole: isPage }) =>
   h('div', { class: 'empty problem', role: 'alert' },
-    h('div', { class: 'empty-icon' }, icon('deprecated')), h(whole ? 'h1' : 'p', { class: 'empty-title' }, title), h('p', { class: 'soft break' }, text),
-    retry && h('button', { class: 'button', onclick: retry }, 'Try again'));
+    h('div', { class: 'empty-icon' }, icon('deprecated')), h(isPage ? 'h1' : 'p', { class: 'empty-title' }, title), h('p', { class: 'soft break' }, text),
+    h('div', { class: 'page-actions' }, up && h('a', { class: 'button', href: up.href }, up.label), retry && h('button', { class: 'button', onclick: retry }, 'Try again')));
 
 export const skeleton = () =>
-  h('div', { class: 'skeleton', 'aria-busy': 'true', 'aria-label': 'Loading' }, [60, 100, 100, 82, 100, 40].map((width) => h('i', { style: { width: `${width}%` } })));
+  h('div', { class: 'skeleton', role: 'status', 'aria-busy': 'true', 'aria-label': 'Loading' }, [60, 100, 100, 82, 100, 40].map((width) => h('i', { style: { width: `${width}%` } })));
 
 export const stat = (label, value, href) =>
   h(href ? 'a' : 'div', { class: 'stat', href, key: label }, h('span', { class: 'stat-label' }, label), h('strong', {}, value));
@@ -80,6 +82,9 @@ export const button = (label, onclick, { tone = '', iconName, title, disabled } 
 export const breakable = (name) =>
   String(name).split(/(?<=[._:/@-])(?=[^._:/@-])/).flatMap((part, index) => (index ? [h('wbr'), part] : part));
 
+/** Where lists cut a name off, the pointer shows all of it. */
+const whole = (name) => (name.length > LONG_NAME ? name : null);
+
 /** A moment: how long ago, and exactly when on hover. */
 export const time = (value) => {
   const exact = format.date(value);
@@ -89,8 +94,8 @@ export const time = (value) => {
 /** A figure whose zero steps back, so that an eye finds what moves. */
 export const figure = (value, show) => (value === 0 ? h('span', { class: 'zero' }, show(value)) : show(value));
 
-export const queueLink = (vhost, name) => h('a', { href: link('queues', vhost, name), class: 'break' }, breakable(name));
-export const exchangeLink = (vhost, name) => h('a', { href: link('exchanges', vhost, name === '' ? 'amq.default' : name), class: 'break' }, breakable(format.exchangeName(name)));
+export const queueLink = (vhost, name) => h('a', { href: link('queues', vhost, name), class: 'break', title: whole(name) }, breakable(name));
+export const exchangeLink = (vhost, name) => h('a', { href: link('exchanges', vhost, name === '' ? 'amq.default' : name), class: 'break', title: whole(name) }, breakable(format.exchangeName(name)));
 // Only administrators may look at these two; others read the name.
 const administered = (place) => (name) =>
   (session.may('administrator') ? h('a', { href: link(place, name), class: 'break' }, breakable(name)) : h('span', { class: 'break' }, breakable(name)));

@@ -5,8 +5,8 @@ import { pairs } from './pairs.js';
 
 let nextId = 0;
 
-/** A form. `fields(values)` says which fields there are now; `submit(values)` does the thing and
- * may throw; `state` holds `values`, `busy` and `error` between redraws. */
+/** A form. `fields(values)` says which fields there are now; `submit(values, redraw)` does the thing
+ * and may throw; `intro` is words or gives them anew each time; `state` holds `values`, `busy` and `error` between redraws. */
 export function formBody({ fields, state, submit, done, cancel, action = 'Save', redraw, intro, danger, inline }) {
   state.id ??= `form${++nextId}`;
   state.values ??= {};
@@ -18,7 +18,7 @@ export function formBody({ fields, state, submit, done, cancel, action = 'Save',
     state.error = null;
     redraw();
     try {
-      await submit(state.values);
+      await submit(state.values, redraw);
       state.busy = false;
       done?.();
     } catch (error) {
@@ -29,7 +29,7 @@ export function formBody({ fields, state, submit, done, cancel, action = 'Save',
   };
   return h('form', { class: inline ? 'form inline' : 'form dialog-form', onsubmit },
     h('div', { class: 'form-fields' },
-      intro && h('p', { class: 'soft span' }, intro),
+      intro && h('div', { class: 'soft span' }, typeof intro === 'function' ? intro() : intro),
       shown.filter(Boolean).map((field) => fieldView(field, state, redraw))),
     state.error && h('p', { class: 'form-error', role: 'alert' }, state.error),
     h('footer', {},

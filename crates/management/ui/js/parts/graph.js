@@ -2,7 +2,8 @@
 
 import { h } from '../lib/dom.js';
 import * as format from '../lib/format.js';
-import { exchangeLink, queueLink, tag } from './bits.js';
+import { link } from '../lib/router.js';
+import { tag } from './bits.js';
 import { icon } from './icons.js';
 
 const ROW = 40;
@@ -15,12 +16,12 @@ const KEY_LENGTH_MAX = 28;
 const MIDDLE_MAX = (FEW * ROW) / 2;
 
 /** `name` with what is bound to it. `after` are further ways out that are no bindings:
- * `{key, label, link}`. `id` names what the reader unfolded. */
+ * `{key, label, vhost, exchange}`. `id` names what the reader unfolded. */
 export function bindingGraph(ctx, { id, kind, name, incoming, outgoing, after = [] }) {
   const state = ctx.keep(`graph.${id}`, () => ({ all: false }));
   const most = state.all ? MANY : FEW;
   const left = cut(ends(incoming, 'source'), most);
-  const right = cut([...ends(outgoing, 'destination'), ...after.map((way) => ({ ...way, aside: true }))], most);
+  const right = cut([...ends(outgoing, 'destination'), ...after.map((way) => ({ ...way, name: way.exchange, kind: 'exchanges', aside: true }))], most);
   const rows = Math.max(left.rows, right.rows);
   if (rows === 0) return null;
   const height = rows * ROW;
@@ -29,7 +30,7 @@ export function bindingGraph(ctx, { id, kind, name, incoming, outgoing, after = 
   return h('div', { class: `graph ${shape}`, role: 'group', 'aria-label': `Bindings of ${name}`, key: 'graph' },
     left.rows > 0 && side(ctx, state, left, middle, true),
     left.rows > 0 && curves(left, height, middle, true),
-    h('div', { class: 'graph-centre', style: { 'margin-top': `${Math.max(0, middle - ROW / 2)}px` } }, icon(kind), h('span', {}, format.exchangeName(name))),
+    h('div', { class: 'graph-centre', style: { 'margin-top': `${Math.max(0, middle - ROW / 2)}px` } }, icon(kind), h('span', { title: name }, format.exchangeName(name))),
     right.rows > 0 && curves(right, height, middle, false),
     right.rows > 0 && side(ctx, state, right, middle, false));
 }
@@ -40,7 +41,7 @@ function ends(bindings, side) {
   for (const binding of bindings) {
     const exchange = side === 'source' || binding.destination_type === 'exchange';
     const key = `${exchange}\n${binding[side]}`;
-    if (!found.has(key)) found.set(key, { key, exchange, link: exchange ? exchangeLink(binding.vhost, binding[side]) : queueLink(binding.vhost, binding[side]), keys: [] });
+    if (!found.has(key)) found.set(key, { key, kind: exchange ? 'exchanges' : 'queues', vhost: binding.vhost, name: binding[side], keys: [] });
     found.get(key).keys.push(describe(binding));
   }
   return [...found.values()];
@@ -64,7 +65,7 @@ function side(ctx, state, part, middle, incoming) {
   return h('ul', { class: incoming ? 'graph-side in' : 'graph-side', style: { 'padding-top': `${first(part, middle)}px` } },
     part.shown.map((end) => h('li', { key: end.key },
       h('span', { class: 'graph-keys' }, end.aside ? tag(end.label, '', 'warn') : keys(end.keys)),
-      h('span', { class: 'graph-node' }, icon(end.exchange ?? end.aside ? 'exchanges' : 'queues'), end.link))),
+      h('span', { class: 'graph-node' }, icon(end.kind), h('a', { href: link(end.kind, end.vhost, end.name || 'amq.default'), title: end.name }, format.exchangeName(end.name))))),
     part.more > 0 && h('li', { key: 'more' }, h('span', {}), more(ctx, state, part.more)));
 }
 

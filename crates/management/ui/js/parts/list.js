@@ -8,13 +8,15 @@ import { setQuery } from '../lib/router.js';
 import { icon } from './icons.js';
 import { columnChooser, dataTable, shownColumns } from './table.js';
 import { card, empty, head } from './bits.js';
+import { bulkBar, choiceColumn } from './bulk.js';
 
 const PAGE_SIZES = [25, 50, 100, 200, 500];
 const TYPING_MS = 250;
 
-/** A page that is one list: `{id, title, noun, where(ctx), columns, rowKey, always, sort, create(ctx),
- * blank, complete}`. `where` gives the API's path, `always` the JSON keys asked for in any case (all
- * when left out), `complete(items)` adds what another request knows. */
+/** A page that is one list: `{id, title, noun, where(ctx), columns, rowKey, always, sort, actions(ctx),
+ * blank, complete, bulk}`. `where` gives the API's path, `always` the JSON keys asked for in any case (all
+ * when left out), `complete(items)` adds what another request knows, `bulk` is what can be done with
+ * several rows: `{label(row), choosable(row), actions(ctx)}`. */
 export const listPage = (spec) => ({
   title: () => spec.title,
   async load(ctx, signal) {
@@ -26,13 +28,14 @@ export const listPage = (spec) => ({
   view: (ctx) => [
     head({ title: spec.title, actions: spec.actions?.(ctx) }),
     card({ flush: true }, toolbar(ctx, spec), body(ctx, spec), pager(ctx, spec)),
+    spec.bulk && bulkBar(ctx, { chosen: listState(ctx, spec).chosen, noun: spec.noun, actions: spec.bulk.actions(ctx) }),
   ],
 });
 
 /** An address may ask for an order: `#/queues?sort=messages_ready` has the fullest queues first. */
 const listState = (ctx, spec) => ctx.keep(`list.${spec.id}`, () => {
   if (ctx.query.sort) setPref(`sort.${spec.id}`, { by: ctx.query.sort, down: true });
-  return { page: Number(ctx.query.page) || 1, name: ctx.query.name ?? '', typed: ctx.query.name ?? '', regex: ctx.query.regex === 'true' };
+  return { page: Number(ctx.query.page) || 1, name: ctx.query.name ?? '', typed: ctx.query.name ?? '', regex: ctx.query.regex === 'true', chosen: new Map() };
 });
 
 async function fetchPage(ctx, spec, state, signal) {
@@ -129,10 +132,12 @@ const counted = (list, spec) =>
 
 function body(ctx, spec) {
   const state = listState(ctx, spec);
+  const rows = ctx.data.list.items;
   const columns = shownColumns(ctx, spec.id, spec.columns);
+  if (spec.bulk) columns.unshift(choiceColumn(ctx, { chosen: state.chosen, rows, rowKey: spec.rowKey, ...spec.bulk }));
   return dataTable({
     columns,
-    rows: ctx.data.list.items,
+    rows,
     rowKey: spec.rowKey,
     caption: spec.title,
     none: state.name

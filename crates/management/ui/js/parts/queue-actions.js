@@ -5,12 +5,18 @@ import * as api from '../lib/api.js';
 import * as format from '../lib/format.js';
 import { go } from '../lib/router.js';
 import { moveAll } from '../lib/transfer.js';
+import { doToAll } from './bulk.js';
 import { confirm, formDialog } from './dialog.js';
 import { toast } from './toast.js';
 
 const named = (queue) => h('strong', { class: 'break' }, queue.name);
 const held = (queue) => (typeof queue.messages === 'number' ? format.plural(queue.messages, 'message') : 'its messages');
 const at = (queue) => api.path('queues', queue.vhost, queue.name);
+
+const UNLESS = [
+  { name: 'empty', label: 'Only if empty', type: 'check' },
+  { name: 'unused', label: 'Only if nobody consumes', type: 'check' },
+];
 
 export async function purge(ctx, queue) {
   const sure = await confirm({
@@ -34,10 +40,7 @@ export const deleteQueue = (ctx, queue) => formDialog({
     queue.consumers > 0 ? `${format.plural(queue.consumers, 'consumer')} will be cancelled. ` : '', 'This cannot be undone.'],
   action: 'Delete queue',
   danger: true,
-  fields: () => [
-    { name: 'empty', label: 'Only if it is empty', type: 'check' },
-    { name: 'unused', label: 'Only if nobody consumes from it', type: 'check' },
-  ],
+  fields: () => UNLESS,
   async submit(values) {
     await api.del(at(queue) + api.query({ 'if-empty': values.empty || '', 'if-unused': values.unused || '' }));
     toast(`${queue.name} is deleted`);
@@ -60,3 +63,25 @@ export const moveMessages = (ctx, queue) => formDialog({
     ctx.refresh();
   },
 });
+
+const shared = (queues) => (new Set(queues.map((queue) => queue.vhost)).size > 1 ? (queue) => `${queue.vhost}: ${queue.name}` : (queue) => queue.name);
+const ready = (queues) => format.plural(queues.reduce((sum, queue) => sum + (queue.messages_ready ?? 0), 0), 'ready message');
+
+/** What can be done with several queues of the list. */
+export const bulkActions = (ctx) => [
+  {
+    label: 'Purge',
+    run: (queues, done) => doToAll(ctx, queues, (queue) => api.del(`${at(queue)}/contents`), {
+      title: `Purge ${format.plural(queues.length, 'queue')}?`, text: `Their ${ready(queues)} are deleted. This cannot be undone.`,
+      action: 'Purge queues', past: 'purged', name: shared(queues), done,
+    }),
+  },
+  {
+    label: 'Delete',
+    danger: true,
+    run: (queues, done) => doToAll(ctx, queues, (queue, values) => api.del(at(queue) + api.query({ 'if-empty': values.empty || '', 'if-unused': values.unused || '' })), {
+      title: `Delete ${format.plural(queues.length, 'queue')}?`, text: `They are deleted with ${ready(queues)} and their bindings. This cannot be undone.`,
+      action: 'Delete queues', past: 'deleted', name: shared(queues), fields: UNLESS, done,
+    }),
+  },
+];

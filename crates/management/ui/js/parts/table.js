@@ -51,29 +51,31 @@ function headCell(column, sorting) {
   return h('th', {
     key: column.id,
     scope: 'col',
-    class: column.num ? 'num' : null,
+    class: column.num ? 'num' : column.head ? column.class : null,
     'aria-sort': sorted ? (sorting.down ? 'descending' : 'ascending') : null,
-  }, sorting && column.sort
+  }, column.head ?? (sorting && column.sort
     ? h('button', {
       class: 'sort',
       type: 'button',
       // Numbers are first asked for largest first, names from A to Z.
       onclick: () => sorting.set(column.sort, sorted ? !sorting.down : Boolean(column.num)),
     }, column.title, h('span', { class: 'sort-mark', 'aria-hidden': 'true' }, sorted ? icon(sorting.down ? 'down' : 'up') : ''))
-    : h('span', { class: column.title ? null : 'visually-hidden' }, column.title || column.label || 'Actions'));
+    : h('span', { class: column.title ? null : 'visually-hidden' }, column.title || column.label || 'Actions')));
 }
 
-/** Arrow keys, j and k go from row to row. */
+/** Arrow keys, j and k go from row to row, x chooses one. */
 function walk(event) {
+  if (event.key === 'x' && !event.target.matches('input[type="search"], select, textarea')) return event.target.closest('tbody tr')?.querySelector('[data-choice]')?.click();
   const step = { ArrowDown: 1, ArrowUp: -1, j: 1, k: -1 }[event.key];
-  if (!step || event.target.matches('input, select, textarea')) return;
+  if (!step || event.target.matches('input:not([type="checkbox"]), select, textarea')) return undefined;
   const row = event.target.closest('tbody tr');
   const next = step > 0 ? row?.nextElementSibling : row?.previousElementSibling;
-  const target = next?.querySelector('a, button, input');
+  const target = next?.querySelector('th a') ?? next?.querySelector('a, button, input');
   if (target) {
     event.preventDefault();
     target.focus();
   }
+  return undefined;
 }
 
 export function columnChooser(ctx, id, columns) {
@@ -112,9 +114,12 @@ export function leaveMenu(event) {
   if (event.relatedTarget && !event.currentTarget.contains(event.relatedTarget)) event.currentTarget.open = false;
 }
 
+/** So many rows of a short list are drawn before the reader asks for all. */
+const SHORT_LIST = 50;
+
 /** A short list that is sorted and filtered here, not by the broker. `text(row)` is searched. */
 export function localTable(ctx, { id, columns, rows, rowKey, text, none, caption, sort, actions, placeholder }) {
-  const state = ctx.keep(`table.${id}`, () => ({ filter: '' }));
+  const state = ctx.keep(`table.${id}`, () => ({ filter: '', all: false }));
   const order = pref(`sort.${id}`, sort ?? { by: columns[0].sort, down: false });
   const words = state.filter.trim().toLowerCase();
   const found = rows.filter((row) => !words || text(row).toLowerCase().includes(words));
@@ -142,9 +147,17 @@ export function localTable(ctx, { id, columns, rows, rowKey, text, none, caption
         })),
       actions),
     dataTable({
-      columns, rows: found, rowKey, sorting, caption,
+      columns, rows: state.all ? found : found.slice(0, SHORT_LIST), rowKey, sorting, caption,
       none: rows.length === 0 ? none : empty({ title: 'Nothing matches', text: `Nothing here has “${state.filter}” in it.` }),
     }),
+    !state.all && found.length > SHORT_LIST && h('footer', { class: 'pager', key: 'all' }, h('button', {
+      class: 'button small',
+      type: 'button',
+      onclick: () => {
+        state.all = true;
+        ctx.redraw();
+      },
+    }, `Show all ${found.length}`)),
   ];
 }
 
