@@ -68,6 +68,8 @@ impl Connection {
     fn close_connection(&mut self, work: &mut Work<'_>, channel: u16, failure: &Failure) {
         if failure.code == ReplyCode::ConnectionForced {
             self.log_forced(failure);
+        } else if self.stage == Stage::Opening && failure.code == ReplyCode::NotAllowed {
+            self.log_entry_refused(failure.explanation());
         } else {
             self.log_hard_error(channel, failure);
         }

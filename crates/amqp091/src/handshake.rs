@@ -144,7 +144,13 @@ impl Connection {
             Some(password) => self.broker.is_password_of(&user, &password),
             None => self.broker.topology().user(&user).is_some(),
         };
-        if is_right { Ok(user) } else { Err(format!("user '{user}' - invalid credentials")) }
+        if is_right {
+            self.log_authenticated(&user);
+            return Ok(user);
+        }
+        let why = format!("user '{user}' - invalid credentials");
+        self.log_not_authenticated(&user, &why);
+        Err(why)
     }
 
     /// Reads what matters out of the client's properties.

@@ -9,6 +9,11 @@ use tracing::{debug, error, info, warn};
 use crate::connection::{Connection, Stage};
 use crate::errors::Failure;
 
+/// Targets of lines that do not belong to RabbitMQ's category `connection`, as most here do.
+const CHANNEL: &str = "amqp091::channel";
+const QUEUE: &str = "amqp091::queue";
+const USER: &str = "amqp091::user";
+
 impl Connection {
     /// `peer:port -> host:port`, and the name the client gave.
     pub(crate) fn log_name(&self) -> String {
@@ -65,11 +70,29 @@ impl Connection {
         );
     }
 
+    pub(crate) fn log_authenticated(&self, user: &str) {
+        info!(target: USER, "User '{user}' authenticated successfully");
+    }
+
+    pub(crate) fn log_not_authenticated(&self, user: &str, why: &str) {
+        warn!(target: USER, "User '{user}' failed to authenticate: {why}");
+    }
+
     pub(crate) fn log_login_refused(&self, explanation: &str) {
         error!(
             "Error on AMQP connection {} ({}, state: starting):\n{explanation}",
             self.pid(),
-            self.log_name()
+            self.peer.name()
+        );
+    }
+
+    /// The user must not enter the vhost.
+    pub(crate) fn log_entry_refused(&self, explanation: &str) {
+        error!(
+            "Error on AMQP connection {} ({}, user: '{}', state: opening):\n{explanation}",
+            self.pid(),
+            self.log_name(),
+            self.user
         );
     }
 
@@ -143,9 +166,10 @@ impl Connection {
 
     pub(crate) fn log_soft_error(&self, channel: u16, failure: &Failure) {
         error!(
+            target: CHANNEL,
             "Channel error on connection {} ({}, vhost: '{}', user: '{}'), channel {channel}:\noperation {} caused a channel exception {}: {}",
             self.pid(),
-            self.log_name(),
+            self.peer.name(),
             self.vhost,
             self.user,
             operation(failure.method),
@@ -175,6 +199,9 @@ impl Connection {
             Stage::Closed if self.entry.is_some() => info!(
                 "closing AMQP connection ({name}, vhost: '{vhost}', user: '{user}', duration: '{duration}')"
             ),
+            Stage::Closed if !user.is_empty() => info!(
+                "closing AMQP connection ({name}, vhost: 'none', user: '{user}', duration: '{duration}')"
+            ),
             Stage::Running | Stage::Closing => warn!(
                 "closing AMQP connection {} ({name}, vhost: '{vhost}', user: '{user}', duration: '{duration}'):\nclient unexpectedly closed TCP connection",
                 self.pid()
@@ -201,17 +228,20 @@ pub(crate) fn log_fallbacks(queue: &QueueRef) {
     let (name, vhost) = (&queue.name, &queue.vhost);
     if text("x-overflow") == Some("reject-publish-dlx") {
         warn!(
+            target: QUEUE,
             "Invalid overflow strategy <<\"reject-publish-dlx\">> for quorum queue: queue '{name}' in vhost '{vhost}'"
         );
     }
     let wants_at_least_once = text("x-dead-letter-strategy") == Some("at-least-once");
     if wants_at_least_once && settings.dead_letter_exchange.is_none() {
         warn!(
+            target: QUEUE,
             "Disabling dead-lettering for queue '{name}' in vhost '{vhost}' despite configured \
              dead-letter-strategy 'at-least-once' because dead-letter-exchange is not configured."
         );
     } else if wants_at_least_once && !at_least_once {
         warn!(
+            target: QUEUE,
             "Falling back to dead-letter-strategy at-most-once for queue '{name}' in vhost \
              '{vhost}' because configured dead-letter-strategy at-least-once is incompatible with \
              effective overflow strategy drop-head. To enable dead-letter-strategy at-least-once, \

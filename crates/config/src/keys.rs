@@ -6,7 +6,7 @@ mod alarms;
 mod broker;
 mod limits;
 mod listeners;
-mod logging;
+pub(crate) mod logging;
 mod management;
 
 use std::collections::BTreeMap;
@@ -15,15 +15,8 @@ use std::net::IpAddr;
 use crate::resolved::{MANAGEMENT_PORT, MANAGEMENT_TLS_PORT};
 use crate::{Config, ListenAddress, TlsVersion};
 
-const GROUPS: &[&[Key]] = &[
-    listeners::KEYS,
-    access::KEYS,
-    limits::KEYS,
-    alarms::KEYS,
-    logging::KEYS,
-    broker::KEYS,
-    management::KEYS,
-];
+const GROUPS: &[&[Key]] =
+    &[listeners::KEYS, access::KEYS, limits::KEYS, alarms::KEYS, broker::KEYS, management::KEYS];
 
 /// Old names and the ones to use now.
 pub(crate) const RENAMED: &[(&str, &str)] =
@@ -51,7 +44,7 @@ pub(crate) struct Entry<'a> {
 
 /// Every key that has an effect, in the order of the documentation.
 pub fn all() -> impl Iterator<Item = &'static Key> {
-    GROUPS.iter().copied().flatten()
+    GROUPS.iter().chain(logging::GROUPS).copied().flatten()
 }
 
 pub(crate) fn names() -> impl Iterator<Item = &'static str> {
@@ -108,6 +101,8 @@ pub struct Typed {
     pub(crate) loopback_users: Vec<(String, bool)>,
     /// `default_user_tags.TAG`
     pub(crate) default_user_tags: Vec<(String, bool)>,
+    /// `log.*`
+    pub(crate) log: logging::TypedLog,
     /// `management.tcp.*`
     pub(crate) management_tcp: TypedAddress,
     /// `management.ssl.*`
@@ -129,12 +124,13 @@ impl TypedAddress {
 }
 
 impl Typed {
-    /// What it comes to.
+    /// What it comes to; `env` answers for environment variables.
     ///
     /// # Errors
     /// A sentence about keys that only make sense together.
-    pub(crate) fn resolve(self) -> Result<Config, String> {
+    pub(crate) fn resolve(self, env: &dyn Fn(&str) -> Option<String>) -> Result<Config, String> {
         let mut config = self.config;
+        config.log = self.log.resolve(env);
         if self.is_tcp_off {
             config.listeners.tcp.clear();
         } else if !self.tcp.is_empty() {

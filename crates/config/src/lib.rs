@@ -11,6 +11,7 @@
 
 mod guards;
 mod load;
+mod log;
 mod paths;
 mod resolved;
 mod suggest;
@@ -20,13 +21,16 @@ mod value;
 pub mod keys;
 
 pub use load::{LoadError, Loaded, Notice, Place, Problem};
+pub use log::{
+    LOG_CATEGORIES, Log, LogCategory, LogConsole, LogFile, LogFormat, LogFormatKind, LogLevel,
+    LogLevelFormat, LogOutput, LogPart, LogPeriod, LogRotation, LogSchedule, LogTimeFormat,
+};
 pub use paths::{
     default_config_files, default_data_dir, default_node_name, variables_without_effect,
 };
 pub use resolved::{
     Auth, CertLoginFrom, Config, ConfirmDurability, DefaultUser, DiskFreeLimit, Interceptors,
-    Limits, ListenAddress, Listeners, Log, LogConsole, LogExchange, LogFile, LogLevel, Management,
-    MemoryCalculation, MemoryHighWatermark, QueueType, SanType, TcpListenOptions, TlsOptions,
-    TlsVerify, TlsVersion,
+    Limits, ListenAddress, Listeners, Management, MemoryCalculation, MemoryHighWatermark,
+    QueueType, SanType, TcpListenOptions, TlsOptions, TlsVerify, TlsVersion,
 };
 pub use value::information_unit;

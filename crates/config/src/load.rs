@@ -239,7 +239,7 @@ fn resolve(
             problems.push(Problem { place, text: unknown_key(&name) });
         }
     }
-    match typed.resolve() {
+    match typed.resolve(env) {
         Ok(config) if problems.is_empty() => Ok(Loaded { config, notices }),
         Ok(_) => Err(LoadError { problems }),
         Err(text) => {

@@ -6,6 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use crate::keys::logging::is_known_place;
 use crate::load::matching_files;
 
 /// The data directory of server and tools: `$LEVERET_DATA_DIR`; else `/var/lib/leveret` for root;
@@ -63,12 +64,25 @@ fn config_files_from(env: &dyn Fn(&str) -> Option<OsString>, base: &Path) -> Vec
 }
 
 /// The variables of RabbitMQ's environment that act here.
-const VARIABLES: [&str; 3] = ["RABBITMQ_CONFIG_FILE", "RABBITMQ_CONFIG_FILES", "RABBITMQ_NODENAME"];
+const VARIABLES: [&str; 6] = [
+    "RABBITMQ_CONFIG_FILE",
+    "RABBITMQ_CONFIG_FILES",
+    "RABBITMQ_LOG",
+    "RABBITMQ_LOGS",
+    "RABBITMQ_LOG_BASE",
+    "RABBITMQ_NODENAME",
+];
 
 /// Variables that are set for RabbitMQ and do nothing here, unless the configuration file uses them.
 #[must_use]
 pub fn variables_without_effect() -> Vec<String> {
-    without_effect(std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()))
+    let mut idle =
+        without_effect(std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()));
+    let logs = std::env::var("RABBITMQ_LOGS").unwrap_or_default();
+    if !is_known_place(&logs) {
+        idle.push("RABBITMQ_LOGS".to_owned());
+    }
+    idle
 }
 
 fn without_effect(names: impl Iterator<Item = String>) -> Vec<String> {

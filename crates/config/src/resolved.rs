@@ -2,6 +2,8 @@
 
 use std::{net::IpAddr, path::PathBuf, time::Duration};
 
+use crate::Log;
+
 /// All settings, with RabbitMQ's defaults where the file says nothing.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
@@ -450,75 +452,4 @@ pub struct Interceptors {
     pub routing_node: Option<bool>,
     /// `outgoing.timestamp.enabled`
     pub is_sent_time: bool,
-}
-
-/// `log.*`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Log {
-    /// `log.dir`
-    pub dir: Option<PathBuf>,
-    /// Standard output or error.
-    pub console: LogConsole,
-    /// `log.file`
-    pub file: LogFile,
-    /// `log.file.level`
-    pub file_level: LogLevel,
-    /// An exchange.
-    pub exchange: LogExchange,
-}
-
-/// `log.exchange*`: lines as messages of the exchange `amq.rabbitmq.log`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LogExchange {
-    /// `log.exchange`
-    pub is_enabled: bool,
-    /// `log.exchange.level`
-    pub level: LogLevel,
-}
-
-impl Default for Log {
-    fn default() -> Self {
-        Self {
-            dir: None,
-            console: LogConsole { is_enabled: true, level: LogLevel::Info, is_stderr: false },
-            file: LogFile::Off,
-            file_level: LogLevel::Info,
-            exchange: LogExchange { is_enabled: false, level: LogLevel::Info },
-        }
-    }
-}
-
-/// `log.console*`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LogConsole {
-    /// `log.console`. On by default: a broker that was started by hand shows what it does.
-    pub is_enabled: bool,
-    /// `log.console.level`
-    pub level: LogLevel,
-    /// `log.console.stdio = stderr`
-    pub is_stderr: bool,
-}
-
-/// `log.file`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum LogFile {
-    /// `false`
-    Off,
-    /// A file name, inside `log.dir` unless absolute.
-    Named(PathBuf),
-}
-
-/// Levels, least severe first. `None` writes nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[expect(missing_docs, reason = "syslog's names")]
-pub enum LogLevel {
-    Debug,
-    Info,
-    Notice,
-    Warning,
-    Error,
-    Critical,
-    Alert,
-    Emergency,
-    None,
 }

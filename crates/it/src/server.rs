@@ -135,13 +135,22 @@ impl Server {
     /// When it does not come in time.
     #[must_use]
     pub fn log_with(&self, text: &str) -> String {
-        let mut log = String::new();
+        self.file_with("log", text)
+    }
+
+    /// A file in [`Self::dir`], as soon as it has this text.
+    ///
+    /// # Panics
+    /// When it does not come in time.
+    #[must_use]
+    pub fn file_with(&self, name: &str, text: &str) -> String {
+        let mut content = String::new();
         let is_told = wait_until(LOG_LIMIT, || {
-            log = self.log();
-            log.contains(text)
+            content = fs::read_to_string(self.dir.path().join(name)).unwrap_or_default();
+            content.contains(text)
         });
-        assert!(is_told, "the log does not say {text:?}:\n{log}");
-        log
+        assert!(is_told, "{name} does not say {text:?}:\n{content}");
+        content
     }
 
     /// Ends the process at once, as `kill -9` does.

@@ -1,140 +1,143 @@
-//! Log lines in RabbitMQ's form.
+//! Where log lines go: to the console, to files, to an exchange; each with levels and looks of its own.
 
-use std::fmt;
-use std::fs::OpenOptions;
-use std::io;
-use std::path::Path;
-use std::sync::OnceLock;
-use std::time::{SystemTime, UNIX_EPOCH};
+mod category;
+pub(crate) mod exchange;
+mod format;
+mod line;
+mod rotation;
+mod schedule;
+mod writer;
 
-use config::{Config, LogFile, LogLevel};
-use tracing::{Event, Level, Metadata, Subscriber};
-use tracing_subscriber::filter::{FilterExt, LevelFilter};
-use tracing_subscriber::fmt::format::Writer;
-use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
-use tracing_subscriber::layer::{self as layer_filter, SubscriberExt};
-use tracing_subscriber::registry::LookupSpan;
+use std::io::{self, IsTerminal};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use config::{Log as LogConfig, LogConsole, LogFile, LogLevel, LogOutput, LogRotation};
+use jiff::tz::TimeZone;
+use parking_lot::RwLock;
+use tracing::level_filters::LevelFilter;
+use tracing::{Event, Metadata, Subscriber};
+use tracing_subscriber::Layer;
+use tracing_subscriber::layer::{Context, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{Layer, fmt as layer, reload};
 
-use crate::log_exchange::Publishing;
-use crate::log_writer::LogWriter;
+use format::Formatter;
+use line::Line;
+use rotation::RotatingFile;
+use writer::LogWriter;
 
-/// `2026-11-20 21:00:26.840751+00:00 [warning] <0.0.0> text key=value`
-struct RabbitFormat;
+/// What one output takes.
+#[derive(Clone, Debug)]
+struct Levels {
+    /// Of lines without a category, and of those that are not below.
+    general: LogLevel,
+    categories: Vec<(&'static str, LogLevel)>,
+}
 
-impl<S, N> FormatEvent<S, N> for RabbitFormat
-where
-    S: Subscriber + for<'a> LookupSpan<'a>,
-    N: for<'a> FormatFields<'a> + 'static,
-{
-    fn format_event(
-        &self,
-        ctx: &FmtContext<'_, S, N>,
-        mut writer: Writer<'_>,
-        event: &Event<'_>,
-    ) -> fmt::Result {
-        let level = level_name(*event.metadata().level());
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        write_time(&mut writer, since.as_secs(), since.subsec_micros())?;
-        write!(writer, " [{level}] <0.0.0> ")?;
-        ctx.field_format().format_fields(writer.by_ref(), event)?;
-        writeln!(writer)
+impl Levels {
+    fn takes(&self, level: LogLevel, category: Option<&str>) -> bool {
+        let own = self.categories.iter().find(|(name, _)| Some(*name) == category);
+        own.map_or(self.general, |(_, level)| *level) <= level
     }
-}
 
-/// RabbitMQ's word for a level.
-pub(crate) fn level_name(level: Level) -> &'static str {
-    match level {
-        Level::ERROR => "error",
-        Level::WARN => "warning",
-        Level::INFO => "info",
-        Level::DEBUG | Level::TRACE => "debug",
+    fn least(&self) -> LogLevel {
+        let categories = self.categories.iter().map(|(_, level)| *level);
+        categories.fold(self.general, LogLevel::min)
     }
-}
 
-fn write_time(out: &mut Writer<'_>, seconds: u64, micros: u32) -> fmt::Result {
-    let (year, month, day) = civil_date(seconds / 86_400);
-    let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
-    write!(out, "{year}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}.{micros:06}+00:00")
-}
-
-/// The Gregorian date of a day counted from 1970-01-01, by counting in eras of 400 years that
-/// begin on the first of March.
-fn civil_date(days: u64) -> (u64, u64, u64) {
-    let shifted = days + 719_468;
-    let era = shifted / 146_097;
-    let day_of_era = shifted % 146_097;
-    let year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted_month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
-    (year_of_era + era * 400 + u64::from(month <= 2), month, day)
-}
-
-fn filter(level: LogLevel) -> LevelFilter {
-    match level {
-        LogLevel::Debug => LevelFilter::DEBUG,
-        LogLevel::Info | LogLevel::Notice => LevelFilter::INFO,
-        LogLevel::Warning => LevelFilter::WARN,
-        LogLevel::Error | LogLevel::Critical | LogLevel::Alert | LogLevel::Emergency => {
-            LevelFilter::ERROR
+    /// What is switched off stays so.
+    fn set(&mut self, level: LogLevel) {
+        let of_categories = self.categories.iter_mut().map(|(_, level)| level);
+        for own in of_categories.chain([&mut self.general]) {
+            if *own != LogLevel::None {
+                *own = level;
+            }
         }
-        LogLevel::None => LevelFilter::OFF,
     }
 }
 
-/// Changes the level of one output.
-type SetLevel = Box<dyn Fn(LevelFilter) + Send + Sync>;
+enum Sink {
+    Writer(LogWriter),
+    Exchange,
+}
 
-/// Every output's level, once logging is set up.
-static OUTPUTS: OnceLock<Vec<SetLevel>> = OnceLock::new();
+struct Output {
+    levels: RwLock<Levels>,
+    formatter: Formatter,
+    sink: Sink,
+}
 
-/// Changes the level of all outputs; `Err` for a word that is no level.
+impl Output {
+    fn write(&self, line: &Line) {
+        let text = self.formatter.format(line);
+        match &self.sink {
+            Sink::Writer(writer) => writer.print(text.as_bytes()),
+            Sink::Exchange => exchange::publish_line(line.level, text.into_bytes()),
+        }
+    }
+
+    fn takes(&self, level: LogLevel, category: Option<&str>) -> bool {
+        self.levels.read().takes(level, category)
+    }
+}
+
+/// All outputs, once logging is set up.
+static OUTPUTS: OnceLock<Arc<[Output]>> = OnceLock::new();
+
+/// Hands lines to the outputs.
+struct ToOutputs(Arc<[Output]>);
+
+/// The raft library logs through the `log` crate, much more than anybody wants to read.
+fn is_raft_chatter(metadata: &Metadata<'_>) -> bool {
+    let is_foreign = metadata.target() == "log" || metadata.target().starts_with("raft");
+    is_foreign && line::level(metadata) < LogLevel::Warning
+}
+
+impl<S: Subscriber> Layer<S> for ToOutputs {
+    fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
+        let (level, category) = (line::level(metadata), category::of(metadata.target()));
+        !is_raft_chatter(metadata) && self.0.iter().any(|output| output.takes(level, category))
+    }
+
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        let line = Line::of(event);
+        for output in &*self.0 {
+            if output.takes(line.level, line.category) {
+                output.write(&line);
+            }
+        }
+    }
+
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        let levels = self.0.iter().map(|output| output.levels.read().least());
+        Some(match levels.min().unwrap_or(LogLevel::None) {
+            LogLevel::Debug => LevelFilter::DEBUG,
+            LogLevel::Info => LevelFilter::INFO,
+            LogLevel::Notice | LogLevel::Warning => LevelFilter::WARN,
+            LogLevel::Error => LevelFilter::ERROR,
+            _ => LevelFilter::OFF,
+        })
+    }
+}
+
+/// Changes the level of all outputs and categories, as RabbitMQ does; `Err` for a word that is no
+/// level.
 pub(crate) fn set_level(name: &str) -> Result<(), ()> {
-    let level = match name {
-        "debug" => LevelFilter::DEBUG,
-        "info" | "notice" => LevelFilter::INFO,
-        "warning" => LevelFilter::WARN,
-        "error" | "critical" | "alert" | "emergency" => LevelFilter::ERROR,
-        "none" => LevelFilter::OFF,
-        _ => return Err(()),
-    };
-    for set in OUTPUTS.get().into_iter().flatten() {
-        set(level);
+    let level = LogLevel::named(name).ok_or(())?;
+    for output in OUTPUTS.get().into_iter().flat_map(|outputs| outputs.iter()) {
+        output.levels.write().set(level);
     }
+    // Who logs has noted what was of interest before.
+    tracing::callsite::rebuild_interest_cache();
     Ok(())
-}
-
-/// A filter that can be changed later, and what changes it.
-fn changeable<S>(level: LogLevel, outputs: &mut Vec<SetLevel>) -> reload::Layer<LevelFilter, S>
-where
-    S: Subscriber,
-{
-    let (filter, handle) = reload::Layer::new(filter(level));
-    outputs.push(Box::new(move |level| drop(handle.reload(level))));
-    filter
-}
-
-/// Lets our own lines through, and of the raft library's (which come by way of the `log` crate) only
-/// those that tell of trouble.
-struct OwnOrRaftTrouble;
-
-impl<S> layer_filter::Filter<S> for OwnOrRaftTrouble {
-    fn enabled(&self, line: &Metadata<'_>, _: &layer_filter::Context<'_, S>) -> bool {
-        let is_foreign = line.target() == "log" || line.target().starts_with("raft");
-        !is_foreign || *line.level() <= Level::WARN
-    }
 }
 
 /// Where log lines go. The last of them are written when it is dropped.
 pub(crate) struct Log {
-    /// For banners and `status`.
+    /// For banners and `status`: files first, in the order of their names.
     pub(crate) places: Vec<String>,
     console: Option<LogWriter>,
-    file: Option<LogWriter>,
+    files: Vec<LogWriter>,
 }
 
 impl Log {
@@ -148,79 +151,140 @@ impl Log {
 
 impl Drop for Log {
     fn drop(&mut self) {
-        for writer in self.console.iter().chain(&self.file) {
+        for writer in self.console.iter().chain(&self.files) {
             writer.flush();
         }
     }
 }
 
-/// What an output says when it takes lines again.
-fn lost_lines(count: u64) -> String {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let mut line = String::new();
-    let time = write_time(&mut Writer::new(&mut line), since.as_secs(), since.subsec_micros());
-    debug_assert!(time.is_ok(), "strings take all");
-    line + &format!(" [warning] <0.0.0> {count} log lines were lost: nobody took them in time\n")
+/// Builds outputs one after the other.
+struct Builder<'a> {
+    config: &'a LogConfig,
+    /// Where files are.
+    dir: PathBuf,
+    zone: TimeZone,
+    outputs: Vec<Output>,
+    log: Log,
 }
 
 /// Sends log lines where the configuration says.
-pub(crate) fn init(config: &Config, data_dir: &Path) -> io::Result<Log> {
-    let mut log = Log { places: Vec::new(), console: None, file: None };
-    let mut outputs = Vec::new();
-    let console = &config.log.console;
-    if console.is_enabled {
-        log.places.push(if console.is_stderr { "<stderr>" } else { "<stdout>" }.to_owned());
-        log.console = Some(match console.is_stderr {
-            true => LogWriter::start(io::stderr(), lost_lines)?,
-            false => LogWriter::start(io::stdout(), lost_lines)?,
-        });
+pub(crate) fn init(config: &LogConfig, data_dir: &Path, node_name: &str) -> io::Result<Log> {
+    let log = Log { places: Vec::new(), console: None, files: Vec::new() };
+    let dir = config.dir.clone().unwrap_or_else(|| data_dir.join("log-files"));
+    let zone = TimeZone::system();
+    let mut builder = Builder { config, dir, zone, outputs: Vec::new(), log };
+    let main = config.file.as_ref().map(|file| builder.path_of(file, node_name));
+    if let Some((file, path)) = config.file.as_ref().zip(main.as_deref()) {
+        builder.add_file(file, path)?;
     }
-    match &config.log.file {
-        LogFile::Off => {}
-        LogFile::Named(name) => {
-            let dir = config.log.dir.clone().unwrap_or_else(|| data_dir.join("log-files"));
-            std::fs::create_dir_all(&dir)?;
-            let path = dir.join(name);
-            let file = OpenOptions::new().create(true).append(true).open(&path)?;
-            log.places.push(path.display().to_string());
-            log.file = Some(LogWriter::start(file, lost_lines)?);
-        }
+    builder.add_category_files(main.as_deref())?;
+    if let Some(console) = &config.console {
+        builder.add_console(console)?;
     }
-    let to_console = log.console.clone().map(|writer| {
-        layer::layer()
-            .event_format(RabbitFormat)
-            .with_writer(writer)
-            .with_ansi(false)
-            .with_filter(changeable(console.level, &mut outputs).and(OwnOrRaftTrouble))
-    });
-    let to_file = log.file.clone().map(|writer| {
-        layer::layer()
-            .event_format(RabbitFormat)
-            .with_writer(writer)
-            .with_ansi(false)
-            .with_filter(changeable(config.log.file_level, &mut outputs).and(OwnOrRaftTrouble))
-    });
-    let to_exchange = config.log.exchange.is_enabled.then(|| {
-        layer::layer()
-            .event_format(RabbitFormat)
-            .with_writer(Publishing)
-            .with_ansi(false)
-            .with_filter(changeable(config.log.exchange.level, &mut outputs).and(OwnOrRaftTrouble))
-    });
-    OUTPUTS.get_or_init(|| outputs);
-    tracing_subscriber::registry().with(to_console).with(to_file).with(to_exchange).init();
-    Ok(log)
+    if let Some(output) = &config.exchange {
+        builder.log.places.push(format!("exchange:{}", exchange::EXCHANGE));
+        let formatter = builder.formatter(output, None);
+        builder.add(output.level, formatter, Sink::Exchange, None);
+    }
+    builder.log.places.sort_by_key(|place| !place.starts_with('/'));
+    let outputs: Arc<[Output]> = builder.outputs.into();
+    OUTPUTS.get_or_init(|| outputs.clone());
+    tracing_subscriber::registry().with(ToOutputs(outputs)).init();
+    Ok(builder.log)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::civil_date;
+impl Builder<'_> {
+    fn path_of(&self, file: &LogFile, node_name: &str) -> PathBuf {
+        let usual = || format!("{node_name}.log").into();
+        self.dir.join(file.name.clone().unwrap_or_else(usual))
+    }
 
-    #[test]
-    fn days_become_dates() {
-        assert_eq!(civil_date(0), (1970, 1, 1));
-        assert_eq!(civil_date(59), (1970, 3, 1));
-        assert_eq!(civil_date(11_016), (2000, 2, 29));
-        assert_eq!(civil_date(20_778), (2026, 11, 21));
+    fn formatter(&self, output: &LogOutput, console: Option<&LogConsole>) -> Formatter {
+        let is_terminal = |console: &LogConsole| match console.is_stderr {
+            true => io::stderr().is_terminal(),
+            false => io::stdout().is_terminal(),
+        };
+        let colors = console
+            .filter(|console| console.use_colors.unwrap_or_else(|| is_terminal(console)))
+            .map(|console| console.colors.clone());
+        Formatter::new(output.format.clone(), self.zone.clone(), colors)
+    }
+
+    /// An output for everything but what goes to files of categories. `path` is its own, if it has one.
+    fn add(&mut self, general: LogLevel, formatter: Formatter, sink: Sink, path: Option<&Path>) {
+        let of_category = |category: &config::LogCategory| {
+            let file = category.file.as_ref().map(|file| self.dir.join(file));
+            let level = match file {
+                Some(file) if Some(&*file) != path => LogLevel::None,
+                _ => category.level.unwrap_or(general),
+            };
+            (category.name, level)
+        };
+        let categories = self.config.categories.iter().map(of_category).collect();
+        let levels = RwLock::new(Levels { general, categories });
+        self.outputs.push(Output { levels, formatter, sink });
+    }
+
+    fn add_console(&mut self, console: &LogConsole) -> io::Result<()> {
+        let place = if console.is_stderr { "<stderr>" } else { "<stdout>" };
+        self.log.places.push(place.to_owned());
+        let formatter = self.formatter(&console.output, Some(console));
+        let report = lost_lines(formatter.clone());
+        let writer = match console.is_stderr {
+            true => LogWriter::start(io::stderr(), report)?,
+            false => LogWriter::start(io::stdout(), report)?,
+        };
+        self.log.console = Some(writer.clone());
+        self.add(console.output.level, formatter, Sink::Writer(writer), None);
+        Ok(())
+    }
+
+    fn open(
+        &mut self,
+        path: &Path,
+        rotation: &LogRotation,
+        formatter: &Formatter,
+    ) -> io::Result<Sink> {
+        let file = RotatingFile::open(path.to_owned(), rotation.clone(), rotation::local_time)?;
+        let writer = LogWriter::start(file, lost_lines(formatter.clone()))?;
+        self.log.places.push(path.display().to_string());
+        self.log.files.push(writer.clone());
+        Ok(Sink::Writer(writer))
+    }
+
+    fn add_file(&mut self, file: &LogFile, path: &Path) -> io::Result<()> {
+        let formatter = self.formatter(&file.output, None);
+        let sink = self.open(path, &file.rotation, &formatter)?;
+        self.add(file.output.level, formatter, sink, Some(path));
+        Ok(())
+    }
+
+    /// The files of categories; several may share one, which is not the main one.
+    fn add_category_files(&mut self, main: Option<&Path>) -> io::Result<()> {
+        let path_of =
+            |category: &config::LogCategory| category.file.as_ref().map(|file| self.dir.join(file));
+        let with_files: Vec<_> =
+            self.config.categories.iter().zip(self.config.categories.iter().map(path_of)).collect();
+        let mut done: Vec<PathBuf> = main.map(Path::to_owned).into_iter().collect();
+        for (category, path) in &with_files {
+            let Some(path) = path.as_ref().filter(|path| !done.contains(path)) else { continue };
+            done.push(path.clone());
+            let sharing = with_files.iter().filter(|(_, it)| it.as_ref() == Some(path));
+            let level = |it: &config::LogCategory| it.level.unwrap_or(LogLevel::Info);
+            let categories = sharing.map(|(it, _)| (it.name, level(it))).collect();
+            let formatter = self.formatter(&LogOutput::default(), None);
+            let sink = self.open(path, &category.rotation, &formatter)?;
+            let levels = RwLock::new(Levels { general: LogLevel::None, categories });
+            self.outputs.push(Output { levels, formatter, sink });
+        }
+        Ok(())
+    }
+}
+
+/// What an output says when it takes lines again.
+fn lost_lines(formatter: Formatter) -> impl Fn(u64) -> String + Send + 'static {
+    move |count| {
+        let text = format!("{count} log lines were lost: nobody took them in time");
+        formatter.format(&Line::own(LogLevel::Warning, text))
     }
 }

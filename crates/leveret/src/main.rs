@@ -6,8 +6,6 @@
 
 mod check_data;
 mod listeners;
-mod log_exchange;
-mod log_writer;
 mod logging;
 mod operator;
 mod server;

@@ -4,6 +4,7 @@ mod certificates;
 mod direct;
 mod durable;
 mod listings;
+mod log;
 mod maintenance;
 mod management;
 mod policies;
@@ -121,9 +122,16 @@ impl NodeOperator {
     /// Proposes a command and waits until it is applied.
     fn commit(&self, command: Command) -> Result<Outcome, Refusal> {
         let (sender, receiver) = mpsc::channel();
-        self.broker.propose_with(command, Box::new(move |result| drop(sender.send(result))));
+        let done = Box::new(move |result| drop(sender.send(result)));
+        self.broker.propose_with(command.clone(), done);
         match receiver.recv_timeout(COMMIT_TIMEOUT) {
-            Ok(result) => result.map_err(refusal),
+            Ok(result) => {
+                match &result {
+                    Ok(_) => log::changed(&command),
+                    Err(refusal) => log::refused(&command, refusal),
+                }
+                result.map_err(refusal)
+            }
             Err(_) => Err(Refusal::Unavailable("the change was not committed in time".to_owned())),
         }
     }
@@ -723,9 +731,7 @@ impl Operator for NodeOperator {
         let set = SetParameter { vhost: vhost.to_owned(), component, name, value };
         let checked = self.broker.topology().check_set_parameter(&set);
         checked.map_err(|it| policies::refusal(it, vhost))?;
-        self.done(Command::SetParameter(set.clone()))?;
-        policies::log_set(&set);
-        Ok(())
+        self.done(Command::SetParameter(set))
     }
 
     fn clear_parameter(&self, vhost: &str, component: &str, name: &str) -> Answer<()> {

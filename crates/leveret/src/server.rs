@@ -12,7 +12,7 @@ use anyhow::Context;
 use auth::{AlternativeName, CertificateName, LoginFrom};
 use broker::{Broker, BrokerConfig, Interceptors};
 use config::{
-    CertLoginFrom, Config, ConfirmDurability, DiskFreeLimit, ListenAddress, Loaded, LogFile,
+    CertLoginFrom, Config, ConfirmDurability, DiskFreeLimit, ListenAddress, Loaded,
     MemoryCalculation, MemoryHighWatermark, QueueType, SanType, TlsVerify, TlsVersion,
 };
 use management::Http;
@@ -26,7 +26,7 @@ use topology::{AddUser, AddVhost, Command, QueueKind, Rules, SetGlobalParameter,
 use tracing::{error, info, warn};
 
 use crate::listeners::{Bound, Listeners};
-use crate::log_exchange;
+use crate::logging;
 use crate::operator::{Facts, NodeOperator};
 
 /// What clients are told when the server stops.
@@ -93,9 +93,9 @@ fn start(arguments: &ServerArguments, started_at: Instant) -> anyhow::Result<()>
         .unwrap_or_else(config::default_data_dir);
     let node_name = config::default_node_name();
     if arguments.detached {
-        log_detached(&mut config, &node_name);
+        log_detached(&mut config);
     }
-    let log = crate::logging::init(&config, &data_dir)
+    let log = logging::init(&config.log, &data_dir, &node_name)
         .with_context(|| "cannot open the log file".to_owned())?;
     for notice in &notices {
         warn!("{}: {}", notice.place, notice.text);
@@ -147,11 +147,9 @@ fn set_identity(broker: &Broker) {
 }
 
 /// Without a console the log is in a file, as RabbitMQ's always is.
-fn log_detached(config: &mut Config, node_name: &str) {
-    config.log.console.is_enabled = false;
-    if config.log.file == LogFile::Off {
-        config.log.file = LogFile::Named(format!("{node_name}.log").into());
-    }
+fn log_detached(config: &mut Config) {
+    config.log.console = None;
+    config.log.file.get_or_insert_default();
 }
 
 fn banner(
@@ -317,12 +315,14 @@ async fn serve(
     tokio::spawn(warn_of_cycles(node.broker.clone()));
     tokio::spawn(tell_of_crashes(node.broker.clone()));
     tokio::spawn(remind_allocator());
-    if config.log.exchange.is_enabled {
-        log_exchange::start(node.broker.clone(), config.default_user.vhost.clone()).await;
+    if config.log.exchange.is_some() {
+        logging::exchange::start(node.broker.clone(), config.default_user.vhost.clone()).await;
     }
     // Whoever sees it run may tell it to stop.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    // As in RabbitMQ it means nothing; it would end the process if nobody listened.
+    let _hangup = signal(SignalKind::hangup())?;
     // Before those of AMQP: whoever finds these open finds all of them.
     http.accept(bound_http);
     listeners.accept(bound);

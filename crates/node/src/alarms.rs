@@ -116,7 +116,11 @@ impl Resources {
     fn log_memory_limit(&self) {
         let watch = self.watch.lock();
         let (limit, total) = (watch.memory_limit(), watch.total_memory);
-        info!("Memory high watermark set to {limit} bytes of {total} bytes total");
+        info!(
+            "Memory high watermark set to {} MiB ({limit} bytes) of {} MiB ({total} bytes) total",
+            limit >> 20,
+            total >> 20
+        );
     }
 
     /// Changes the memory watermark. The alarm is on or off by it when this returns.
@@ -129,7 +133,7 @@ impl Resources {
     /// Changes the disk limit. The alarm is on or off by it when this returns.
     pub fn set_disk_limit(&self, broker: &Broker, limit: DiskLimit) {
         self.watch.lock().limits.disk = limit;
-        info!("Disk free limit set to {} bytes", self.disk_limit_bytes());
+        info!("Disk free limit set to {}MB", self.disk_limit_bytes() / 1_000_000);
         self.check(broker);
     }
 
@@ -247,15 +251,19 @@ impl Seen {
     }
 }
 
+/// What nobody is to overlook in the log.
+const BANNER: &str = "\
+**********************************************************
+*** Publishers will be blocked until this alarm clears ***
+**********************************************************";
+
 /// In RabbitMQ's words.
 fn log_alarm(resource: &str, node: &str, is_on: bool) {
     if is_on {
-        warn!(
-            "{resource} resource limit alarm set on node {node}. \
-             Publishers will be blocked until this alarm clears"
-        );
+        warn!("{resource} resource limit alarm set on node {node}.\n\n{BANNER}\n");
     } else {
         warn!("{resource} resource limit alarm cleared on node {node}");
+        warn!("{resource} resource limit alarm cleared across the cluster");
     }
 }
 

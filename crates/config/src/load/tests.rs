@@ -266,16 +266,10 @@ fn alarms() {
 #[test]
 fn logs_and_the_rest() {
     check(
-        "log.console = false\nlog.console.level = debug\nlog.file = rabbit.log\n\
-         log.exchange = true\nlog.exchange.level = error\n\
-         data_dir = /d\ncluster_name = c\nclassic_queue.confirm = os\n\
+        "data_dir = /d\ncluster_name = c\nclassic_queue.confirm = os\n\
          message_memory_limit = 1MiB\n\
          deprecated_features.permit.global_qos = false",
         expect![[r#"
-            level: Debug,
-            file: Named(
-            "rabbit.log",
-            level: Error,
             data_dir: Some(
             "/d",
             cluster_name: Some(
@@ -289,6 +283,96 @@ fn logs_and_the_rest() {
         expect![[
             r#"rabbitmq.conf:1: Error transforming datatype for: log.console.level: "loud" is not a valid enum value, acceptable values are: debug, info, notice, warning, error, critical, alert, emergency, none"#
         ]],
+    );
+}
+
+/// Where lines go by a file and the environment, least severe level first.
+fn log(text: &str, env: &[(&str, &str)]) -> String {
+    let value = |name: &str| env.iter().find(|(it, _)| *it == name).map(|(_, it)| (*it).to_owned());
+    let log = Config::from_text("rabbitmq.conf", text, &value).expect("a good file").config.log;
+    let mut places = Vec::new();
+    let shown = |place: &str, output: &crate::LogOutput| {
+        format!("{place} {} {:?}", output.level.name(), output.format.kind)
+    };
+    places.extend(
+        log.console.map(|it| shown(if it.is_stderr { "stderr" } else { "stdout" }, &it.output)),
+    );
+    places.extend(log.file.map(|it| {
+        let name = it.name.map_or("usual".to_owned(), |it| it.display().to_string());
+        shown(&name, &it.output)
+    }));
+    places.extend(log.exchange.map(|it| shown("exchange", &it)));
+    places.extend(log.categories.iter().map(|it| {
+        let level = it.level.map_or("as output", crate::LogLevel::name);
+        format!("{}: {level}{}", it.name, if it.file.is_some() { ", own file" } else { "" })
+    }));
+    places.join("; ")
+}
+
+#[test]
+fn lines_go_where_the_file_says() {
+    assert_eq!(log("", &[]), "stdout info Plaintext");
+    assert_eq!(
+        log("log.console.stdio = stderr\nlog.console.level = debug", &[]),
+        "stderr debug Plaintext"
+    );
+    assert_eq!(log("log.console = false\nlog.file = a.log", &[]), "a.log info Plaintext");
+    assert_eq!(log("log.console.level = none", &[]), "");
+    // A level switches an output on.
+    assert_eq!(log("log.console = false\nlog.file.level = error", &[]), "usual error Plaintext");
+    assert_eq!(log("log.console = false\nlog.file.level = error\nlog.file = false", &[]), "");
+    assert_eq!(
+        log("log.console = false\nlog.exchange.level = error", &[]),
+        "exchange error Plaintext"
+    );
+    // What is said of all gives way to what is said of one.
+    let text = "log.default.level = warning\nlog.exchange = true\nlog.exchange.level = error\n\
+                log.console.formatter = json\nlog.queue.level = debug\nlog.ra.file = ra.log";
+    let expected =
+        "stdout warning Json; exchange error Plaintext; queue: debug; ra: as output, own file";
+    assert_eq!(log(text, &[]), expected);
+}
+
+#[test]
+fn lines_go_where_the_environment_says() {
+    let text = "log.file = a.log\nlog.file.level = error";
+    assert_eq!(log(text, &[("RABBITMQ_LOGS", "-stderr")]), "stderr info Plaintext");
+    assert_eq!(log(text, &[("RABBITMQ_LOGS", "/var/b.log")]), "/var/b.log error Plaintext");
+    assert_eq!(log(text, &[("RABBITMQ_LOGS", "exchange:")]), "exchange info Plaintext");
+    assert_eq!(
+        log(text, &[("RABBITMQ_LOGS", "syslog:")]),
+        "stdout info Plaintext; a.log error Plaintext"
+    );
+    let env = [("RABBITMQ_LOG", "debug,connection=error,channel,nonsense=loud,+json")];
+    assert_eq!(log("", &env), "stdout debug Json; connection: error; channel: info");
+}
+
+#[test]
+fn files_rotate_by_their_own_rules_or_the_default_ones() {
+    let text = "log.file = a.log\nlog.file.rotation.size = 1000\nlog.file.rotation.date = $W6D23\n\
+                log.default.rotation.count = 5\nlog.queue.file = q.log\nlog.queue.rotation.compress = true";
+    let log = config(text).log;
+    let shown =
+        format!("{:?}\n{:?}", log.file.expect("named").rotation, log.categories[0].rotation);
+    expect![[r#"
+        LogRotation { size: Some(1000), schedule: Some(LogSchedule { every: Week(6), hour: 23, minute: 0 }), count: 5, is_compressed: false }
+        LogRotation { size: None, schedule: None, count: 5, is_compressed: true }"#]]
+    .assert_eq(&shown);
+    for good in ["$D0", "$H30", "$W0", "$M1D12", "$ML"] {
+        let _ = config(&format!("log.file.rotation.date = {good}"));
+    }
+    check(
+        "log.file.rotation.date = $X1\nlog.file.formatter.json.field_map = *:all\n\
+         log.file.formatter.plaintext.format = $ x\nlog.nonsense.level = info",
+        expect![[r#"
+            rabbitmq.conf:1: Error transforming datatype for: log.file.rotation.date: Failed to parse rotation date spec: "$X1"
+            rabbitmq.conf:2: Error transforming datatype for: log.file.formatter.json.field_map: "*:all" names all fields
+            rabbitmq.conf:3: Error transforming datatype for: log.file.formatter.plaintext.format: "$ x" does not begin with a variable's name
+            rabbitmq.conf:4: You've tried to set log.nonsense.level, but there is no setting with that name.
+              Did you mean one of these?
+                log.console.level
+                log.exchange.level
+                log.queue.level"#]],
     );
 }
 
@@ -321,11 +405,22 @@ fn keys_without_effect_and_keys_that_do_not_exist() {
          queue_types.stream.enabled = true\nreverse_dns_lookups = true\n\
          log.connection.level = error\ndeprecated_features.permit.ram_node_type = true",
         expect![[r#"
+            categories: [
+            LogCategory {
+            name: "connection",
+            level: Some(
+            Error,
+            ),
+            file: None,
+            rotation: LogRotation {
+            size: None,
+            schedule: None,
+            count: 0,
+            is_compressed: false,
             notice rabbitmq.conf:1: collect_statistics_interval has no effect yet
             notice rabbitmq.conf:2: mqtt.listeners.tcp.1 has no effect yet
             notice rabbitmq.conf:3: queue_types.stream.enabled has no effect yet
             notice rabbitmq.conf:4: reverse_dns_lookups has no effect yet
-            notice rabbitmq.conf:5: log.connection.level has no effect yet
             notice rabbitmq.conf:6: deprecated_features.permit.ram_node_type has no effect yet"#]],
     );
     check(

@@ -1,5 +1,7 @@
 //! What operators do to a running broker, as clients see it.
 
+mod logging;
+
 use std::fs::{self, OpenOptions};
 use std::net::TcpListener;
 use std::process::{Command, Output};

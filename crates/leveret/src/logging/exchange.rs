@@ -2,20 +2,19 @@
 //! level, the body is the line.
 
 use std::cell::Cell;
-use std::io;
 use std::sync::{Arc, OnceLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use amqp091_codec::BasicProperties;
 use broker::Broker;
+use config::LogLevel;
 use field_table::{FieldTable, ShortStr};
 use message::MessageRef;
 use tokio::sync::{mpsc, oneshot};
 use topology::{Command, DeclareExchange};
-use tracing::{Metadata, debug};
-use tracing_subscriber::fmt::MakeWriter;
+use tracing::debug;
 
-const EXCHANGE: &str = "amq.rabbitmq.log";
+pub(super) const EXCHANGE: &str = "amq.rabbitmq.log";
 /// Lines that wait to be published; what comes while there are as many is dropped.
 const WAITING_MAX: usize = 4096;
 
@@ -32,39 +31,13 @@ struct Line {
     text: Vec<u8>,
 }
 
-/// Makes writers that publish what is written to them.
-pub(crate) struct Publishing;
-
-/// Publishes each write as a line.
-pub(crate) struct LineWriter {
-    level: &'static str,
-}
-
-impl<'a> MakeWriter<'a> for Publishing {
-    type Writer = LineWriter;
-
-    fn make_writer(&'a self) -> LineWriter {
-        LineWriter { level: "info" }
-    }
-
-    fn make_writer_for(&'a self, line: &Metadata<'_>) -> LineWriter {
-        LineWriter { level: crate::logging::level_name(*line.level()) }
-    }
-}
-
-impl io::Write for LineWriter {
-    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
-        if let Some(waiting) = WAITING.get()
-            && !IS_PUBLISHING.get()
-        {
-            // No room: dropped.
-            drop(waiting.try_send(Line { level: self.level, text: text.to_vec() }));
-        }
-        Ok(text.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+/// Hands a line over, if there is somebody to take it.
+pub(super) fn publish_line(level: LogLevel, text: Vec<u8>) {
+    if let Some(waiting) = WAITING.get()
+        && !IS_PUBLISHING.get()
+    {
+        // No room: dropped.
+        drop(waiting.try_send(Line { level: level.name(), text }));
     }
 }
 

@@ -7,7 +7,6 @@ use std::thread;
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
-use tracing_subscriber::fmt::MakeWriter;
 
 /// Unwritten log lines, in bytes; what comes beyond is lost.
 const UNWRITTEN_MAX: usize = 1024 * 1024;
@@ -20,7 +19,7 @@ const FLUSH_MAX: Duration = Duration::from_secs(1);
 
 /// One output of the log and the thread that writes to it. Clones write to the same.
 #[derive(Clone)]
-pub(crate) struct LogWriter(Arc<Shared>);
+pub(super) struct LogWriter(Arc<Shared>);
 
 #[derive(Default)]
 struct Shared {
@@ -39,9 +38,9 @@ struct State {
 
 impl LogWriter {
     /// Starts the thread. `report` makes the line that says how many lines were lost.
-    pub(crate) fn start(
+    pub(super) fn start(
         output: impl Write + Send + 'static,
-        report: fn(u64) -> String,
+        report: impl Fn(u64) -> String + Send + 'static,
     ) -> io::Result<Self> {
         let shared = Arc::new(Shared::default());
         let writer = Self(shared.clone());
@@ -50,7 +49,7 @@ impl LogWriter {
     }
 
     /// Appends lines as they are, or loses them.
-    pub(crate) fn print(&self, lines: &[u8]) {
+    pub(super) fn print(&self, lines: &[u8]) {
         let mut state = self.0.state.lock();
         if UNWRITTEN_MAX < state.unwritten.len() + lines.len() {
             state.lost += count(lines);
@@ -62,7 +61,7 @@ impl LogWriter {
     }
 
     /// Waits until all is written, but not for ever.
-    pub(crate) fn flush(&self) {
+    pub(super) fn flush(&self) {
         let mut state = self.0.state.lock();
         let is_busy = |state: &mut State| state.is_writing || !state.unwritten.is_empty();
         self.0.is_written.wait_while_for(&mut state, is_busy, FLUSH_MAX);
@@ -70,7 +69,7 @@ impl LogWriter {
 }
 
 impl Shared {
-    fn run(&self, mut output: impl Write, report: fn(u64) -> String) {
+    fn run(&self, mut output: impl Write, report: impl Fn(u64) -> String) {
         let mut lines = Vec::new();
         loop {
             let mut state = self.state.lock();
@@ -98,26 +97,6 @@ impl Shared {
 
 fn count(lines: &[u8]) -> u64 {
     lines.iter().filter(|byte| **byte == b'\n').count() as u64
-}
-
-/// The formatter writes each line at once.
-impl Write for LogWriter {
-    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        self.print(line);
-        Ok(line.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl MakeWriter<'_> for LogWriter {
-    type Writer = Self;
-
-    fn make_writer(&self) -> Self {
-        self.clone()
-    }
 }
 
 #[cfg(test)]
