@@ -403,24 +403,13 @@ fn keys_without_effect_and_keys_that_do_not_exist() {
     check(
         "collect_statistics_interval = 5000\nmqtt.listeners.tcp.1 = 1883\n\
          queue_types.stream.enabled = true\nreverse_dns_lookups = true\n\
-         log.connection.level = error\ndeprecated_features.permit.ram_node_type = true",
+         log.syslog = true\ndeprecated_features.permit.ram_node_type = true",
         expect![[r#"
-            categories: [
-            LogCategory {
-            name: "connection",
-            level: Some(
-            Error,
-            ),
-            file: None,
-            rotation: LogRotation {
-            size: None,
-            schedule: None,
-            count: 0,
-            is_compressed: false,
             notice rabbitmq.conf:1: collect_statistics_interval has no effect yet
             notice rabbitmq.conf:2: mqtt.listeners.tcp.1 has no effect yet
             notice rabbitmq.conf:3: queue_types.stream.enabled has no effect yet
             notice rabbitmq.conf:4: reverse_dns_lookups has no effect yet
+            notice rabbitmq.conf:5: log.syslog has no effect yet
             notice rabbitmq.conf:6: deprecated_features.permit.ram_node_type has no effect yet"#]],
     );
     check(
