@@ -23,8 +23,9 @@ impl Connection {
         }
     }
 
+    /// As RabbitMQ's log names a process of its own node.
     fn pid(&self) -> String {
-        self.broker.pid(self.id.0)
+        format!("<0.{}.0>", self.id.0)
     }
 
     fn duration(&self) -> String {
@@ -196,7 +197,7 @@ impl Connection {
         let (vhost, user) = (&self.vhost, &self.user);
         match self.stage {
             Stage::Header => debug!("closing AMQP connection ({name}, duration: '{duration}')"),
-            Stage::Closed if self.entry.is_some() => info!(
+            Stage::Closed | Stage::Silent if self.entry.is_some() => info!(
                 "closing AMQP connection ({name}, vhost: '{vhost}', user: '{user}', duration: '{duration}')"
             ),
             Stage::Closed if !user.is_empty() => info!(
@@ -210,9 +211,9 @@ impl Connection {
                 "closing AMQP connection {} ({name}, duration: '{duration}'):\nclient unexpectedly closed TCP connection",
                 self.pid()
             ),
-            Stage::Closed | Stage::Silent | Stage::Gone(_) => {
-                info!("closing AMQP connection ({name}, duration: '{duration}')");
-            }
+            Stage::Closed => info!("closing AMQP connection ({name}, duration: '{duration}')"),
+            // Why it ended was told when it did.
+            Stage::Silent | Stage::Gone(_) => {}
         }
     }
 }

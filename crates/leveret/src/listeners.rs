@@ -1,5 +1,7 @@
 //! The sockets clients connect to, which operators close and open again while the server runs.
 
+use std::net::SocketAddr;
+
 use net::{Listener, Serve};
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
@@ -36,7 +38,7 @@ impl<S: Serve> Listeners<S> {
         let mut accepting = self.accepting.lock();
         for (listener, protocol) in bound {
             if let Ok(address) = listener.local_addr() {
-                info!("started {protocol} listener on {address}");
+                log_started(protocol, address);
             }
             accepting.push(tokio::spawn(listener.run(protocol, self.served.clone())));
         }
@@ -63,5 +65,18 @@ impl<S: Serve> Listeners<S> {
             // The task owns the socket, and its end was asked for.
             drop(task.await);
         }
+    }
+}
+
+/// In RabbitMQ's words.
+fn log_started(protocol: &str, address: SocketAddr) {
+    match protocol {
+        "amqp" => info!("started TCP listener on {address}"),
+        "amqp/ssl" => info!("started TLS (SSL) listener on {address}"),
+        "http" => {
+            info!("Management plugin: HTTP (non-TLS) listener started on port {}", address.port())
+        }
+        "https" => info!("Management plugin: HTTPS listener started on port {}", address.port()),
+        other => info!("started {other} listener on {address}"),
     }
 }

@@ -325,10 +325,10 @@ async fn serve(
     let _hangup = signal(SignalKind::hangup())?;
     // Before those of AMQP: whoever finds these open finds all of them.
     http.accept(bound_http);
+    info!("Ready to start client connection listeners");
     listeners.accept(bound);
-    let startup = operator.facts().started_at.elapsed();
-    info!("Time to start: {:.1} ms", startup.as_secs_f64() * 1e3);
     operator.set_running();
+    log_started(operator.facts().started_at.elapsed());
     if operator.facts().is_awaited {
         drop(io::stdout().write_all(RUNNING_LINE.as_bytes()));
     }
@@ -345,6 +345,14 @@ async fn serve(
     say_goodbye(&node.broker, SHUTDOWN).await;
     anyhow::ensure!(!has_failed, "stopped: the data directory {data_dir} took a write no more");
     Ok(())
+}
+
+/// The lines that scripts wait for, in RabbitMQ's words.
+fn log_started(startup: Duration) {
+    let plugins: String = ctl::BUILT_IN_PLUGINS.iter().map(|it| format!("\n * {it}")).collect();
+    let count = ctl::BUILT_IN_PLUGINS.len();
+    info!("Server startup complete; {count} plugins started.{plugins}");
+    info!("Time to start: {:.1} ms", startup.as_secs_f64() * 1e3);
 }
 
 /// Asks all connections to close, as RabbitMQ does, and gives them a moment.
