@@ -163,6 +163,7 @@ impl Connection {
         self.delete_exclusive_queues();
         if let Some(entry) = self.entry.take() {
             self.broker.registry.close(&entry);
+            self.broker.forget_counting(self.id);
         }
         self.hold_until = Lsn(0);
         self.stage = Stage::Gone(Status::Aborted);
@@ -202,7 +203,10 @@ impl Connection {
     /// Forgets a channel that holds nothing.
     pub(crate) fn remove_channel(&mut self, number: u16) {
         let Some(channel) = self.channels.remove(number) else { return };
-        self.shared.lock().channels.remove(number);
+        let left = self.shared.lock().remove_channel(number);
+        if let Some((traffic, was_heard_of)) = left {
+            self.broker.leave_traffic(traffic, was_heard_of);
+        }
         if let Some(entry) = &self.entry {
             self.broker.registry.close_channel(entry, &channel.entry);
         }
@@ -228,11 +232,11 @@ impl Connection {
             for counter in [&entry.uncommitted, &entry.acks_uncommitted] {
                 counter.store(0, Relaxed);
             }
-            let mut side = std::mem::replace(side, Box::new(Side::new(entry)));
+            let mut side = side.renew();
             side.unacked.put_back(taken_back.into_iter().map(|it| (it.tag, it.delivered)));
             side
         };
-        self.give_back(work, *side);
+        self.give_back(work, side);
     }
 
     fn give_back(&mut self, work: &mut Work<'_>, mut side: Side) {

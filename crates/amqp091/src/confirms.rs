@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use std::sync::Arc;
+
 use broker::Lsn;
 
 /// Not handed to its queues yet.
@@ -27,19 +29,26 @@ pub(crate) struct Confirms {
     /// Tag of the front of `waiting`.
     first: u64,
     waiting: VecDeque<u64>,
+    /// From which tag on publishes are to which exchange. One, if the client only uses one.
+    exchanges: VecDeque<(u64, Arc<str>)>,
 }
 
 impl Default for Confirms {
     fn default() -> Self {
-        Self { first: 1, waiting: VecDeque::new() }
+        Self { first: 1, waiting: VecDeque::new(), exchanges: VecDeque::new() }
     }
 }
 
 impl Confirms {
-    /// The tag of the next publish.
-    pub(crate) fn assign(&mut self) -> u64 {
+    /// The tag of the next publish, which is to `exchange`.
+    #[inline]
+    pub(crate) fn assign(&mut self, exchange: &Arc<str>) -> u64 {
+        let tag = self.first + self.waiting.len() as u64;
+        if !self.exchanges.back().is_some_and(|(_, last)| Arc::ptr_eq(last, exchange)) {
+            self.exchanges.push_back((tag, exchange.clone()));
+        }
         self.waiting.push_back(UNDECIDED);
-        self.first + self.waiting.len() as u64 - 1
+        tag
     }
 
     /// The publish is where it should be once `lsn` is durable; [`Lsn`] 0 is at once.
@@ -61,13 +70,19 @@ impl Confirms {
         self.waiting.len()
     }
 
-    /// Takes what can be said now that everything up to `durable` is safe.
-    pub(crate) fn advance(&mut self, durable: Lsn, mut say: impl FnMut(Verdict)) {
+    /// Takes what can be said now that everything up to `durable` is safe. `count` is told how many
+    /// publishes to which exchange are confirmed.
+    pub(crate) fn advance(
+        &mut self,
+        durable: Lsn,
+        mut say: impl FnMut(Verdict),
+        mut count: impl FnMut(&Arc<str>, u64),
+    ) {
         loop {
             let run = self.waiting.iter().take_while(|&&lsn| lsn <= durable.0).count();
             if 0 < run {
                 self.waiting.drain(..run);
-                self.first += run as u64;
+                self.pass(run as u64, &mut count);
                 let is_multiple = 1 < run;
                 say(Verdict { tag: self.first - 1, is_multiple, is_ack: true });
             }
@@ -76,12 +91,27 @@ impl Confirms {
                 break;
             }
             self.waiting.drain(..run);
-            self.first += run as u64;
+            self.pass(run as u64, |_, _| {});
             // RabbitMQ says `multiple` in every basic.nack, even for one message.
             say(Verdict { tag: self.first - 1, is_multiple: true, is_ack: false });
         }
         if self.waiting.is_empty() && 1024 < self.waiting.capacity() {
             self.waiting.shrink_to(64);
+        }
+    }
+
+    /// The next `run` publishes are done with; says to which exchanges they were.
+    fn pass(&mut self, run: u64, mut of_exchange: impl FnMut(&Arc<str>, u64)) {
+        let end = self.first + run;
+        while self.first < end {
+            let next = self.exchanges.get(1).map_or(end, |(tag, _)| end.min(*tag));
+            if let Some((_, exchange)) = self.exchanges.front() {
+                of_exchange(exchange, next - self.first);
+            }
+            self.first = next;
+            if self.exchanges.get(1).is_some_and(|(tag, _)| *tag <= next) {
+                self.exchanges.pop_front();
+            }
         }
     }
 

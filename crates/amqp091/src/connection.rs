@@ -506,6 +506,34 @@ impl Connection {
     pub(crate) fn note_answers(&mut self) {
         self.is_unread = ANSWERS_MAX <= self.answers_taken + self.shared.lock().answers();
     }
+
+    /// At the end of a turn: as [`Self::note_answers`], and the broker is told if something was counted.
+    pub(crate) fn note_output(&mut self) {
+        let mut inner = self.shared.lock();
+        self.is_unread = ANSWERS_MAX <= self.answers_taken + inner.answers();
+        let (is_much, is_news) = (inner.has_counted_much(), inner.take_counting());
+        drop(inner);
+        if is_news && self.entry.is_some() {
+            self.broker.note_counting(self.id, self.mailbox());
+        }
+        if is_much {
+            self.hand_counts_over();
+        }
+    }
+
+    /// Makes room for more to be counted.
+    #[cold]
+    fn hand_counts_over(&mut self) {
+        let traffic = {
+            let mut inner = self.shared.lock();
+            let traffic = inner.take_traffic();
+            inner.forget_lanes();
+            traffic
+        };
+        // Routes know lanes by their number.
+        self.routes = None;
+        traffic.into_iter().for_each(|it| self.broker.leave_traffic(it, true));
+    }
 }
 
 /// Blames a method for a failure that blames none yet.
@@ -632,7 +660,10 @@ impl Protocol for Connection {
     }
 
     fn give_back(&mut self, _now: Timestamp) {
-        self.shared.lock().out.shrink(0);
+        let mut inner = self.shared.lock();
+        inner.out.shrink(0);
+        inner.give_back_counters();
+        drop(inner);
         // Known again after one publish; five kilobytes for a connection that may never publish again.
         self.routes = None;
         self.memo = None;

@@ -233,6 +233,7 @@ impl Connection {
             // Whether there is such a vhost is asked after the node's limit.
             let vhost = topology.vhost(name);
             self.vhost = vhost.map_or_else(|| name.into(), |vhost| vhost.name().clone());
+            self.shared.lock().vhost = self.vhost.clone();
             let facts = self.facts();
             let config = broker.config();
             let entry = broker.registry.open(self.id, facts, self.mailbox(), config, &topology)?;

@@ -1,15 +1,19 @@
 //! Where messages went lately.
 
+use std::sync::Arc;
+
 use crate::work::Queues;
 
 /// Routes remembered by a connection. A power of two.
 const ROUTES: usize = 64;
 
 /// A publish that was checked and routed.
-struct Route {
-    exchange: Box<[u8]>,
+pub(crate) struct Route {
+    pub(crate) exchange: Arc<str>,
     routing_key: Box<[u8]>,
-    queues: Queues,
+    pub(crate) queues: Queues,
+    /// What publishes by it count for, if there are queues.
+    pub(crate) lane: u32,
 }
 
 /// Routes of one connection, for one user, one vhost and one generation of the topology: they
@@ -34,22 +38,22 @@ impl Default for RouteCache {
 }
 
 impl RouteCache {
-    /// The queues of a publish, if they are known at this generation.
+    /// The route of a publish, if it is known at this generation.
     #[inline]
     pub(crate) fn get(
         &mut self,
         generation: u64,
         exchange: &[u8],
         routing_key: &[u8],
-    ) -> Option<&Queues> {
+    ) -> Option<&Route> {
         if self.generation != generation {
             self.forget(generation);
             return None;
         }
         let is_it = |route: &Option<Route>| {
-            route
-                .as_ref()
-                .is_some_and(|it| *it.routing_key == *routing_key && *it.exchange == *exchange)
+            route.as_ref().is_some_and(|it| {
+                *it.routing_key == *routing_key && it.exchange.as_bytes() == exchange
+            })
         };
         if !is_it(&self.routes[self.last]) {
             self.last = self.place(exchange, routing_key);
@@ -57,22 +61,24 @@ impl RouteCache {
                 return None;
             }
         }
-        self.routes[self.last].as_ref().map(|it| &it.queues)
+        self.routes[self.last].as_ref()
     }
 
     /// Remembers a route.
     pub(crate) fn insert(
         &mut self,
         generation: u64,
-        exchange: &[u8],
+        exchange: &Arc<str>,
         routing_key: &[u8],
         queues: Queues,
+        lane: u32,
     ) {
         if self.generation != generation {
             self.forget(generation);
         }
-        let place = self.place(exchange, routing_key);
-        let route = Route { exchange: exchange.into(), routing_key: routing_key.into(), queues };
+        let place = self.place(exchange.as_bytes(), routing_key);
+        let (exchange, routing_key) = (exchange.clone(), routing_key.into());
+        let route = Route { exchange, routing_key, queues, lane };
         self.routes[place] = Some(route);
     }
 

@@ -10,18 +10,22 @@ use amqp091_codec::{
 };
 use broker::{
     Batch, ChannelEntry, ConsumerId, ConsumerKey, Delivery, Event, Intake, Lsn, Mailbox, Outbox,
-    QueueRef, Ticket,
+    QueueRef, Settle, Ticket,
 };
 use bytes::Bytes;
 use message::MessageRef;
 use parking_lot::{Mutex, MutexGuard};
+use statistics::{MessageCount, Traffic};
 use stdx::Signal;
 use topology::ConnectionId;
 
 use crate::attempts::with_attempts;
 use crate::by_number::ByNumber;
 use crate::interceptors::marked_outgoing;
+use crate::lanes::{Fate, Lanes};
+use crate::tally::{SlotCounts, Tally, list_queue};
 use crate::unacked::{Delivered, Unacked};
+use crate::work::Origin;
 
 /// Unwritten output above which consumers wait, in bytes.
 pub(crate) const OUTBOX_MAX: usize = 256 * 1024;
@@ -34,6 +38,9 @@ pub(crate) const ANSWERS_MAX: usize = 1024 * 1024;
 const REPLY_OUTBOX_MAX: usize = 16 * 1024 * 1024;
 /// Bodies from here on are sent from where they are instead of being copied, in bytes.
 pub(crate) const SHARED_BODY_MIN: usize = 4096;
+
+/// Label of the protocol in statistics.
+const PROTOCOL: &str = "amqp091";
 
 /// What the connection's task and the queues share.
 pub(crate) struct Shared {
@@ -61,6 +68,18 @@ pub(crate) struct Inner {
     pub(crate) frame_max: u32,
     /// The connection takes no more turns.
     pub(crate) is_gone: bool,
+    /// Something was counted since the channels were asked.
+    has_counted: bool,
+    /// The broker knows of that.
+    is_counting_noted: bool,
+    /// Some channel's tally has many rows.
+    is_tally_large: bool,
+    /// The lanes go when the channels are asked, unless there is another publish before.
+    is_given_back: bool,
+    /// What is published by; made with the first publish.
+    pub(crate) lanes: Option<Box<Lanes>>,
+    /// Where the connection is.
+    pub(crate) vhost: Arc<str>,
 }
 
 /// The delivering side of a channel.
@@ -78,6 +97,9 @@ pub(crate) struct Side {
     pub(crate) prefetched: u32,
     /// Consumers that wait for the channel's prefetch.
     pub(crate) parked: Vec<u32>,
+    tally: Option<Box<Tally>>,
+    /// Who makes statistics knows the channel.
+    was_heard_of: bool,
 }
 
 /// A consumer, or where `basic.get` took messages from.
@@ -95,9 +117,19 @@ pub(crate) struct Slot {
     /// Takes deliveries; otherwise it only remembers what is unsettled.
     pub(crate) is_live: bool,
     pub(crate) unacked: u32,
+    pub(crate) counts: SlotCounts,
 }
 
 impl Slot {
+    /// What its deliveries count as.
+    fn sent_as(&self) -> MessageCount {
+        match (self.is_get, self.no_ack) {
+            (true, _) => MessageCount::Get,
+            (false, false) => MessageCount::Deliver,
+            (false, true) => MessageCount::DeliverNoAck,
+        }
+    }
+
     fn is_free(&self) -> bool {
         !self.is_live && self.unacked == 0
     }
@@ -114,6 +146,8 @@ impl Side {
             prefetch_max: 0,
             prefetched: 0,
             parked: Vec::new(),
+            tally: None,
+            was_heard_of: false,
         }
     }
 
@@ -150,6 +184,7 @@ impl Side {
             no_ack: false,
             is_live: false,
             unacked: 0,
+            counts: SlotCounts::default(),
         });
         (slot, new)
     }
@@ -158,9 +193,71 @@ impl Side {
     pub(crate) fn drop_if_free(&mut self, slot: u32) {
         let of_slot = &mut self.slots[slot as usize];
         if of_slot.is_free() {
-            of_slot.queue = None;
+            let counts = std::mem::take(&mut of_slot.counts).named(of_slot.sent_as());
+            if let Some(queue) = of_slot.queue.take()
+                && !counts.is_empty()
+            {
+                *self.tally.get_or_insert_default().of_queue(&queue) += counts;
+            }
             self.first_free = self.first_free.min(slot as usize);
         }
+    }
+
+    /// Counts what `basic.get` took from a queue, to be settled if there is a slot.
+    pub(crate) fn count_got(&mut self, queue: &QueueRef, slot: Option<u32>, is_redelivered: bool) {
+        let got = SlotCounts { sent: 1, redelivered: u64::from(is_redelivered), acked: 0 };
+        match slot {
+            Some(slot) => self.slots[slot as usize].counts += got,
+            None => *self.tally().of_queue(queue) += got.named(MessageCount::GetNoAck),
+        }
+    }
+
+    /// Counts publishes on a lane.
+    fn count_publishes(&mut self, lane: u32, count: u64, is_confirm_expected: bool) {
+        if self.tally().publish(lane, count, is_confirm_expected) {
+            self.entry.is_publisher.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// What the channel counts apart from its slots.
+    pub(crate) fn tally(&mut self) -> &mut Tally {
+        self.tally.get_or_insert_default()
+    }
+
+    /// Another side for the same channel, which starts with nothing but what this one counted.
+    pub(crate) fn renew(&mut self) -> Self {
+        let fresh = Self::new(self.entry.clone());
+        let mut old = std::mem::replace(self, fresh);
+        for slot in &mut old.slots {
+            let counts = std::mem::take(&mut slot.counts).named(slot.sent_as());
+            if let Some(queue) = slot.queue.as_ref().filter(|_| !counts.is_empty()) {
+                *old.tally.get_or_insert_default().of_queue(queue) += counts;
+            }
+        }
+        self.tally = old.tally.take();
+        self.was_heard_of = old.was_heard_of;
+        old
+    }
+
+    /// What the channel did since it was asked last.
+    fn take_traffic(&mut self, vhost: &Arc<str>, lanes: Option<&Lanes>) -> Traffic {
+        let mut traffic = Traffic {
+            channel: self.entry.id,
+            vhost: vhost.clone(),
+            protocol: PROTOCOL,
+            ..Traffic::default()
+        };
+        for slot in &mut self.slots {
+            let counts = std::mem::take(&mut slot.counts);
+            if let Some(queue) = &slot.queue {
+                list_queue(&mut traffic, queue, counts.named(slot.sent_as()));
+            }
+        }
+        if let Some(tally) = &mut self.tally {
+            tally.take(lanes, &mut traffic);
+        }
+        traffic.merge_rows();
+        traffic
     }
 
     /// The next delivery tag.
@@ -190,9 +287,10 @@ impl Side {
     }
 
     /// Forgets a delivery of this slot that is being settled.
-    pub(crate) fn release(&mut self, slot: u32) {
+    pub(crate) fn release(&mut self, slot: u32, how: Settle) {
         let of_slot = &mut self.slots[slot as usize];
         of_slot.unacked -= 1;
+        of_slot.counts.acked += u64::from(how == Settle::Ack);
         self.prefetched -= u32::from(!of_slot.is_get);
         self.drop_if_free(slot);
         self.show_unacked();
@@ -277,7 +375,7 @@ impl Inner {
 
     /// Appends what `key` takes of `batch`. Headers get the time if the node `marks_sent_time`.
     fn deliver(&mut self, key: ConsumerKey, batch: &Batch<'_>, marks_sent_time: bool) -> Intake {
-        let Self { out, channels, parked, frame_max, .. } = self;
+        let Self { out, channels, parked, frame_max, has_counted, .. } = self;
         let nothing = Intake { taken: 0, is_full: true };
         let Some(side) = channels.get_mut(key.channel) else { return nothing };
         let Some(slot) = side.slots.get_mut(key.slot as usize) else { return nothing };
@@ -289,16 +387,19 @@ impl Inner {
             encode_method(key.channel, &method.into(), out.buf());
         }
         let (tag, no_ack) = (slot.tag.clone(), slot.no_ack);
-        let mut taken = 0;
+        let mut intake = Intake { taken: 0, is_full: false };
+        let mut redelivered = 0;
         for delivery in batch.iter() {
             let Delivery { message, is_redelivered, ticket, .. } = delivery;
             if OUTBOX_MAX <= out.len() {
                 parked.push(key);
-                return Intake { taken, is_full: true };
+                intake.is_full = true;
+                break;
             }
             if !no_ack && side.is_at_prefetch() {
                 side.parked.push(key.slot);
-                return Intake { taken, is_full: true };
+                intake.is_full = true;
+                break;
             }
             let delivery_tag = side.assign_tag();
             let deliver = BasicDeliver {
@@ -320,14 +421,18 @@ impl Inner {
             if !no_ack {
                 side.hold(delivery_tag, key.slot, ticket);
             }
-            taken += 1;
+            intake.taken += 1;
+            redelivered += u64::from(is_redelivered);
         }
-        Intake { taken, is_full: false }
+        let counts = SlotCounts { sent: intake.taken as u64, redelivered, acked: 0 };
+        side.slots[key.slot as usize].counts += counts;
+        *has_counted = true;
+        intake
     }
 
     /// Appends a direct reply; false if there is nobody for it, or no room.
     fn deliver_reply(&mut self, key: ConsumerKey, message: &MessageRef<'_>) -> bool {
-        let Self { out, channels, frame_max, .. } = self;
+        let Self { out, channels, frame_max, has_counted, .. } = self;
         let Some(side) = channels.get_mut(key.channel) else { return false };
         let Some(slot) = side.slots.get_mut(key.slot as usize) else { return false };
         if !slot.is_live || REPLY_OUTBOX_MAX <= out.len() {
@@ -346,7 +451,106 @@ impl Inner {
             routing_key: ShortBytes(message.routing_key),
         };
         Self::put_delivery(out, *frame_max, key.channel, &deliver, message);
+        side.tally().direct_reply();
+        *has_counted = true;
         true
+    }
+
+    /// The number of the lane of a publish.
+    pub(crate) fn lane(&mut self, exchange: &Arc<str>, queues: &[QueueRef], fate: Fate) -> u32 {
+        self.is_given_back = false;
+        self.lanes.get_or_insert_default().number(exchange, queues, fate)
+    }
+
+    /// Something was counted that statistics should know.
+    pub(crate) fn note_counted(&mut self) {
+        self.has_counted = true;
+    }
+
+    /// As [`Self::note_counted`], where it may have been the first of its queue or exchange.
+    pub(crate) fn note_counted_on(&mut self, channel: u16) {
+        self.has_counted = true;
+        let tally = self.channels.get(channel).and_then(|side| side.tally.as_ref());
+        self.is_tally_large |= tally.is_some_and(|it| it.is_large());
+    }
+
+    /// Counts publishes that came from the same channel by the same lane.
+    pub(crate) fn count_publishes(&mut self, origin: Origin, count: u64) {
+        if let Some(side) = self.channels.get_mut(origin.channel) {
+            side.count_publishes(origin.lane, count, origin.tag != 0);
+            self.has_counted = true;
+        }
+    }
+
+    /// Counts a publish that a transaction held.
+    pub(crate) fn count_held(
+        &mut self,
+        channel: u16,
+        exchange: &Arc<str>,
+        queues: &[QueueRef],
+        fate: Fate,
+    ) {
+        let lane = self.lane(exchange, queues, fate);
+        if let Some(side) = self.channels.get_mut(channel) {
+            side.count_publishes(lane, 1, true);
+            self.has_counted = true;
+        }
+    }
+
+    /// Whether the broker should know that something was counted. Once until the channels are asked.
+    pub(crate) fn take_counting(&mut self) -> bool {
+        let is_news = self.has_counted && !self.is_counting_noted;
+        self.is_counting_noted |= is_news;
+        is_news
+    }
+
+    /// Whether what was counted takes much memory.
+    pub(crate) fn has_counted_much(&self) -> bool {
+        self.is_tally_large || self.lanes.as_ref().is_some_and(|it| it.are_too_many())
+    }
+
+    /// The lanes' numbers mean nothing any more. Nothing may be counted that has not been taken.
+    pub(crate) fn forget_lanes(&mut self) {
+        self.lanes = None;
+        self.channels.iter_mut().for_each(|(_, side)| side.tally = None);
+    }
+
+    /// Frees what is only needed to count more: at once, or when it was asked for what it has counted.
+    pub(crate) fn give_back_counters(&mut self) {
+        match self.has_counted {
+            true => self.is_given_back = self.lanes.is_some(),
+            false => self.forget_lanes(),
+        }
+    }
+
+    /// What the channels did, those that did anything.
+    pub(crate) fn take_traffic(&mut self) -> Vec<Traffic> {
+        self.has_counted = false;
+        self.is_counting_noted = false;
+        self.is_tally_large = false;
+        let Self { channels, lanes, vhost, .. } = self;
+        let mut traffic = Vec::new();
+        for (_, side) in channels.iter_mut() {
+            let of_channel = side.take_traffic(vhost, lanes.as_deref());
+            if 0 < of_channel.rows() {
+                side.was_heard_of = true;
+                traffic.push(of_channel);
+            }
+        }
+        if std::mem::take(&mut self.is_given_back) {
+            self.forget_lanes();
+        }
+        traffic
+    }
+
+    /// Forgets a channel. Returns what it did, and whether the channel was heard of before; `None` if
+    /// there is nothing to tell.
+    pub(crate) fn remove_channel(&mut self, number: u16) -> Option<(Traffic, bool)> {
+        let mut side = self.channels.remove(number)?;
+        let mut traffic = side.take_traffic(&self.vhost, self.lanes.as_deref());
+        traffic.is_closed = true;
+        let is_news = side.was_heard_of || 0 < traffic.rows();
+        is_news.then_some((traffic, side.was_heard_of))
     }
 
     /// Appends a delivery, or leaves its body where it is if that pays.
@@ -438,6 +642,11 @@ impl Mailbox for Shared {
 
     fn post(&self, event: Event) {
         self.lock().events.push(event);
+    }
+
+    fn take_traffic(&self, take: &mut dyn FnMut(Traffic)) {
+        let traffic = self.lock().take_traffic();
+        traffic.into_iter().for_each(take);
     }
 
     fn wake(&self) {

@@ -2,6 +2,7 @@
 
 mod basics;
 mod chaos;
+mod counting;
 mod errors;
 mod firehose;
 mod kit;

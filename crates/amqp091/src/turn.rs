@@ -1,6 +1,8 @@
 //! The end of a turn, and what happens between turns: publishes and settlements reach their queues,
 //! confirms go out, input is paused and resumed.
 
+use std::sync::Arc;
+
 use amqp091_codec::{
     BasicAck, BasicNack, ConnectionBlocked, ConnectionUnblocked, Method, encode_ack, encode_method,
 };
@@ -8,6 +10,7 @@ use broker::{Alarms, ConnectionState, ConsumerKey, Lsn, QueueRef};
 use smallvec::SmallVec;
 use stdx::Timestamp;
 
+use crate::confirms::Verdict;
 use crate::connection::{Connection, Stage};
 use crate::work::{Bucket, Group, Origin, Work};
 
@@ -44,9 +47,9 @@ impl Connection {
             self.published = self.published.max(lsn);
             self.has_published = true;
             self.decide(origins, lsn, &rejected);
-            messages.clear();
-            origins.clear();
         }
+        self.count(publishes.buckets.iter().map(|bucket| &*bucket.origins));
+        publishes.clear();
         for group in settlements.take() {
             let Group { queue, consumer, how, tickets, .. } = group;
             let lsn = self.broker.settle(turn, &queue, consumer, &tickets, how);
@@ -54,6 +57,20 @@ impl Connection {
         }
         for (queue, consumer) in std::mem::take(resumed) {
             self.broker.resume(turn, &queue, consumer);
+        }
+    }
+
+    /// Counts publishes, some at a time.
+    pub(crate) fn count<'a>(&self, origins: impl Iterator<Item = &'a [Origin]>) {
+        let mut runs = origins
+            .flat_map(|it| it.chunk_by(|a, b| (a.channel, a.lane) == (b.channel, b.lane)))
+            .peekable();
+        if runs.peek().is_none() {
+            return;
+        }
+        let mut inner = self.shared.lock();
+        for run in runs {
+            inner.count_publishes(run[0], run.len() as u64);
         }
     }
 
@@ -88,7 +105,7 @@ impl Connection {
         let congested = work.turn.take_congested();
         self.broker.finish(work.turn);
         self.throttle(durable);
-        self.note_answers();
+        self.note_output();
         self.pace(congested);
     }
 
@@ -124,14 +141,15 @@ impl Connection {
             return;
         }
         let mut inner = self.shared.lock();
+        let inner = &mut *inner;
         for (number, channel) in self.channels.iter_mut() {
             let Some(confirms) = &mut channel.confirms else { continue };
             if confirms.len() == 0 {
                 continue;
             }
-            confirms.advance(durable, |verdict| {
+            let out = inner.out.buf();
+            let say = |verdict: Verdict| {
                 let (delivery_tag, multiple) = (verdict.tag, verdict.is_multiple);
-                let out = inner.out.buf();
                 if verdict.is_ack {
                     encode_ack(number, &BasicAck { delivery_tag, multiple }, out);
                 } else {
@@ -139,7 +157,19 @@ impl Connection {
                     let nack = BasicNack { delivery_tag, multiple, requeue: true };
                     encode_method(number, &Method::from(nack), out);
                 }
-            });
+            };
+            let mut side = inner.channels.get_mut(number);
+            let mut has_confirmed = false;
+            let count = |exchange: &Arc<str>, count| {
+                if let Some(side) = &mut side {
+                    side.tally().confirm(exchange, count);
+                    has_confirmed = true;
+                }
+            };
+            confirms.advance(durable, say, count);
+            if has_confirmed {
+                inner.note_counted_on(number);
+            }
             let unconfirmed = u32::try_from(confirms.len()).unwrap_or(u32::MAX);
             channel.entry.unconfirmed.store(unconfirmed, std::sync::atomic::Ordering::Relaxed);
         }

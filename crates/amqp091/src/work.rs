@@ -39,10 +39,12 @@ impl Work<'_> {
     }
 }
 
-/// Whom to tell what became of a publish.
+/// Whom to tell what became of a publish, and whose it is.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Origin {
     pub(crate) channel: u16,
+    /// What it counts for: a number of [`crate::lanes::Lanes`].
+    pub(crate) lane: u32,
     /// 0 when nobody waits for a confirm.
     pub(crate) tag: u64,
 }
@@ -67,6 +69,14 @@ pub(crate) struct Publishes<'i> {
 }
 
 impl<'i> Publishes<'i> {
+    /// Forgets those collected; they are in their queues.
+    pub(crate) fn clear(&mut self) {
+        for bucket in &mut self.buckets {
+            bucket.messages.clear();
+            bucket.origins.clear();
+        }
+    }
+
     /// Adds a publish; false when those collected have to reach their queues first.
     pub(crate) fn add(
         &mut self,

@@ -23,6 +23,7 @@ use crate::queue::TimedOut;
 use crate::registry::Registry;
 use crate::reply::ReplyConsumers;
 use crate::timers::Timers;
+use crate::traffic::{Counting, QueueChurn};
 use crate::{
     AuthenticatorRef, BrokerConfig, Completion, ConsumeRefusal, Consumer, ConsumerId, ConsumerKey,
     ConsumerView, Control, Counts, Cycles, Event, Getter, Got, Journal, Lsn, MailboxRef, Pages,
@@ -113,6 +114,8 @@ pub struct Broker {
     pub(crate) reply_consumers: ReplyConsumers,
     /// What is copied to `amq.rabbitmq.trace`.
     pub(crate) firehose: Firehose,
+    pub(crate) counting: Counting,
+    pub(crate) queue_churn: QueueChurn,
     /// Room for bodies whose end has not arrived.
     bodies: Arc<Bodies>,
     alarms: AtomicU8,
@@ -151,6 +154,8 @@ impl Broker {
             crashes: Crashes::default(),
             reply_consumers: ReplyConsumers::new(seed),
             firehose: Firehose::default(),
+            counting: Counting::default(),
+            queue_churn: QueueChurn::default(),
             bodies,
             alarms: AtomicU8::new(0),
             next_id: AtomicU64::new(1),
@@ -253,11 +258,15 @@ impl Broker {
         for change in &changes {
             match change {
                 Change::QueueCreated(record) => {
+                    self.queue_churn.created.fetch_add(1, Ordering::Relaxed);
                     if let Some(cell) = self.queue(record.id) {
                         self.start_queue(now, &cell);
                     }
                 }
-                Change::QueueDeleted(record) => self.drop_queue(now, record, &mut losers),
+                Change::QueueDeleted(record) => {
+                    self.queue_churn.deleted.fetch_add(1, Ordering::Relaxed);
+                    self.drop_queue(now, record, &mut losers);
+                }
                 _ => {}
             }
         }

@@ -28,6 +28,7 @@ mod reply;
 mod republish;
 pub mod testing;
 mod timers;
+mod traffic;
 mod turn;
 
 pub use cell::{QueueCell, QueueRef};

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use message::MessageRef;
+use statistics::Traffic;
 use topology::{ConnectionId, Outcome, Refusal};
 
 use crate::{Batch, ConsumerId, Lsn, QueueRef};
@@ -48,6 +49,10 @@ pub trait Mailbox: Send + Sync {
 
     /// Leaves an event for the connection's next turn. May be called with a queue locked.
     fn post(&self, event: Event);
+
+    /// Hands over what the connection's channels counted since the last call. `take` runs with nothing
+    /// locked. See [`crate::Broker::take_traffic`].
+    fn take_traffic(&self, _take: &mut dyn FnMut(Traffic)) {}
 
     /// Makes the connection take a turn soon. Called after all locks are released; cheap when it
     /// is already awake.

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 
 use ahash::AHashMap;
 use parking_lot::{Mutex, RwLock};
+use statistics::{Churn, Clients};
 use stdx::Timestamp;
 use topology::{ConnectionId, Refusal, RefusalKind, State};
 
@@ -152,6 +153,8 @@ pub struct ChannelEntry {
     pub number: u16,
     /// In confirm mode.
     pub is_confirm: AtomicBool,
+    /// Has published.
+    pub is_publisher: AtomicBool,
     /// In transaction mode.
     pub is_transactional: AtomicBool,
     /// Consumers on the channel.
@@ -175,6 +178,11 @@ pub struct ChannelEntry {
 pub struct Registry {
     connections: RwLock<Connections>,
     channels: AtomicU64,
+    /// Connections since the node started.
+    connections_opened: AtomicU64,
+    connections_closed: AtomicU64,
+    /// Channels since the node started.
+    channels_opened: AtomicU64,
 }
 
 /// Connections, and how many there are of whom: limits are looked at with each new one.
@@ -263,6 +271,7 @@ impl Registry {
             channels_of_user,
         });
         connections.open.insert(id, entry.clone());
+        self.connections_opened.fetch_add(1, Ordering::Relaxed);
         Ok(entry)
     }
 
@@ -272,6 +281,7 @@ impl Registry {
         if connections.open.remove(&entry.id).is_some() {
             connections.count_out(&entry.facts);
             drop(connections);
+            self.connections_closed.fetch_add(1, Ordering::Relaxed);
             let left = std::mem::take(&mut *entry.channels.lock());
             self.count_channels_out(entry, left.len());
         }
@@ -299,6 +309,7 @@ impl Registry {
         let channel = Arc::new(channel);
         connection.channels.lock().push(channel.clone());
         self.channels.fetch_add(1, Ordering::Relaxed);
+        self.channels_opened.fetch_add(1, Ordering::Relaxed);
         connection.channels_of_user.fetch_add(1, Ordering::Relaxed);
         Ok(channel)
     }
@@ -314,6 +325,32 @@ impl Registry {
         let before = channels.len();
         channels.retain(|it| it.id != channel.id);
         self.count_channels_out(connection, before - channels.len());
+    }
+
+    /// Who publishes and consumes now.
+    pub fn clients(&self) -> Clients {
+        let mut clients = Clients::default();
+        for connection in self.connections() {
+            for channel in &*connection.channels.lock() {
+                let is_publisher = channel.is_publisher.load(Ordering::Relaxed);
+                clients.publishers += u64::from(is_publisher);
+                clients.consumers += u64::from(channel.consumers.load(Ordering::Relaxed));
+            }
+        }
+        clients
+    }
+
+    /// What came and went; of queues nothing.
+    pub(crate) fn churn(&self) -> Churn {
+        let channels = self.channels.load(Ordering::Relaxed);
+        let channel_created = self.channels_opened.load(Ordering::Relaxed);
+        Churn {
+            connection_created: self.connections_opened.load(Ordering::Relaxed),
+            connection_closed: self.connections_closed.load(Ordering::Relaxed),
+            channel_created,
+            channel_closed: channel_created.saturating_sub(channels),
+            ..Churn::default()
+        }
     }
 
     /// An open connection.

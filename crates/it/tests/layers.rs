@@ -19,7 +19,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("message", &[]),
     ("statistics", &[]),
     ("topology", &["field-table"]),
-    ("broker", &["field-table", "message", "stdx", "topology"]),
+    ("broker", &["field-table", "message", "statistics", "stdx", "topology"]),
     // engine
     ("storage", &["stdx"]),
     ("consensus", &["storage"]),
@@ -29,7 +29,19 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("net", &["broker", "stdx"]),
     ("node", &["auth", "broker", "consensus", "net", "stdx", "storage", "topology"]),
     // front-ends
-    ("amqp091", &["amqp091-codec", "auth", "broker", "field-table", "message", "stdx", "topology"]),
+    (
+        "amqp091",
+        &[
+            "amqp091-codec",
+            "auth",
+            "broker",
+            "field-table",
+            "message",
+            "statistics",
+            "stdx",
+            "topology",
+        ],
+    ),
     // operators
     ("operator", &["config", "field-table", "topology"]),
     ("ctl", &["auth", "config", "field-table", "operator"]),

@@ -79,6 +79,7 @@ impl<L: Log> ControlPlane<L> {
             restore(&plane.broker, &bytes, now)?;
         }
         plane.turn(now)?;
+        plane.broker.forget_queue_churn();
         Ok(plane)
     }
 

@@ -6,7 +6,9 @@
 #![forbid(unsafe_code)]
 
 mod counts;
+mod node;
 mod traffic;
 
 pub use counts::{MessageCount, MessageCounts};
-pub use traffic::{Churn, QueueTraffic, Traffic};
+pub use node::{Churn, Clients};
+pub use traffic::{DIRECT_REPLIES, QueueTraffic, Traffic};

@@ -8,6 +8,7 @@ use amqp091_codec::{
 };
 use broker::{ConsumerId, ConsumerKey, Getter, Got, QueueRef, Settle, Trace};
 use message::MessageRef;
+use statistics::MessageCount;
 use topology::{Permission, QueueKind, ResourceKind};
 
 use crate::attempts::with_attempts;
@@ -76,14 +77,17 @@ impl Connection {
         let mut trace = None;
         let reply = |got: Option<Got<'_>>| {
             let mut inner = shared.lock();
+            inner.note_counted_on(number);
             let frame_max = inner.frame_max;
             let slot = getter.as_ref().map(|it| it.key.slot);
             let Some(side) = inner.channels.get_mut(number) else { return };
             let Some(Got { delivery, remaining }) = got else {
                 slot.into_iter().for_each(|slot| side.drop_if_free(slot));
+                side.tally().of_queue(&queue)[MessageCount::GetEmpty] += 1;
                 return inner.send(number, BasicGetEmpty::default());
             };
             let delivery_tag = side.assign_tag();
+            side.count_got(&queue, slot, delivery.is_redelivered);
             if let Some(slot) = slot {
                 side.hold(delivery_tag, slot, delivery.ticket);
             }
@@ -150,7 +154,7 @@ impl Connection {
             unacked.take_all(|delivered| {
                 let (slot, how) = (delivered.slot, Settle::Requeue);
                 work.settlements.add(number, slot, how, delivered.ticket, || side.source(slot));
-                side.release(slot);
+                side.release(slot, how);
             });
             resume_unparked(side, work);
         }

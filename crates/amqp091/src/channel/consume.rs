@@ -14,6 +14,7 @@ use crate::connection::Connection;
 use crate::errors::{Failure, Fault, not_allowed, precondition_failed};
 use crate::pending::Then;
 use crate::shared::Slot;
+use crate::tally::SlotCounts;
 use crate::work::Work;
 
 use super::{Ids, ReplyConsumer};
@@ -85,6 +86,7 @@ impl Connection {
                 no_ack: consume.no_ack,
                 is_live: true,
                 unacked: 0,
+                counts: SlotCounts::default(),
             },
         ) else {
             return Ok(());
@@ -153,6 +155,7 @@ impl Connection {
                 no_ack: true,
                 is_live: true,
                 unacked: 0,
+                counts: SlotCounts::default(),
             },
         ) else {
             return Ok(());
@@ -262,6 +265,7 @@ impl Connection {
         inner.parked.retain(|it| *it != key);
         if let Some(side) = inner.channels.get_mut(number) {
             side.retire(slot);
+            inner.note_counted_on(number);
         }
     }
 

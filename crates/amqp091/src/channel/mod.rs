@@ -88,6 +88,12 @@ impl Channel {
         }
     }
 
+    /// The tag of the next publish, which is to `exchange`; 0 when nobody waits for a confirm.
+    #[inline]
+    fn assign_tag(&mut self, exchange: &Arc<str>) -> u64 {
+        self.confirms.as_mut().map_or(0, |confirms| confirms.assign(exchange))
+    }
+
     /// The queue that a method names; the one declared last if it names none.
     fn queue_name<'a>(&'a self, name: &'a str) -> Result<&'a str, Failure> {
         match (name, &self.last_queue) {

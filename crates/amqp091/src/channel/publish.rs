@@ -17,6 +17,7 @@ use crate::connection::Connection;
 use crate::errors::{Failure, Fault, not_implemented, precondition_failed};
 use crate::expiration;
 use crate::interceptors::{mark_incoming, marked_outgoing};
+use crate::lanes::Fate;
 use crate::memo::Facts;
 use crate::shared::{SHARED_BODY_MIN, put_content};
 use crate::work::{Origin, Queues, Work};
@@ -40,6 +41,21 @@ pub(crate) struct Prepared {
     image: Option<Image>,
     /// It went to somebody who waits for a direct reply.
     is_reply: bool,
+    pub(super) exchange: Arc<str>,
+    /// What it counts for, if that is known already.
+    lane: Option<u32>,
+}
+
+impl Prepared {
+    /// What becomes of it.
+    pub(super) fn fate(&self, mandatory: bool) -> Fate {
+        match (self.is_reply, self.queues.is_empty()) {
+            (true, _) => Fate::Replied,
+            (false, false) => Fate::Routed,
+            (false, true) if mandatory => Fate::Returned,
+            (false, true) => Fate::Dropped,
+        }
+    }
 }
 
 impl Facts {
@@ -70,8 +86,9 @@ impl Connection {
         if channel.tx.is_some() || prepared.image.is_some() || prepared.queues.is_empty() {
             return self.publish_prepared(work, number, flags, &message, prepared);
         }
-        let tag = channel.confirms.as_mut().map_or(0, |confirms| confirms.assign());
-        let origin = Origin { channel: number, tag };
+        let tag = channel.assign_tag(&prepared.exchange);
+        let lane = self.lane(&prepared, Fate::Routed);
+        let origin = Origin { channel: number, lane, tag };
         let incoming = prepared.facts.incoming(message);
         self.collect(work, &prepared.queues, incoming, origin);
         Ok(())
@@ -89,6 +106,7 @@ impl Connection {
         let (lsn, is_refused) = self.publish_now(work, queues, incoming);
         let rejected: &[u32] = if is_refused { &[0] } else { &[] };
         self.decide(&[origin], lsn, rejected);
+        self.count([&[origin][..]].into_iter());
     }
 
     /// A publish that came in pieces.
@@ -137,15 +155,16 @@ impl Connection {
         let (Some(memo), Some(routes)) = (&self.memo, &mut self.routes) else { return false };
         let Some(facts) = memo.get(message.properties) else { return false };
         let generation = self.broker.generation();
-        let Some(queues) = routes.get(generation, message.exchange, message.routing_key) else {
+        let Some(route) = routes.get(generation, message.exchange, message.routing_key) else {
             return false;
         };
+        let queues = &route.queues;
         let Some(channel) = self.channels.get_mut(number) else { return false };
         if queues.is_empty() || channel.tx.is_some() {
             return false;
         }
-        let tag = channel.confirms.as_mut().map_or(0, |confirms| confirms.assign());
-        let origin = Origin { channel: number, tag };
+        let tag = channel.assign_tag(&route.exchange);
+        let origin = Origin { channel: number, lane: route.lane, tag };
         let incoming = facts.incoming(message);
         let is_shared = 1 < queues.len() && SHARED_BODY_MIN <= message.body.len();
         if is_shared || !work.publishes.add(queues, incoming, origin) {
@@ -190,22 +209,30 @@ impl Connection {
         let message = image.as_ref().map_or(*message, Image::as_ref);
         let channel = self.channel(number);
         if let Some(tx) = &mut channel.tx {
-            let mandatory = flags.mandatory && !prepared.is_reply;
-            tx.hold(message.to_image(), prepared, mandatory);
+            let fate = prepared.fate(flags.mandatory);
+            tx.hold(message.to_image(), prepared, fate);
             channel.entry.uncommitted.store(tx.publish_count(), Ordering::Relaxed);
             return Ok(());
         }
-        let tag = channel.confirms.as_mut().map_or(0, |confirms| confirms.assign());
-        let origin = Origin { channel: number, tag };
+        let tag = channel.assign_tag(&prepared.exchange);
+        let fate = prepared.fate(flags.mandatory);
+        let origin = Origin { channel: number, lane: self.lane(&prepared, fate), tag };
         if prepared.queues.is_empty() {
-            if flags.mandatory && !prepared.is_reply {
+            if fate == Fate::Returned {
                 self.return_unroutable(number, &message);
             }
             self.decide(&[origin], Lsn(0), &[]);
+            self.count([&[origin][..]].into_iter());
             return Ok(());
         }
         self.publish_owned(work, &prepared.queues, prepared.facts.incoming(message), origin);
         Ok(())
+    }
+
+    /// What a publish counts for.
+    fn lane(&self, prepared: &Prepared, fate: Fate) -> u32 {
+        let Prepared { exchange, queues, .. } = prepared;
+        prepared.lane.unwrap_or_else(|| self.shared.lock().lane(exchange, queues, fate))
     }
 
     /// Hands one message to its queues. Returns what its confirm waits for, and whether a queue
@@ -256,9 +283,10 @@ impl Connection {
     ) -> Result<Prepared, Fault> {
         let generation = self.broker.generation();
         let routes = self.routes.get_or_insert_default();
-        let remembered = routes.get(generation, message.exchange, message.routing_key).cloned();
+        let remembered = routes.get(generation, message.exchange, message.routing_key);
         // Who copies what is published wants to know all about it.
         let remembered = remembered.filter(|_| !self.is_traced);
+        let remembered = remembered.map(|it| (it.queues.clone(), it.exchange.clone(), it.lane));
         let exchange = match remembered {
             Some(_) => None,
             None => Some(self.check_exchange(message.exchange)?),
@@ -271,10 +299,11 @@ impl Connection {
         let facts = facts(properties)?;
         let further_keys = further_keys(properties.headers())?;
         let image = self.rewritten(message, properties, facts, reply_to);
-        let (queues, is_reply) = match (remembered, exchange) {
-            (Some(queues), _) if further_keys.is_empty() => {
+        let (queues, is_reply, exchange, lane) = match (remembered, exchange) {
+            (Some((queues, exchange, lane)), _) if further_keys.is_empty() => {
                 self.check_user_id(properties)?;
-                (queues, false)
+                let lane = (!queues.is_empty()).then_some(lane);
+                (queues, false, exchange, lane)
             }
             (_, exchange) => {
                 let exchange = match exchange {
@@ -289,18 +318,20 @@ impl Connection {
                 let message = image.as_ref().map_or(*message, Image::as_ref);
                 if exchange.name.is_empty() && is_reply_address(message.routing_key) {
                     self.trace_publish(work, number, &message, &keys, &[]);
-                    (Queues::new(), self.reply_directly(work, &message))
+                    let is_reply = self.reply_directly(work, &message);
+                    (Queues::new(), is_reply, exchange.name.clone(), None)
                 } else {
-                    let queues = self.route(&exchange, &keys, &message, properties, generation)?;
+                    let (queues, lane) =
+                        self.route(&exchange, &keys, &message, properties, generation)?;
                     self.trace_publish(work, number, &message, &keys, &queues);
-                    (queues, false)
+                    (queues, false, exchange.name.clone(), lane)
                 }
             }
         };
         if image.is_none() && !is_reply {
             self.memo.get_or_insert_default().learn(properties, facts);
         }
-        Ok(Prepared { facts, queues, image, is_reply })
+        Ok(Prepared { facts, queues, image, is_reply, exchange, lane })
     }
 
     /// Permission, existence, and that clients may publish to it.
@@ -377,7 +408,7 @@ impl Connection {
         })
     }
 
-    /// The queues of a message.
+    /// The queues of a message, and the lane of those that will be asked for again.
     fn route(
         &mut self,
         exchange: &ExchangeRecord,
@@ -385,12 +416,12 @@ impl Connection {
         message: &MessageRef<'_>,
         properties: Properties<'_>,
         generation: u64,
-    ) -> Result<Queues, Failure> {
+    ) -> Result<(Queues, Option<u32>), Failure> {
         let mut ids: SmallVec<[QueueId; 4]> = SmallVec::new();
         let is_fixed = {
             let topology = self.broker.topology();
             let Some(vhost) = topology.vhost(&self.vhost) else {
-                return Ok(Queues::new());
+                return Ok((Queues::new(), None));
             };
             let headers = || properties.headers().map(Table::decode).unwrap_or_default();
             let chance = self.broker.chance();
@@ -398,11 +429,16 @@ impl Connection {
             keys.len() == 1 && !vhost.route_depends_on_headers(&exchange.name)
         };
         let queues: Queues = ids.iter().filter_map(|id| self.broker.queue(*id)).collect();
-        if is_fixed {
-            let routes = self.routes.get_or_insert_default();
-            routes.insert(generation, message.exchange, message.routing_key, queues.clone());
+        if !is_fixed {
+            return Ok((queues, None));
         }
-        Ok(queues)
+        let is_routed = !queues.is_empty();
+        let name = &exchange.name;
+        let lane = is_routed.then(|| self.shared.lock().lane(name, &queues, Fate::Routed));
+        let routes = self.routes.get_or_insert_default();
+        let key = message.routing_key;
+        routes.insert(generation, name, key, queues.clone(), lane.unwrap_or_default());
+        Ok((queues, lane))
     }
 
     /// Copies a publish if the vhost is traced. RabbitMQ takes the default exchange's keys for names

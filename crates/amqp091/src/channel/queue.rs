@@ -62,6 +62,7 @@ impl Connection {
                 command.is_server_named = true;
             }
             topology.authorize_declare_queue(&command, &mut authority)?;
+            self.broker.note_queue_declared();
             topology.check_declare_queue(&command)?
         };
         if let Some(record) = &existing {

@@ -111,6 +111,7 @@ impl Connection {
     ) -> Result<(), Failure> {
         self.check_not_committing(number)?;
         let Some(channel) = self.channels.get_mut(number) else { return Ok(()) };
+        inner.note_counted();
         let Some(side) = inner.channels.get_mut(number) else { return Ok(()) };
         match &mut channel.tx {
             Some(tx) => tx.take(side, settlement.tag, settlement.is_multiple, settlement.how)?,
@@ -132,13 +133,13 @@ fn settle_now(
         let delivered = side.unacked.take(tag).ok_or_else(|| unknown_tag(tag))?;
         let source = || side.source(delivered.slot);
         work.settlements.add(number, delivered.slot, how, delivered.ticket, source);
-        side.release(delivered.slot);
+        side.release(delivered.slot, how);
     } else {
         let mut unacked = std::mem::take(&mut side.unacked);
         let mut each = |delivered: crate::unacked::Delivered<_>| {
             let source = || side.source(delivered.slot);
             work.settlements.add(number, delivered.slot, how, delivered.ticket, source);
-            side.release(delivered.slot);
+            side.release(delivered.slot, how);
         };
         // Tag 0 means all there are, even none.
         let is_known = match tag {

@@ -1,5 +1,6 @@
 //! Class tx: publishes and settlements that wait for a commit.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use amqp091_codec::{MethodArguments, TxCommit, TxCommitOk, TxRollbackOk, TxSelectOk};
@@ -8,6 +9,7 @@ use message::Image;
 
 use crate::connection::Connection;
 use crate::errors::{Failure, Fault, channel_error, precondition_failed};
+use crate::lanes::Fate;
 use crate::memo::Facts;
 use crate::shared::Side;
 use crate::unacked::Delivered;
@@ -32,7 +34,8 @@ struct Held {
     facts: Facts,
     /// Routed when it was published, as in RabbitMQ.
     queues: Queues,
-    mandatory: bool,
+    exchange: Arc<str>,
+    fate: Fate,
 }
 
 /// A settlement that waits.
@@ -45,9 +48,9 @@ pub(crate) struct Taken {
 
 impl Transaction {
     /// Adds a publish.
-    pub(super) fn hold(&mut self, image: Image, prepared: Prepared, mandatory: bool) {
-        let Prepared { facts, queues, .. } = prepared;
-        self.publishes.push(Held { image, facts, queues, mandatory });
+    pub(super) fn hold(&mut self, image: Image, prepared: Prepared, fate: Fate) {
+        let Prepared { facts, queues, exchange, .. } = prepared;
+        self.publishes.push(Held { image, facts, queues, exchange, fate });
     }
 
     /// Adds settlements.
@@ -87,10 +90,11 @@ impl Connection {
         let Transaction { publishes, settlements, .. } = self.take_tx(number)?;
         let mut committed = Lsn(0);
         let mut is_refused = false;
-        for Held { image, facts, queues, mandatory } in publishes {
+        for Held { image, facts, queues, exchange, fate } in publishes {
             let message = image.as_ref();
+            self.shared.lock().count_held(number, &exchange, &queues, fate);
             if queues.is_empty() {
-                if mandatory {
+                if fate == Fate::Returned {
                     self.return_unroutable(number, &message);
                 }
                 continue;
@@ -143,11 +147,12 @@ impl Connection {
 
     fn settle_taken(&mut self, work: &mut Work<'_>, number: u16, taken: &[Taken]) {
         let mut inner = self.shared.lock();
+        inner.note_counted();
         let Some(side) = inner.channels.get_mut(number) else { return };
         for Taken { delivered, how, .. } in taken {
             let source = || side.source(delivered.slot);
             work.settlements.add(number, delivered.slot, *how, delivered.ticket, source);
-            side.release(delivered.slot);
+            side.release(delivered.slot, *how);
         }
         side.show_unacked();
         resume_unparked(side, work);

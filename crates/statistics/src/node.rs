@@ -1,0 +1,29 @@
+//! What is counted for a node as a whole, since it started.
+
+/// What came and went.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Churn {
+    /// Connections opened.
+    pub connection_created: u64,
+    /// Connections closed.
+    pub connection_closed: u64,
+    /// Channels opened.
+    pub channel_created: u64,
+    /// Channels closed.
+    pub channel_closed: u64,
+    /// Declares of queues, also of those that were there.
+    pub queue_declared: u64,
+    /// Queues made.
+    pub queue_created: u64,
+    /// Queues deleted.
+    pub queue_deleted: u64,
+}
+
+/// Who works with messages now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Clients {
+    /// Channels that have published.
+    pub publishers: u64,
+    /// Consumers.
+    pub consumers: u64,
+}
