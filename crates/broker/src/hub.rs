@@ -18,6 +18,7 @@ use topology::{Command, Event as Change, QueueId, QueueRecord, Refusal, State};
 
 use crate::cell::Locked;
 use crate::crashes::Crashes;
+use crate::deaths::DeadLetterCounters;
 use crate::firehose::Firehose;
 use crate::queue::TimedOut;
 use crate::registry::Registry;
@@ -116,6 +117,7 @@ pub struct Broker {
     pub(crate) firehose: Firehose,
     pub(crate) counting: Counting,
     pub(crate) queue_churn: QueueChurn,
+    pub(crate) dead_letter_counters: DeadLetterCounters,
     /// Room for bodies whose end has not arrived.
     bodies: Arc<Bodies>,
     alarms: AtomicU8,
@@ -156,6 +158,7 @@ impl Broker {
             firehose: Firehose::default(),
             counting: Counting::default(),
             queue_churn: QueueChurn::default(),
+            dead_letter_counters: DeadLetterCounters::default(),
             bodies,
             alarms: AtomicU8::new(0),
             next_id: AtomicU64::new(1),
@@ -559,6 +562,7 @@ impl Broker {
         if cell.is_crashed() {
             self.crashes.note(cell.record.id);
         }
+        self.dead_letter_counters.count(cell.record.kind, &mut fx.deaths);
         let mut lsn = Lsn(0);
         let id = cell.record.id;
         if !cell.is_deleted() {

@@ -15,6 +15,7 @@ mod config;
 mod crashes;
 mod cycles;
 pub mod dead_letter;
+mod deaths;
 mod firehose;
 mod hub;
 mod journal;

@@ -58,6 +58,7 @@ use record::{
 use unread::{Unread, Waiting};
 
 use crate::dead_letter::properties;
+use crate::deaths::Strategy;
 
 /// Deliveries in a batch at most.
 pub(crate) const BATCH_MESSAGES_MAX: usize = 256;
@@ -293,11 +294,13 @@ impl Queue {
     ) {
         fx.dropped += 1;
         if self.settings.dead_letter_exchange.is_none() {
+            fx.deaths.add(Strategy::Disabled, reason);
             return self.finish(ticket, header, fx);
         }
         // A dead letter is held in memory until the turn ends.
         fx.dropped += header.body_len as usize / SHARED_BODY_MIN;
         if self.keeps_dead_letters() && reason != DeathReason::Maxlen {
+            fx.deaths.add(Strategy::AtLeastOnce, reason);
             return self.discard(ticket, header, attempts, reason);
         }
         // Taken or not, the record is still there: it is what the ticket names.

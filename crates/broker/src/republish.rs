@@ -4,6 +4,7 @@ use smallvec::SmallVec;
 use topology::QueueId;
 
 use crate::dead_letter::Reincarnation;
+use crate::deaths::{Deaths, Strategy};
 use crate::{Broker, DeadLetter, QueueRef, Ticket, Turn};
 
 /// Dead letters rewritten at a time: a copy takes ten times the memory of a small message.
@@ -52,14 +53,19 @@ impl Broker {
         let mut outcomes = self.publish_dead_letters_of(turn, source, part);
         outcomes.resize_with(part.len(), Outcome::default);
         let mut done: Vec<Ticket> = Vec::new();
+        let mut confirmed = 0;
         let mut kept = Vec::new();
         for ((_, letter), outcome) in part.iter().zip(outcomes) {
             let Some(ticket) = letter.ticket else { continue };
             match &letter.safe_in {
                 Some(_) if !outcome.is_safe() => kept.push((ticket, outcome.taken_by)),
-                _ => done.push(ticket),
+                safe_in => {
+                    confirmed += usize::from(safe_in.is_some());
+                    done.push(ticket);
+                }
             }
         }
+        self.dead_letter_counters.confirm(confirmed);
         if done.is_empty() && kept.is_empty() {
             return;
         }
@@ -85,12 +91,19 @@ impl Broker {
         let mut copies = Vec::with_capacity(letters.len());
         let mut outcomes = Vec::with_capacity(letters.len());
         let mut targets: Vec<(QueueId, Vec<usize>)> = Vec::new();
+        let mut deaths = Deaths::default();
         for (_, letter) in letters {
             let copy = Reincarnation::new(letter, &record.name, exchange, key, turn.now);
             let found = self.targets_of(&record.vhost, exchange, &copy);
+            if letter.safe_in.is_none() {
+                // As in RabbitMQ, an exchange that is not there is as good as none.
+                let is_there = found.is_some();
+                let strategy = if is_there { Strategy::AtMostOnce } else { Strategy::Disabled };
+                deaths.add(strategy, letter.reason);
+            }
             let taken_by = letter.safe_in.clone().unwrap_or_default();
             outcomes.push(Outcome { taken_by, is_refused: false });
-            for target in found {
+            for target in found.unwrap_or_default() {
                 if outcomes[copies.len()].taken_by.contains(&target) {
                     continue;
                 }
@@ -101,6 +114,7 @@ impl Broker {
             }
             copies.push(copy);
         }
+        self.dead_letter_counters.count(record.kind, &mut deaths);
         for (target, chosen) in targets {
             let Some(cell) = self.queue(target) else { continue };
             let is_cut = |index: &usize| self.cuts_cycle(&copies[*index], &cell.record.name);
@@ -127,23 +141,20 @@ impl Broker {
         is_cycle
     }
 
-    /// The queues a dead letter goes to; none when the exchange is gone, as in RabbitMQ.
+    /// The queues a dead letter goes to; `None` when the exchange is gone.
     fn targets_of(
         &self,
         vhost: &str,
         exchange: &str,
         copy: &Reincarnation,
-    ) -> SmallVec<[QueueId; 4]> {
+    ) -> Option<SmallVec<[QueueId; 4]>> {
         let keys: SmallVec<[&[u8]; 4]> = copy.routing_keys().collect();
         let mut found = SmallVec::new();
         let chance = self.chance();
-        if let Some(vhost) = self.topology().vhost(vhost) {
-            let headers = || copy.headers().clone();
-            if vhost.route(exchange, &keys, &headers, chance, &mut found).is_err() {
-                found.clear();
-            }
-        }
-        found
+        let topology = self.topology();
+        let headers = || copy.headers().clone();
+        topology.vhost(vhost)?.route(exchange, &keys, &headers, chance, &mut found).ok()?;
+        Some(found)
     }
 }
 

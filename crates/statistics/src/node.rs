@@ -19,6 +19,19 @@ pub struct Churn {
     pub queue_deleted: u64,
 }
 
+/// Messages that died in queues.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeadLetterCount {
+    /// `classic`, `quorum`
+    pub queue_type: &'static str,
+    /// `disabled` (there was nowhere to go), `at_most_once`, `at_least_once`
+    pub strategy: &'static str,
+    /// `expired`, `rejected`, `maxlen`, `delivery_limit`; or `confirmed`: those that are safe elsewhere.
+    pub reason: &'static str,
+    /// How many.
+    pub count: u64,
+}
+
 /// Who works with messages now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Clients {

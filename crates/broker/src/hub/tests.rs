@@ -1,3 +1,4 @@
+mod deaths;
 mod policies;
 
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -11,6 +11,7 @@ use super::Ticket;
 use super::blob::Blobs;
 use super::consumers::ConsumerId;
 use super::level::CHUNK_MAX;
+use crate::deaths::Deaths;
 use crate::mailbox::{ConsumerKey, MailboxRef};
 use crate::{PageDamage, PageRef, Pages};
 
@@ -54,6 +55,8 @@ pub struct Effects {
     pub is_expired: bool,
     /// Pages that could not be read, or not all of them, and how many messages are lost with each.
     pub damaged: Vec<(PageDamage, u64)>,
+    /// Messages that died, as far as that is counted where they did.
+    pub(crate) deaths: Deaths,
     /// Messages that died in this turn, by weight: see `DROPS_PER_TURN_MAX`.
     pub(super) dropped: usize,
     /// Where backlogs lie. Without it no queue has any there.

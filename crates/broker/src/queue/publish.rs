@@ -11,6 +11,7 @@ use super::ledger::{Attempts, Fate};
 use super::level::{Level, is_shared};
 use super::quorum::{PRIORITY_DEFAULT, PRIORITY_MAX};
 use super::record::{DEAD_LETTERED, FAILED, HEADER_LEN, Header, KEY_ONLY, PERSISTENT};
+use crate::deaths::Strategy;
 
 /// Messages that expire, are too many or rejected, dropped in a turn at most: each may become a dead
 /// letter, and all that time the queue is locked. More than a turn ever publishes, so that a queue of
@@ -145,7 +146,12 @@ impl Queue {
 
     fn refuse(&self, limits: &Limits, incoming: &Incoming<'_>, fx: &mut Effects) {
         let has_dlx = self.settings.dead_letter_exchange.is_some();
-        if limits.overflow == Overflow::RejectPublishDlx && has_dlx {
+        if limits.overflow != Overflow::RejectPublishDlx {
+            return;
+        }
+        if !has_dlx {
+            fx.deaths.add(Strategy::Disabled, DeathReason::Maxlen);
+        } else {
             fx.dead_letters.push(DeadLetter {
                 image: incoming.message.to_image(),
                 reason: DeathReason::Maxlen,
