@@ -17,6 +17,7 @@ use crate::closing::CLOSING_TIMEOUT_MS;
 use crate::connection::{Capabilities, Connection, Peer, Stage};
 use crate::errors::{Failure, not_allowed};
 use crate::heartbeat::Heartbeat;
+use crate::shared::PROTOCOL;
 use crate::work::Work;
 
 /// RabbitMQ lets clients wait before it drops them for what they did in the handshake, so that they
@@ -99,18 +100,22 @@ impl Connection {
         };
         let attempt = mechanism.respond(start.response, circumstances);
         if let Err(Rejection::Malformed(text)) = attempt {
+            self.note_attempt("", false);
             return Err(Failure::new(ReplyCode::SyntaxError, text));
         }
         self.note_client(start.client_properties);
+        let claimed = attempt.as_ref().map_or_else(|_| String::new(), |it| it.user.clone());
         let user = match attempt.map_err(|it| it.to_string()).and_then(|it| self.known(it)) {
             Ok(user) => user,
             Err(why) => {
+                self.note_attempt(&claimed, false);
                 self.refuse_login(mechanism.name, &why);
                 return Ok(());
             }
         };
         let is_here = self.peer.peer_host.to_canonical().is_loopback()
             || !config.loopback_users.contains(&user);
+        self.note_attempt(&user, is_here);
         if !is_here {
             let text = format!("user '{user}' can only connect via localhost");
             self.refuse_login(mechanism.name, &text);
@@ -131,6 +136,10 @@ impl Connection {
         self.shared.send(0, tune);
         self.stage = Stage::Tuning;
         Ok(())
+    }
+
+    fn note_attempt(&self, user: &str, is_success: bool) {
+        self.broker.note_auth_attempt(PROTOCOL, self.peer.peer_host, user, is_success);
     }
 
     fn circumstances<'a>(&'a self, anonymous: Option<&'a Anonymous>) -> Circumstances<'a> {

@@ -40,7 +40,7 @@ const REPLY_OUTBOX_MAX: usize = 16 * 1024 * 1024;
 pub(crate) const SHARED_BODY_MIN: usize = 4096;
 
 /// Label of the protocol in statistics.
-const PROTOCOL: &str = "amqp091";
+pub(crate) const PROTOCOL: &str = "amqp091";
 
 /// What the connection's task and the queues share.
 pub(crate) struct Shared {

@@ -16,6 +16,7 @@ use smallvec::SmallVec;
 use stdx::Timestamp;
 use topology::{Command, Event as Change, QueueId, QueueRecord, Refusal, State};
 
+use crate::attempts::AuthBook;
 use crate::cell::Locked;
 use crate::crashes::Crashes;
 use crate::deaths::DeadLetterCounters;
@@ -118,6 +119,7 @@ pub struct Broker {
     pub(crate) counting: Counting,
     pub(crate) queue_churn: QueueChurn,
     pub(crate) dead_letter_counters: DeadLetterCounters,
+    pub(crate) auth_book: AuthBook,
     /// Room for bodies whose end has not arrived.
     bodies: Arc<Bodies>,
     alarms: AtomicU8,
@@ -159,6 +161,7 @@ impl Broker {
             counting: Counting::default(),
             queue_churn: QueueChurn::default(),
             dead_letter_counters: DeadLetterCounters::default(),
+            auth_book: AuthBook::default(),
             bodies,
             alarms: AtomicU8::new(0),
             next_id: AtomicU64::new(1),

@@ -10,6 +10,7 @@
 //! threads, JSON, or the frames of any protocol.
 #![forbid(unsafe_code)]
 
+mod attempts;
 mod cell;
 mod config;
 mod crashes;

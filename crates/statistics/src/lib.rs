@@ -10,5 +10,5 @@ mod node;
 mod traffic;
 
 pub use counts::{MessageCount, MessageCounts};
-pub use node::{Churn, Clients, DeadLetterCount};
+pub use node::{AuthAttempts, AuthSource, Churn, Clients, DeadLetterCount};
 pub use traffic::{DIRECT_REPLIES, QueueTraffic, Traffic};

@@ -1,5 +1,7 @@
 //! What is counted for a node as a whole, since it started.
 
+use std::net::IpAddr;
+
 /// What came and went.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Churn {
@@ -30,6 +32,28 @@ pub struct DeadLetterCount {
     pub reason: &'static str,
     /// How many.
     pub count: u64,
+}
+
+/// Attempts to log in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuthAttempts {
+    /// `amqp091`, `http`, ...
+    pub protocol: &'static str,
+    /// From where, if that is told apart.
+    pub source: Option<AuthSource>,
+    /// How many were let in.
+    pub succeeded: u64,
+    /// How many were not.
+    pub failed: u64,
+}
+
+/// Where an attempt to log in came from.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct AuthSource {
+    /// The client's address.
+    pub address: IpAddr,
+    /// Whom it wanted to be; empty if that is not known.
+    pub user: String,
 }
 
 /// Who works with messages now.

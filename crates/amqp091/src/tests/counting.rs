@@ -9,7 +9,7 @@ use amqp091_codec::{
 };
 use broker::Broker;
 use expect_test::expect;
-use statistics::{Clients, MessageCount, MessageCounts};
+use statistics::{AuthAttempts, AuthSource, Clients, MessageCount, MessageCounts};
 
 use super::kit::{Client, broker, slow_broker};
 
@@ -280,6 +280,32 @@ fn publishers_and_consumers_count_while_they_are_there() {
     client.send(1, ChannelClose::default());
     client.said();
     assert_eq!(broker.registry.clients(), Clients { publishers: 0, consumers: 0 });
+}
+
+#[test]
+fn attempts_to_log_in_are_counted_and_by_source_if_that_is_wanted() {
+    let broker = broker();
+    let attempt = |user: &str, password: &str| {
+        let mut client = Client::connect(&broker);
+        client.header();
+        client.login(user, password);
+        client.said();
+    };
+    attempt("guest", "guest");
+    attempt("guest", "wrong");
+    let listed = |rows: Vec<AuthAttempts>| {
+        let source = |it: Option<AuthSource>| it.map(|it| format!("{} {}", it.address, it.user));
+        let row = |it: AuthAttempts| (it.protocol, source(it.source), it.succeeded, it.failed);
+        rows.into_iter().map(row).collect::<Vec<_>>()
+    };
+    assert_eq!(listed(broker.auth_attempts()), [("amqp091", None, 1, 1)]);
+    assert!(broker.auth_attempts_by_source().is_empty());
+    broker.track_auth_sources(true);
+    attempt("nobody", "");
+    let source = Some("127.0.0.1 nobody".to_owned());
+    assert_eq!(listed(broker.auth_attempts_by_source()), [("amqp091", source, 0, 1)]);
+    broker.forget_auth_attempts();
+    assert!(broker.auth_attempts().is_empty() && broker.auth_attempts_by_source().is_empty());
 }
 
 #[test]
