@@ -239,6 +239,29 @@ export const scenarios = {
     for (const name of names) await api('DELETE', at(name));
   },
 
+  async 'anything is found by its name, and walked to by keys alone'({ page, open, api }) {
+    for (const name of ['ui.keys.a', 'ui.keys.b']) await api('PUT', at(name), { durable: true });
+    await open('');
+    await page.keyboard.press('Control+k');
+    await page.keyboard.type('ui.keys');
+    await dialog(page).getByRole('option', { name: 'ui.keys.b' }).waitFor();
+    await page.keyboard.press('ArrowDown');
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { name: 'ui.keys.b', level: 1 }).waitFor();
+
+    await page.keyboard.press('g');
+    await page.keyboard.press('q');
+    await page.getByRole('heading', { name: 'Queues and streams', level: 1 }).waitFor();
+    await page.keyboard.press('/');
+    await page.keyboard.type('ui.keys');
+    await page.getByText('2 of').waitFor();
+    await page.getByRole('link', { name: 'ui.keys.a' }).focus();
+    await page.keyboard.press('j');
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { name: 'ui.keys.b', level: 1 }).waitFor();
+    for (const name of ['ui.keys.a', 'ui.keys.b']) await api('DELETE', at(name));
+  },
+
   async 'a name is copied'({ page, open, api }) {
     await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
     await api('PUT', at('ui.copied'), { durable: true });
@@ -346,13 +369,15 @@ export const scenarios = {
     await page.getByRole('alert').filter({ hasText: 'does not exist' }).waitFor();
   },
 
-  async 'every page fits a phone'({ page, open }) {
-    await page.setViewportSize({ width: 400, height: 800 });
-    for (const address of PAGES) {
-      await open(address);
-      await loaded(page);
-      const over = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-      assert.ok(over <= 0, `#/${address} is ${over} px too wide`);
+  async 'every page fits a phone, and a desk at twice the size'({ page, open }) {
+    for (const width of [400, 640]) {
+      await page.setViewportSize({ width, height: 800 });
+      for (const address of PAGES) {
+        await open(address);
+        await loaded(page);
+        const over = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+        assert.ok(over <= 0, `#/${address} is ${over} px too wide at ${width}`);
+      }
     }
     await page.setViewportSize({ width: 1280, height: 900 });
   },

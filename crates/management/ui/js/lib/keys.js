@@ -4,11 +4,13 @@ import { h } from './dom.js';
 import { go } from './router.js';
 import { token } from './session.js';
 import { dialog } from '../parts/dialog.js';
+import { find } from '../parts/finder.js';
 
 const PLACES = { o: '#/', c: '#/connections', h: '#/channels', e: '#/exchanges', q: '#/queues', u: '#/users', v: '#/vhosts', p: '#/policies', d: '#/definitions' };
 const CHORD_MS = 1200;
 
 const HELP = [
+  ['Ctrl K', 'Go to a page, queue, exchange or connection by its name'],
   ['/', 'Filter the list'],
   ['r', 'Refresh now'],
   ['j k', 'Next and previous row of a table, also by arrow keys'],
@@ -28,7 +30,12 @@ const typing = (target) => target.matches?.('input, select, textarea, [contented
 export function listenForKeys(app) {
   let going = 0;
   document.addEventListener('keydown', (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || !token() || document.querySelector('dialog[open]')) return;
+    if (!token() || document.querySelector('dialog[open]')) return;
+    if (event.key === 'k' && (event.ctrlKey || event.metaKey)) {
+      event.preventDefault();
+      find();
+    }
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key === 'Escape' && app.menuOpen) {
       app.menuOpen = false;
       app.redraw();

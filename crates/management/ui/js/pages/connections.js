@@ -6,17 +6,10 @@ import * as format from '../lib/format.js';
 import { connectionLink, empty, state, tag, time } from '../parts/bits.js';
 import { doToAll } from '../parts/bulk.js';
 import { byteRateColumn, countColumn, nodeColumn, tlsColumn, userColumn, vhostColumn } from '../parts/columns.js';
-import { copyButton } from '../parts/copy.js';
 import { listPage } from '../parts/list.js';
+import { addresses } from '../parts/start.js';
 
 const client = (row) => [row.client_properties?.product, row.client_properties?.version].filter(Boolean).join(' ');
-
-/** Where clients can connect to, as the broker's listeners say. */
-function addresses(ctx) {
-  const urls = (ctx.around.overview?.listeners ?? []).filter((one) => /^amqps?$/.test(one.protocol.replace('/ssl', 's')))
-    .map((one) => `${one.protocol.replace('/ssl', 's')}://${location.hostname}:${one.port}`);
-  return h('ul', { class: 'addresses' }, [...new Set(urls)].map((url) => h('li', { key: url }, h('code', {}, url), copyButton(url, 'Address'))));
-}
 
 const REASON = 'Closed via management plugin';
 
@@ -34,7 +27,7 @@ export default listPage({
   rowKey: (row) => row.name,
   sort: { by: 'name', down: false },
   bulk: { label: (row) => row.user_provided_name || row.name, actions: (ctx) => [{ label: 'Close', danger: true, run: (rows, done) => close(ctx, rows, done) }] },
-  blank: (ctx) => empty({ title: 'No connections', text: 'No client is connected now. This is where one connects to:', iconName: 'connections', action: addresses(ctx) }),
+  blank: (ctx) => empty({ title: 'No connections', text: 'No client is connected now. This is where one connects to:', iconName: 'connections', action: addresses(ctx.around.overview) }),
   columns: [
     { id: 'name', title: 'Name', sort: 'name', fixed: true, cell: (row) => h('span', {}, connectionLink(row.name, row.user_provided_name || row.name), row.user_provided_name && h('span', { class: 'sub' }, row.name)) },
     vhostColumn,

@@ -10,6 +10,7 @@ import { card, fold, head, meter, problem, stat, tag, yesNo } from '../parts/bit
 import { churnCharts, lengthsChart, ratesChart } from '../parts/charts.js';
 import { rangeChoice, samplesFor } from '../parts/chart.js';
 import { healthStrip, troubles } from '../parts/health.js';
+import { startCard } from '../parts/start.js';
 import { dataTable } from '../parts/table.js';
 
 export default {
@@ -31,8 +32,9 @@ export default {
       head({ title: 'Overview', sub: vhost && `Messages of virtual host ${vhost.name}` }),
       healthStrip(troubles({ overview, nodes, backlogs, deprecated: ctx.around.deprecated }), nodes),
       counts(overview, totals),
+      unused(overview) && startCard(ctx),
       card({ title: 'Messages', actions: rangeChoice(ctx) }, h('div', { class: 'charts' }, lengthsChart(ctx, totals, 'overview.lengths'), ratesChart(ctx, (vhost ?? overview).message_stats, 'overview.rates'))),
-      backlogsCard(backlogs),
+      !unused(overview) && backlogsCard(backlogs),
       nodes.length > 0 && nodesCard(nodes),
       fold({ id: 'overview.churn', title: 'Churn', open: true }, h('div', { class: 'charts three' }, churnCharts(ctx, overview.churn_rates))),
       listeners(overview),
@@ -40,11 +42,15 @@ export default {
   },
 };
 
+const unused = ({ object_totals: objects }) => objects?.queues === 0 && objects.connections === 0;
+
 function counts(overview, totals) {
   const objects = overview.object_totals ?? {};
+  // Without a queue the broker leaves its totals out.
+  const none = objects.queues === 0 ? 0 : undefined;
   return h('div', { class: 'stats' },
-    stat('Ready', format.short(totals.messages_ready)),
-    stat('Unacked', format.short(totals.messages_unacknowledged)),
+    stat('Ready', format.short(totals.messages_ready ?? none)),
+    stat('Unacked', format.short(totals.messages_unacknowledged ?? none)),
     stat('Connections', format.count(objects.connections), '#/connections'),
     stat('Channels', format.count(objects.channels), '#/channels'),
     stat('Exchanges', format.count(objects.exchanges), '#/exchanges'),

@@ -78,9 +78,10 @@ export const stat = (label, value, href) =>
 export const button = (label, onclick, { tone = '', iconName, title, disabled } = {}) =>
   h('button', { class: `button ${tone}`, type: 'button', onclick, title, disabled: Boolean(disabled), key: label }, iconName && icon(iconName), label);
 
-/** A name that may break after its separators, and within a word only when nothing else helps. */
+/** A name that may break after its separators (not those of an address's numbers), and within a word
+ * only when nothing else helps. */
 export const breakable = (name) =>
-  String(name).split(/(?<=[._:/@-])(?=[^._:/@-])/).flatMap((part, index) => (index ? [h('wbr'), part] : part));
+  String(name).split(/(?<=[._:/@-])(?=\p{L})|(?<=-> )/u).flatMap((part, index) => (index ? [h('wbr'), part] : part));
 
 /** Where lists cut a name off, the pointer shows all of it. */
 const whole = (name) => (name.length > LONG_NAME ? name : null);

@@ -123,7 +123,7 @@ function plot(ctx, state, shown, times, { show, title, base, kind }) {
         ctx.redraw();
       },
     },
-    h('svg', { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: 'none', role: 'img', 'aria-label': `${title}, ${format.clock(from)} to ${format.clock(to)}` },
+    h('svg', { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: 'none', role: 'img', 'aria-label': `${title}, ${format.clock(from)} to ${format.clock(to)}; at the end ${shown.map((one) => `${one.label} ${show(one.points.at(-1)?.v)}`).join(', ')}` },
       [0, 0.5, 1].map(gridLine),
       shown.filter((one) => one.area).map((one) => h('path', { class: `area ${one.tone}`, key: `area.${one.id}`, d: `${line(one.points)}V${HEIGHT}H0Z` })),
       // The busiest line is drawn last, above those that lie at zero.

@@ -9,6 +9,7 @@ import { pref, setPref, setTheme } from '../lib/prefs.js';
 import { help } from '../lib/keys.js';
 import { link } from '../lib/router.js';
 import { GROUPS, routes } from '../routes.js';
+import { find } from './finder.js';
 import { icon } from './icons.js';
 import { closeMenu, leaveMenu } from './table.js';
 
@@ -38,10 +39,10 @@ function side(app) {
   return h('aside', { class: 'side', id: 'menu' },
     h('a', { class: 'brand', href: '#/' }, h('img', { src: 'favicon.svg', alt: '' }),
       h('span', {}, 'Leveret', h('small', { class: 'break' }, overview?.cluster_name ?? ''))),
+    h('button', { class: 'find', type: 'button', onclick: find, 'aria-keyshortcuts': 'Control+K' }, icon('search'), 'Go to…', h('kbd', { 'aria-hidden': 'true' }, 'Ctrl K')),
     h('nav', { 'aria-label': 'Pages' }, GROUPS.map((group) => navGroup(app, group))),
     h('div', { class: 'side-foot' },
-      overview && h('span', {}, `${overview.product_name ?? 'Version'} ${overview.product_version ?? overview.rabbitmq_version ?? ''}`),
-      h('a', { href: 'api/index.html', target: '_blank', rel: 'noopener' }, 'HTTP API')));
+      h('a', { href: 'api/index.html', target: '_blank', rel: 'noopener' }, overview?.rabbitmq_version ? `HTTP API of RabbitMQ ${overview.rabbitmq_version}` : 'HTTP API')));
 }
 
 function navGroup(app, group) {
