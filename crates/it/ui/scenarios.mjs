@@ -302,7 +302,9 @@ export const scenarios = {
     await open('policies');
     await page.getByRole('button', { name: 'Add policy' }).click();
     await dialog(page).getByLabel('Name').first().fill('ui.policy');
+    await api('PUT', at('ui.matched'), { durable: true });
     await dialog(page).getByLabel('Pattern').fill('^ui\\.');
+    await dialog(page).getByText(/^Matches \d+ queues?.*: ui\./).waitFor();
     await dialog(page).getByLabel('Applies to').selectOption('queues');
     await dialog(page).getByRole('button', { name: 'max-length', exact: true }).click();
     await dialog(page).getByLabel('Value of max-length').fill('many');

@@ -7,6 +7,7 @@ import { button, card, empty, head, table, tag, vhostLink } from '../parts/bits.
 import { vhostField, vhostNames } from '../parts/add-queue.js';
 import { confirm, formDialog } from '../parts/dialog.js';
 import { APPLY_TO, OPERATOR_KEYS, POLICY_KEYS } from '../parts/hints.js';
+import { matchWords } from '../parts/matches.js';
 import { toObject, toRows } from '../parts/pairs.js';
 import { localTable } from '../parts/table.js';
 import { toast } from '../parts/toast.js';
@@ -60,6 +61,7 @@ function policyCard(ctx, kind) {
 async function edit(ctx, kind, policy) {
   const { noun, hints, options } = KINDS[kind];
   const names = await vhostNames();
+  const matches = matchWords();
   return formDialog({
     title: policy ? `Edit ${policy.name}` : `Add ${noun === 'policy' ? 'a' : 'an'} ${noun}`,
     wide: true,
@@ -67,10 +69,10 @@ async function edit(ctx, kind, policy) {
     values: policy
       ? { ...policy, applyTo: policy['apply-to'], priority: String(policy.priority), definition: toRows(policy.definition) }
       : { vhost: ctx.vhost || (names.includes('/') ? '/' : names[0]), applyTo: options[0][0], priority: '0' },
-    fields: () => [
+    fields: (values, redraw) => [
       !policy && { name: 'name', label: 'Name', required: true },
       !policy && vhostField(names),
-      { name: 'pattern', label: 'Pattern', required: true, placeholder: '^orders\\.', hint: 'A regular expression for names.' },
+      { name: 'pattern', label: 'Pattern', required: true, placeholder: '^orders\\.', hint: matches(values, redraw), live: true },
       { name: 'applyTo', label: 'Applies to', type: 'select', options },
       { name: 'priority', label: 'Priority', type: 'number', hint: 'The highest that matches acts.' },
       { name: 'definition', label: 'Definition', type: 'pairs', hints },

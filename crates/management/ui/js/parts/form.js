@@ -5,12 +5,12 @@ import { pairs } from './pairs.js';
 
 let nextId = 0;
 
-/** A form. `fields(values)` says which fields there are now; `submit(values, redraw)` does the thing
+/** A form. `fields(values, redraw)` says which fields there are now; `submit(values, redraw)` does the thing
  * and may throw; `intro` is words or gives them anew each time; `state` holds `values`, `busy` and `error` between redraws. */
 export function formBody({ fields, state, submit, done, cancel, action = 'Save', redraw, intro, danger, inline }) {
   state.id ??= `form${++nextId}`;
   state.values ??= {};
-  const shown = fields(state.values);
+  const shown = fields(state.values, redraw);
   const onsubmit = async (event) => {
     event.preventDefault();
     if (state.busy) return;
@@ -54,7 +54,7 @@ function fieldView(field, state, redraw) {
   return h('div', { class: wide, key: field.name },
     h('label', { for: id }, field.label, field.required && h('span', { class: 'required', title: 'Required' }, ' *')),
     control(field, id, value, put),
-    field.hint && h('small', { class: 'hint' }, field.hint));
+    field.hint && h('small', { class: 'hint break', role: field.live ? 'status' : null }, field.hint));
 }
 
 const initial = (type) => ({ pairs: [], check: false })[type] ?? '';
