@@ -49,8 +49,8 @@ function counts(overview, totals) {
   // Without a queue the broker leaves its totals out.
   const none = objects.queues === 0 ? 0 : undefined;
   return h('div', { class: 'stats' },
-    stat('Ready', format.short(totals.messages_ready ?? none)),
-    stat('Unacked', format.short(totals.messages_unacknowledged ?? none)),
+    stat('Ready', format.short(totals.messages_ready ?? none), '#/queues?sort=messages_ready'),
+    stat('Unacked', format.short(totals.messages_unacknowledged ?? none), '#/queues?sort=messages_unacknowledged'),
     stat('Connections', format.count(objects.connections), '#/connections'),
     stat('Channels', format.count(objects.channels), '#/channels'),
     stat('Exchanges', format.count(objects.exchanges), '#/exchanges'),

@@ -20,8 +20,17 @@ export function frame(app, content) {
     bar(app),
     h('div', {},
       banners(app),
-      h('main', { class: 'page', id: 'main', tabindex: '-1', key: app.address }, content)),
+      h('main', { class: 'page', id: 'main', tabindex: '-1', key: app.address, onmount: takeFocus }, content)),
     h('button', { class: 'veil', 'aria-label': 'Close the menu', tabindex: '-1', onclick: () => toggleMenu(app) }));
+}
+
+let first = true;
+
+/** What had the focus may have gone with the page before: keys go on from the new one then. A first
+ * page leaves it to the browser, so that the way past the navigation comes first. */
+function takeFocus(main) {
+  if (!first && document.activeElement === document.body) main.focus({ preventScroll: true });
+  first = false;
 }
 
 function skip(event) {
