@@ -73,8 +73,8 @@ function importCard(ctx) {
     ctx.redraw();
   };
   return card({ title: 'Import' }, h('div', { class: 'stack' },
-    h('div', { class: 'field' }, h('label', { for: 'import-file' }, 'File'),
-      h('input', { id: 'import-file', type: 'file', accept: '.json,application/json', onchange: choose }),
+    h('div', { class: 'field' }, h('label', { for: 'import-file' }, 'File: choose it, or drop it here'),
+      h('input', { id: 'import-file', class: 'drop', type: 'file', accept: '.json,application/json', onchange: choose }),
       h('small', { class: 'hint' }, 'What exists already stays as it is; users and policies of the same name are replaced.')),
     vhostSelect(ctx, state, 'import-vhost'),
     state.parsed && contents(state.parsed),

@@ -14,12 +14,15 @@ export const shownColumns = (ctx, id, columns) => columns.filter((column) => col
 
 const isShown = (ctx, id, column) => pref(`columns.${id}`, {})[column.id] ?? (!column.hidden && (column.when?.(ctx) ?? true));
 
+/** More columns than this are scrolled sideways on any screen. */
+const SIDEWAYS = 13;
+
 /** A table. `sorting` is `{by, down, set(by, down)}`; the first column is the row's name. A `tight`
  * one has so few columns that a phone shows it as a table as well. */
 export function dataTable({ columns, rows, rowKey, sorting, caption, none, tight }) {
   if (rows.length === 0 && none) return none;
   const head = columns.find((column) => column.id !== 'choice');
-  return h('div', { class: 'table-wrap' },
+  return h('div', { class: columns.length > SIDEWAYS ? 'table-wrap sideways' : 'table-wrap' },
     sorting && rows.length > 1 && phoneSort(columns, sorting),
     h('table', { class: tight ? 'table tight' : 'table', onkeydown: walk },
       caption && h('caption', { class: 'visually-hidden' }, caption),
