@@ -194,6 +194,24 @@ export const scenarios = {
     await api('DELETE', at('ui.backlog'));
   },
 
+  async 'an alarm is the first thing that one sees'({ page, open }) {
+    await page.route('**/api/nodes*', async (route) => {
+      const response = await route.fetch();
+      const [node, ...others] = await response.json();
+      await route.fulfill({ response, json: [{ ...node, mem_alarm: true }, ...others] });
+    });
+    await open('queues');
+    await page.reload();
+    await page.getByRole('alert').filter({ hasText: 'Memory alarm' }).waitFor();
+    await open('');
+    const health = page.getByRole('region', { name: 'Health' });
+    await health.getByText('Needs attention').waitFor();
+    await health.getByRole('listitem').first().filter({ hasText: 'publishers are held back' }).waitFor();
+    await page.unroute('**/api/nodes*');
+    await page.keyboard.press('r');
+    await health.getByText('All is well').waitFor();
+  },
+
   async 'several queues are chosen, purged and deleted at once'({ page, open, api, amqp }) {
     const names = ['ui.many.a', 'ui.many.b', 'ui.many.c'];
     for (const name of names) await api('PUT', at(name), { durable: true });

@@ -6,7 +6,7 @@ import * as format from '../lib/format.js';
 import * as session from '../lib/session.js';
 import { link } from '../lib/router.js';
 import { backlogsCard, fullest } from '../parts/backlogs.js';
-import { card, fold, head, meter, problem, stat, tag, yesNo } from '../parts/bits.js';
+import { card, fold, head, meter, stat, tag, yesNo } from '../parts/bits.js';
 import { churnCharts, lengthsChart, ratesChart } from '../parts/charts.js';
 import { rangeChoice, samplesFor } from '../parts/chart.js';
 import { healthStrip, troubles } from '../parts/health.js';
@@ -69,7 +69,7 @@ const nodesCard = (nodes) => card({ title: nodes.length === 1 ? 'Node' : 'Nodes'
       h('span', { class: 'muted' }, node.uptime === undefined ? '' : `up ${format.span(node.uptime)}`),
       node.processors !== undefined && h('span', { class: 'muted' }, format.plural(node.processors, 'core'))),
     node.running === false
-      ? problem({ title: 'This node is not running', text: 'Its figures come back with it.' })
+      ? h('p', { class: 'muted' }, 'Its figures come back with it.')
       : h('div', { class: 'meters' }, meters(node)))));
 
 /** How far the disk is from its alarm. */

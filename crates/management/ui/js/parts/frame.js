@@ -140,7 +140,8 @@ function userMenu(app) {
 }
 
 function banners(app) {
-  const nodes = app.around.nodes ?? [];
+  // The overview has these among all that needs attention.
+  const nodes = app.route?.path === '' ? [] : app.around.nodes ?? [];
   const alarm = (key, words) => {
     const names = nodes.filter((node) => node[key]).map((node) => node.name);
     return names.length > 0 && h('div', { class: 'banner bad', role: 'alert', key }, icon('deprecated'),

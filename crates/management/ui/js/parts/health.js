@@ -9,6 +9,7 @@ import { icon } from './icons.js';
 /** From this part of a limit on, it is worth a word before the alarm. */
 const NEAR = 0.9;
 const NAMED_AT_MOST = 3;
+const TONES = ['bad', 'warn', 'note'];
 const WELL = new Set(['running', 'idle', 'flow', undefined]);
 
 /** What is wrong or soon will be, the worst first: `[{tone, text}]`. `backlogs` are the fullest queues. */
@@ -18,7 +19,7 @@ export const troubles = ({ overview, nodes, backlogs, deprecated }) => [
   ...unroutable(overview.message_stats),
   ...unread(backlogs),
   ...((deprecated ?? []).length ? [note([h('a', { href: '#/deprecated-features' }, format.plural(deprecated.length, 'deprecated feature')), ' in use: a later version will not have it'])] : []),
-];
+].sort((a, b) => TONES.indexOf(a.tone) - TONES.indexOf(b.tone));
 
 const bad = (text) => ({ tone: 'bad', text });
 const warn = (text) => ({ tone: 'warn', text });
@@ -28,8 +29,8 @@ function nodeTroubles(node) {
   const name = h('a', { href: link('nodes', node.name) }, node.name);
   if (node.running === false) return [bad([name, ' is not running'])];
   return [
-    node.mem_alarm && bad([name, ' is out of memory: publishers are held back']),
-    node.disk_free_alarm && bad([name, ' is out of disk: publishers are held back']),
+    node.mem_alarm && bad([name, ' has used the memory it may: publishers are held back']),
+    node.disk_free_alarm && bad([name, ' has too little free disk: publishers are held back']),
     node.partitions?.length > 0 && bad([name, ` does not see ${node.partitions.join(', ')}`]),
     node.being_drained && warn([name, ' is in maintenance']),
     !node.mem_alarm && node.mem_used > NEAR * node.mem_limit && warn([name, ' is close to its memory alarm']),
@@ -60,10 +61,10 @@ function named(queues) {
 
 /** The strip at the head of the overview. */
 export function healthStrip(found, nodes) {
-  const worst = ['bad', 'warn', 'note'].find((tone) => found.some((one) => one.tone === tone));
+  const worst = found[0]?.tone;
   const fine = !worst || worst === 'note';
   return h('section', { class: `health ${fine ? 'good' : worst}`, 'aria-label': 'Health', key: 'health' },
-    h('div', { class: 'health-word' }, icon(fine ? 'check' : 'deprecated'),
+    h('div', { class: 'health-word', role: 'status' }, icon(fine ? 'check' : 'deprecated'),
       h('div', {}, h('strong', {}, { bad: 'Needs attention', warn: 'Keep an eye on this' }[worst] ?? 'All is well'),
         fine && h('span', { class: 'soft' }, nodes.length ? `No alarms, ${format.plural(nodes.length, 'node')} running` : 'Nothing to report'))),
     found.length > 0 && h('ul', { class: 'health-list' }, found.map((one, index) => h('li', { key: index, class: one.tone }, h('i', {}), h('span', {}, one.text)))));
