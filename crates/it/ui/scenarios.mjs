@@ -77,12 +77,13 @@ export const scenarios = {
     assert.equal((await api('GET', at('ui.orders'))).arguments['x-max-length'], 100);
 
     await tab(page, 'Messages');
-    await page.getByLabel('Payload', { exact: true }).fill('{"order": 7}');
+    await page.getByLabel('Payload', { exact: true }).fill('{"order":7,"account":12345678901234567890,"lines":[]}');
     await page.getByRole('button', { name: 'Publish', exact: true }).click();
     await page.locator('.toast', { hasText: 'Published' }).waitFor();
 
     await page.getByRole('button', { name: 'Browse messages' }).click();
     await page.locator('.message pre', { hasText: '"order": 7' }).waitFor();
+    assert.equal(await page.locator('.message pre').innerText(), '{\n  "order": 7,\n  "account": 12345678901234567890,\n  "lines": []\n}');
     await eventually('the browsed message is still there', async () => (await api('GET', at('ui.orders'))).messages === 1);
 
     await page.getByRole('button', { name: 'Take', exact: true }).click();

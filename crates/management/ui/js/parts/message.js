@@ -5,6 +5,7 @@ import * as format from '../lib/format.js';
 import { isTrace, origin } from '../lib/transfer.js';
 import { button, facts, queueLink, table, tag } from './bits.js';
 import { copy } from './copy.js';
+import { coloured, layOut } from './json.js';
 
 /** `choice` is `{chosen, set}` where messages can be chosen. */
 export function messageView(message, { vhost, position, choice, key }) {
@@ -22,7 +23,7 @@ export function messageView(message, { vhost, position, choice, key }) {
       h('span', { class: 'push' }),
       button('Copy', () => copy(message.payload, 'Payload'), { tone: 'small plain', iconName: 'copy' })),
     h('div', { class: 'message-body' },
-      h('div', {}, h('pre', { tabindex: '0' }, pretty(message)), cut && h('p', { class: 'muted' }, `The first ${format.bytes(cut)} of ${format.bytes(message.payload_bytes)}.`)),
+      h('div', {}, h('pre', { tabindex: '0' }, readable(message)), cut && h('p', { class: 'muted' }, `The first ${format.bytes(cut)} of ${format.bytes(message.payload_bytes)}.`)),
       h('div', {}, death && deathFacts(vhost, death), properties(message))));
 }
 
@@ -47,15 +48,10 @@ function properties(message) {
 }
 
 /** JSON is laid out; all else stays as it came. */
-function pretty(message) {
-  if (message.payload_encoding === 'string' && /^\s*[{[]/.test(message.payload)) {
-    try {
-      return JSON.stringify(JSON.parse(message.payload), null, 2);
-    } catch {
-      // Not JSON after all, or cut off.
-    }
-  }
-  return message.payload === '' ? '(empty)' : message.payload;
+function readable({ payload, payload_encoding: encoding }) {
+  if (payload === '') return h('span', { class: 'muted' }, '(empty)');
+  const json = encoding === 'string' ? layOut(payload) : null;
+  return json === null ? payload : coloured(json);
 }
 
 function cutOff({ payload, payload_bytes: whole, payload_encoding: encoding }) {
