@@ -7,7 +7,7 @@ use std::{fs, io};
 use storage::{DirLock, Disk, Open};
 
 /// What this version writes and reads. A directory with a larger number was written by a newer one.
-pub(crate) const FORMAT_VERSION: u32 = 2;
+pub(crate) const FORMAT_VERSION: u32 = 3;
 
 const VERSION_FILE: &str = "format-version";
 const CLEAN_FILE: &str = "stopped-cleanly";

@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use parking_lot::{Condvar, Mutex};
 
-use crate::{Error, Flush, GroupId, Log, PageRef, PageStore, Reserve};
+use crate::{Batch, Error, Flush, GroupId, Log, PageRef, PageStore, Reserve};
 use groups::Groups;
 use segment::Segment;
 use writer::Writer;
@@ -151,10 +151,10 @@ impl Wal {
     /// it builds on it.
     ///
     /// # Errors
-    /// [`Error::Io`] when the log takes no writes.
+    /// When the log cannot be synced.
     pub fn open(log: Arc<dyn Log>, options: impl Into<WalOptions>) -> Result<Self, Error> {
         let options = options.into();
-        let groups = Groups::open(&*log, options.durability)?;
+        log.write(&mut Batch::default(), options.durability.flush())?;
         let wal = Self {
             log,
             options,
@@ -165,7 +165,7 @@ impl Wal {
             pending: AtomicU64::new(0),
             failure: OnceLock::new(),
             room: Mutex::default(),
-            groups: Mutex::new(groups),
+            groups: Mutex::default(),
         };
         wal.note_room(|_| {});
         Ok(wal)
@@ -438,8 +438,7 @@ impl Wal {
 
 /// The caller's groups among those of the log, by the caller's numbers.
 fn wal_groups(groups: Vec<GroupId>) -> Vec<GroupId> {
-    let groups = groups.into_iter().filter_map(GroupId::to_wal);
-    groups.filter(|&group| group != groups::OWN_GROUP).collect()
+    groups.into_iter().filter_map(GroupId::to_wal).collect()
 }
 
 impl Front {

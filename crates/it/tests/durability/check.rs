@@ -92,7 +92,7 @@ fn sound_data_is_counted_and_left_alone_after_a_clean_stop_and_after_a_crash() {
         end(&mut server, is_clean);
         let text = checked(&server, 0);
         for line in [
-            "format version:  2\n",
+            "format version:  3\n",
             if is_clean { "last stop:       clean\n" } else { "last stop:       not clean" },
             "queues:          2\n",
             "messages:        20, 1000 bytes\n",
@@ -228,7 +228,7 @@ fn data_in_use_missing_or_of_a_newer_version_is_not_checked() {
     let output = check(&server);
     assert_eq!(output.status.code(), Some(2));
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(text.contains("has format version 7, this server knows up to 2"), "{text}");
+    assert!(text.contains("has format version 7, this server knows up to 3"), "{text}");
 
     fs::remove_file(&version).expect("it is there");
     let output = check(&server);

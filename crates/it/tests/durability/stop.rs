@@ -117,13 +117,13 @@ fn data_of_an_older_version_is_refused_and_left_alone() {
     let mut server = Server::start("");
     server.stop();
     let version = server.dir().join("data/format-version");
-    fs::write(&version, "1\n").expect("writable");
+    fs::write(&version, "2\n").expect("writable");
     let config = server.dir().join("rabbitmq.conf");
     let refused = server.ctl("server", &["--config", &config.to_string_lossy()]);
     assert!(!refused.status.success());
     let said = String::from_utf8_lossy(&refused.stderr);
-    assert!(said.contains("has format version 1, which this server does not read"), "{said}");
-    assert_eq!(fs::read_to_string(&version).expect("readable"), "1\n");
+    assert!(said.contains("has format version 2, which this server does not read"), "{said}");
+    assert_eq!(fs::read_to_string(&version).expect("readable"), "2\n");
 }
 
 #[test]
@@ -131,13 +131,13 @@ fn data_of_a_newer_version_is_refused_and_left_alone() {
     let mut server = Server::start("");
     server.stop();
     let version = server.dir().join("data/format-version");
-    fs::write(&version, "3\n").expect("writable");
+    fs::write(&version, "4\n").expect("writable");
     let config = server.dir().join("rabbitmq.conf");
     let refused = server.ctl("server", &["--config", &config.to_string_lossy()]);
     assert!(!refused.status.success());
     let said = String::from_utf8_lossy(&refused.stderr);
-    assert!(said.contains("has format version 3, this server knows up to 2"), "{said}");
-    assert_eq!(fs::read_to_string(&version).expect("readable"), "3\n");
+    assert!(said.contains("has format version 4, this server knows up to 3"), "{said}");
+    assert_eq!(fs::read_to_string(&version).expect("readable"), "4\n");
     fs::write(&version, "2\n").expect("writable");
     server.restart();
     drop(server.channel());

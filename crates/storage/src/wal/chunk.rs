@@ -1,19 +1,15 @@
 //! How the records of one group in one segment are laid out as one entry of the log.
 //!
-//! `sequence: u64, previous: u64, floor: u64, first: u64, count: u32`, then per record
-//! `len: u32, bytes`; all little-endian. The engine keeps an index entry of 48 bytes in memory per entry: one per record
-//! would cost more than small records themselves.
+//! `floor: u64, first: u64, count: u32`, then per record `len: u32, bytes`; all little-endian. The log
+//! keeps an index entry in memory per entry: one per record would cost more than small records
+//! themselves.
 
 /// Bytes in front of the records.
-const HEADER_LEN: usize = 36;
+const HEADER_LEN: usize = 20;
 
 /// The front of a chunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Header {
-    /// Number of the segment that it came in, node-wide; chunks of one segment share a block.
-    pub(super) sequence: u64,
-    /// The same of the group's chunk before this one.
-    pub(super) previous: u64,
     /// Records below were compacted away when this chunk was written.
     pub(super) floor: u64,
     /// Index of the first record.
@@ -25,8 +21,6 @@ pub(super) struct Header {
 impl Header {
     pub(super) fn encode(self) -> Vec<u8> {
         let mut out = Vec::with_capacity(HEADER_LEN);
-        out.extend_from_slice(&self.sequence.to_le_bytes());
-        out.extend_from_slice(&self.previous.to_le_bytes());
         out.extend_from_slice(&self.floor.to_le_bytes());
         out.extend_from_slice(&self.first.to_le_bytes());
         out.extend_from_slice(&self.count.to_le_bytes());
@@ -36,20 +30,16 @@ impl Header {
 
 /// Splits a chunk into its header and its records; `None` when it is malformed.
 pub(super) fn decode(bytes: &[u8]) -> Option<(Header, &[u8])> {
-    let (sequence, bytes) = bytes.split_first_chunk::<8>()?;
-    let (previous, bytes) = bytes.split_first_chunk::<8>()?;
     let (floor, bytes) = bytes.split_first_chunk::<8>()?;
     let (first, bytes) = bytes.split_first_chunk::<8>()?;
     let (count, bytes) = bytes.split_first_chunk::<4>()?;
     let header = Header {
-        sequence: u64::from_le_bytes(*sequence),
-        previous: u64::from_le_bytes(*previous),
         floor: u64::from_le_bytes(*floor),
         first: u64::from_le_bytes(*first),
         count: u32::from_le_bytes(*count),
     };
-    header.first.checked_add(u64::from(header.count))?;
-    Some((header, bytes))
+    let end = header.first.checked_add(u64::from(header.count))?;
+    (header.floor <= end).then_some((header, bytes))
 }
 
 /// Takes the next record off the front of `bytes`.

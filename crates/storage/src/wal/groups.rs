@@ -4,21 +4,12 @@ use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 
 use super::chunk::Header;
-use super::{Durability, replay};
-use crate::{Batch, Error, GroupId, Log};
-
-/// The write-ahead log's own group, for its counter of starts.
-pub(super) const OWN_GROUP: GroupId = GroupId(0);
-/// The key of that counter.
-const STARTS_KEY: &[u8] = b"starts";
-/// Segments that one start may write, as a power of two.
-const SEQUENCE_BITS: u32 = 40;
+use super::replay;
+use crate::{Error, GroupId, Log};
 
 /// What the writer knows of a group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Group {
-    /// The segment of the last chunk.
-    last_sequence: u64,
     /// Index in the log of the first chunk.
     first_chunk: u64,
     /// The first record of each chunk from there on.
@@ -38,7 +29,7 @@ impl Default for Group {
 impl Group {
     /// A group without a chunk, whose next one gets the index `first_chunk` in the log.
     pub(super) fn new(first_chunk: u64, floor: u64) -> Self {
-        Self { last_sequence: 0, first_chunk, chunks: VecDeque::new(), floor, next: None }
+        Self { first_chunk, chunks: VecDeque::new(), floor, next: None }
     }
 
     pub(super) fn has_chunks(&self) -> bool {
@@ -46,14 +37,13 @@ impl Group {
     }
 
     /// The front of the group's next chunk.
-    pub(super) fn next_header(&self, sequence: u64, first: u64, count: u32) -> Header {
-        Header { sequence, previous: self.last_sequence, floor: self.floor, first, count }
+    pub(super) fn next_header(&self, first: u64, count: u32) -> Header {
+        Header { floor: self.floor, first, count }
     }
 
     /// Notes a chunk and returns its index in the log.
     pub(super) fn push_chunk(&mut self, header: Header) -> u64 {
         stdx::push_snugly(&mut self.chunks, header.first);
-        self.last_sequence = header.sequence;
         self.first_chunk + self.chunks.len() as u64 - 1
     }
 
@@ -84,30 +74,14 @@ impl Group {
 }
 
 /// The groups seen since the start; others are read from the log when first named.
+#[derive(Default)]
 pub(super) struct Groups {
     known: HashMap<GroupId, Group>,
     /// Removed in the batch that is being put together: the log does not know yet.
     removed: Vec<GroupId>,
-    last_sequence: u64,
 }
 
 impl Groups {
-    pub(super) fn open(log: &dyn Log, durability: Durability) -> Result<Self, Error> {
-        let own = OWN_GROUP.of_wal();
-        let starts = log
-            .get(own, STARTS_KEY)
-            .and_then(|value| value.first_chunk::<8>().copied())
-            .map_or(1, |value| u64::from_le_bytes(value) + 1);
-        let mut batch = Batch::default();
-        batch.put(own, STARTS_KEY, starts.to_le_bytes().to_vec());
-        log.write(&mut batch, durability.flush())?;
-        Ok(Self {
-            known: HashMap::new(),
-            removed: Vec::new(),
-            last_sequence: starts << SEQUENCE_BITS,
-        })
-    }
-
     /// The group as the writer knows it, read from the log or made new.
     pub(super) fn get(&mut self, log: &dyn Log, group: GroupId) -> Result<&mut Group, Error> {
         match self.known.entry(group) {
@@ -137,11 +111,5 @@ impl Groups {
     /// What a replay found.
     pub(super) fn insert(&mut self, group: GroupId, found: Group) {
         self.known.entry(group).or_insert(found);
-    }
-
-    /// A number for the next segment, greater than all before, also those before a restart.
-    pub(super) fn next_sequence(&mut self) -> u64 {
-        self.last_sequence += 1;
-        self.last_sequence
     }
 }

@@ -39,12 +39,6 @@ struct Gathered {
     compacts: bool,
 }
 
-/// The segment that chunks are made of.
-struct Source {
-    sequence: u64,
-    bytes: Arc<Vec<u8>>,
-}
-
 /// A round may stop anywhere for want of room, so all of it is kept here.
 #[derive(Default)]
 pub(super) struct Writer {
@@ -186,12 +180,11 @@ impl Writer {
         let mut groups = wal.groups.lock();
         self.gather(&*wal.log, segment, &mut groups)?;
         let bytes = Arc::new(mem::take(&mut segment.bytes));
-        let source = Source { sequence: groups.next_sequence(), bytes };
         for group in self.order.drain(..) {
             let Some(gathered) = self.gathered.remove(&group) else { continue };
-            append_chunk(&mut self.batch, &mut groups, &*wal.log, group, gathered, &source)?;
+            append_chunk(&mut self.batch, &mut groups, &*wal.log, group, gathered, &bytes)?;
         }
-        Ok(source.bytes)
+        Ok(bytes)
     }
 
     /// Sorts a segment's steps by group; removals go to the batch at once, ahead of what follows
@@ -316,7 +309,7 @@ fn append_chunk(
     log: &dyn Log,
     group: GroupId,
     gathered: Gathered,
-    source: &Source,
+    bytes: &Arc<Vec<u8>>,
 ) -> Result<(), Error> {
     let known = groups.get(log, group)?;
     if gathered.count == 0 && !known.has_chunks() {
@@ -329,8 +322,8 @@ fn append_chunk(
         // Carries the floor only.
         known.next.unwrap_or(known.floor)
     };
-    let header = known.next_header(source.sequence, first, gathered.count);
-    let payload = Payload::gather(header.encode(), Arc::clone(&source.bytes), gathered.spans);
+    let header = known.next_header(first, gathered.count);
+    let payload = Payload::gather(header.encode(), Arc::clone(bytes), gathered.spans);
     batch.append(group.of_wal(), known.push_chunk(header), payload);
     if gathered.compacts
         && let Some(keep_from) = known.drop_chunks()
