@@ -10,7 +10,7 @@ use crate::{DiskFile, GroupId};
 
 /// Entries that may be missing in front of one: what damage can have cost. A larger gap is a group
 /// that was emptied and went on elsewhere, in a block that is lost.
-const LOST_ENTRIES_MAX: u64 = if cfg!(test) { 1 << 10 } else { 1 << 22 };
+const LOST_ENTRIES_MAX: u64 = if cfg!(any(test, fuzzing)) { 1 << 10 } else { 1 << 22 };
 /// Bytes that an entry or a key costs in its file beside its own.
 const STEP_BYTES: u64 = 24;
 
@@ -25,9 +25,20 @@ pub(super) struct Place {
 }
 
 impl Place {
+    /// The place of an entry in the file of this number.
+    pub(super) fn new(file: u32, offset: u64, len: u32, check: u32) -> Self {
+        let file = NonZeroU32::new(file).expect("files are numbered from 1");
+        Self { file, len, check, offset }
+    }
+
     /// The number of the file it lies in.
     pub(super) fn file(self) -> u32 {
         self.file.get()
+    }
+
+    /// Where it ends.
+    pub(super) fn end(self) -> u64 {
+        self.offset + u64::from(self.len)
     }
 }
 
@@ -159,13 +170,7 @@ impl Index {
         if let Some(file) = self.files.get_mut(&file) {
             file.bytes = end;
         }
-        let in_file = NonZeroU32::new(file).expect("files are numbered from 1");
-        let place = |Extent { offset, len, check }| Place {
-            file: in_file,
-            len,
-            check,
-            offset: start + offset,
-        };
+        let place = |Extent { offset, len, check }| Place::new(file, start + offset, len, check);
         for step in steps {
             match step {
                 Step::Entry { group, index, extent } => self.append(group, index, place(extent)),
