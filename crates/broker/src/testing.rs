@@ -176,6 +176,8 @@ struct MemoryPagesInner {
     reads: u64,
     /// The device does not read.
     is_unreadable: bool,
+    /// Checksums tell nothing.
+    is_gullible: bool,
 }
 
 impl MemoryPages {
@@ -227,6 +229,11 @@ impl MemoryPages {
         self.inner.lock().pages.get(&block).map_or_else(Vec::new, |(_, bytes)| bytes.clone())
     }
 
+    /// From now on a damaged page passes for sound.
+    pub fn set_gullible(&self) {
+        self.inner.lock().is_gullible = true;
+    }
+
     /// Turns over a bit of a page.
     pub fn damage(&self, block: u32, byte: usize) {
         if let Some((_, bytes)) = self.inner.lock().pages.get_mut(&block) {
@@ -256,7 +263,7 @@ impl Pages for MemoryPages {
             None => "there is no such page",
             Some((_, bytes)) => {
                 out.extend_from_slice(bytes);
-                if crc32fast::hash(bytes) == page.check {
+                if inner.is_gullible || crc32fast::hash(bytes) == page.check {
                     return Ok(());
                 }
                 "the checksum differs"

@@ -101,6 +101,7 @@ impl<L: Log> Group<L> {
         let (unwritten, messages) = (None, Vec::new());
         let mut group = Self { node, id: node_id, applied, unwritten, messages };
         group.lead_if_alone()?;
+        group.node.store().check()?;
         Ok(group)
     }
 
@@ -157,7 +158,7 @@ impl<L: Log> Group<L> {
         while self.has_ready() {
             let mut next = match self.unwritten.take() {
                 Some(unwritten) => unwritten,
-                None => self.take_ready(),
+                None => self.take_ready()?,
             };
             if let Err(error) = self.write(&mut next, apply) {
                 self.unwritten = Some(next);
@@ -167,6 +168,7 @@ impl<L: Log> Group<L> {
             self.messages.append(&mut ready.take_persisted_messages());
             self.apply(committed, apply)?;
             let mut light = self.node.advance_append(ready);
+            self.node.store().check()?;
             self.messages.append(&mut light.take_messages());
             if let Some(commit) = light.commit_index() {
                 self.node.mut_store().set_commit(commit);
@@ -178,11 +180,12 @@ impl<L: Log> Group<L> {
         Ok(std::mem::take(&mut self.messages))
     }
 
-    fn take_ready(&mut self) -> Unwritten {
+    fn take_ready(&mut self) -> Result<Unwritten, Error> {
         let mut ready = self.node.ready();
+        self.node.store().check()?;
         self.messages.append(&mut ready.take_messages());
         let (entries, committed) = (ready.take_entries(), ready.take_committed_entries());
-        Unwritten { ready, entries, committed, is_installed: false }
+        Ok(Unwritten { ready, entries, committed, is_installed: false })
     }
 
     fn write(

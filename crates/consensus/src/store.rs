@@ -34,6 +34,9 @@ const READ_BYTES: usize = 4 << 20;
 /// catches up from the log instead of from a snapshot.
 const CATCH_UP_ENTRIES: u64 = 1024;
 
+/// Terms and indexes are below this.
+const NUMBER_END: u64 = 1 << 62;
+
 /// A raft group's stable storage, with the part that raft asks for often in memory.
 pub(crate) struct Store<L> {
     log: L,
@@ -52,6 +55,8 @@ pub(crate) struct Store<L> {
     cache: Cache,
     /// Entries that damage has cost, as far as they were looked at.
     lost: RefCell<BTreeSet<u64>>,
+    /// Why something that raft asked for could not be read: see [`Store::check`].
+    unread: RefCell<Option<Error>>,
 }
 
 /// Where the snapshot is.
@@ -114,10 +119,12 @@ impl<L: Log> Store<L> {
         if conf_state.voters.is_empty() {
             conf_state.voters = voters.to_vec();
         }
+        check_members(&conf_state)?;
         let snapshot = match log.get(entries_group, SNAPSHOT_KEY) {
             Some(bytes) => Stored::decode(&bytes)?,
             None => Stored::default(),
         };
+        check_numbers(&[hard_state.term, hard_state.commit])?;
         let mut store = Self {
             log,
             entries_group,
@@ -131,6 +138,7 @@ impl<L: Log> Store<L> {
             snapshot,
             cache: Cache::default(),
             lost: RefCell::default(),
+            unread: RefCell::default(),
         };
         store.find_snapshot()?;
         store.find_entries()?;
@@ -271,6 +279,7 @@ impl<L: Log> Store<L> {
         } else {
             self.before_first
         };
+        self.check()?;
         self.log.write(&mut batch, Flush::Sync)?;
         self.before_first = before_first;
         self.last = self.last.max(covered);
@@ -359,6 +368,23 @@ impl<L: Log> Store<L> {
         }
     }
 
+    /// Reads for raft, which ends the process when it does not get what it asks for: empty entries stand
+    /// in for what cannot be read, and must not be used once [`Store::check`] was asked.
+    fn read_for_raft(&self, low: u64, high: u64, bytes_max: usize) -> Vec<Entry> {
+        self.read(low, high, bytes_max).unwrap_or_else(|error| {
+            self.unread.borrow_mut().get_or_insert(error);
+            vec![Entry { index: low, term: self.before_first.1, ..Entry::default() }]
+        })
+    }
+
+    /// Refuses to go on with what was read since the start.
+    ///
+    /// # Errors
+    /// Why something that raft asked for could not be read.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        self.unread.borrow().clone().map_or(Ok(()), Err)
+    }
+
     /// Whether there is no other member.
     fn is_alone(&self) -> bool {
         self.conf_state.voters.len() == 1
@@ -380,6 +406,7 @@ impl Stored {
         let (end, bytes) = bytes.split_first_chunk::<8>().ok_or_else(damaged)?;
         let metadata = SnapshotMetadata::parse_from_bytes(bytes).map_err(|_| damaged())?;
         let slices = u64::from_le_bytes(*start)..u64::from_le_bytes(*end);
+        check_numbers(&[metadata.index, metadata.term, slices.end])?;
         Ok(Self { metadata, slices })
     }
 }
@@ -398,8 +425,22 @@ fn read_key<M: protobuf::Message + Default>(
         .map_err(|error| Error::Damaged(format!("{}: {error}", String::from_utf8_lossy(key))))
 }
 
-fn to_raft(error: Error) -> raft::Error {
-    raft::Error::Store(StorageError::Other(Box::new(error)))
+/// Refuses terms and indexes that no group gets to, so that those that follow need no check.
+fn check_numbers(numbers: &[u64]) -> Result<(), Error> {
+    match numbers.iter().find(|&&number| NUMBER_END <= number) {
+        Some(number) => Err(Error::Damaged(format!("{number} is out of range"))),
+        None => Ok(()),
+    }
+}
+
+/// Refuses members that no group here has: raft would end the process.
+fn check_members(members: &ConfState) -> Result<(), Error> {
+    let distinct: BTreeSet<u64> = members.voters.iter().copied().collect();
+    let plain = ConfState { voters: members.voters.clone(), ..ConfState::default() };
+    if distinct.len() == members.voters.len() && *members == plain {
+        return Ok(());
+    }
+    Err(Error::Damaged("the record of the members is malformed".to_owned()))
 }
 
 impl<L: Log> Storage for Store<L> {
@@ -437,7 +478,7 @@ impl<L: Log> Storage for Store<L> {
             }
             let cached = self.cache.entries.front().map_or(high, |first| first.index);
             let until = high.min(cached.max(at + 1));
-            let read = self.read(at, until, left.min(READ_BYTES)).map_err(to_raft)?;
+            let read = self.read_for_raft(at, until, left.min(READ_BYTES));
             let Some(last) = read.last() else {
                 return Err(raft::Error::Store(StorageError::Unavailable));
             };
@@ -462,7 +503,7 @@ impl<L: Log> Storage for Store<L> {
         if index == self.snapshot.metadata.index {
             return Ok(self.snapshot.metadata.term);
         }
-        let entries = self.read(index, index + 1, 0).map_err(to_raft)?;
+        let entries = self.read_for_raft(index, index + 1, 0);
         entries.first().map(|entry| entry.term).ok_or(raft::Error::Store(StorageError::Unavailable))
     }
 
@@ -480,7 +521,11 @@ impl<L: Log> Storage for Store<L> {
         }
         let mut snapshot = Snapshot::default();
         snapshot.set_metadata(self.snapshot.metadata.clone());
-        snapshot.data = self.snapshot_data().map_err(to_raft)?.into();
+        let data = self.snapshot_data().map_err(|error| {
+            self.unread.borrow_mut().get_or_insert(error);
+            raft::Error::Store(StorageError::SnapshotTemporarilyUnavailable)
+        })?;
+        snapshot.data = data.into();
         Ok(snapshot)
     }
 }

@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
+use crate::checksum::checksum;
 use crate::{Batch, DirLock, Disk, DiskFile, Error, Flush, GroupId, Log, Op, Reserve};
 use ahead::Ahead;
 use block::Builder;
@@ -281,7 +282,7 @@ enum Unusable {
 fn read_place(handle: &dyn DiskFile, place: Place, bytes: &mut Vec<u8>) -> Result<(), Unusable> {
     bytes.resize(place.len as usize, 0);
     match handle.read_exact_at(place.offset, bytes) {
-        Ok(()) if crc32fast::hash(bytes) == place.check => Ok(()),
+        Ok(()) if checksum(&[bytes]) == place.check => Ok(()),
         Ok(()) => Err(Unusable::Damaged),
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(Unusable::Damaged),
         Err(error) => Err(Unusable::Unread(error)),

@@ -7,6 +7,7 @@
 //! [`Wal::run`] and its caller owns the thread.
 #![forbid(unsafe_code)]
 
+mod checksum;
 mod disk;
 mod engine_log;
 mod error;

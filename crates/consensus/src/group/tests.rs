@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use protobuf::Message as _;
-use raft::eraftpb::Message;
+use raft::eraftpb::{ConfState, HardState, Message};
 use storage::{Batch, EngineLog, EngineOptions, Flush, GroupId, Log, MemoryLog, RealDisk, SimDisk};
 use tempfile::TempDir;
 
@@ -343,21 +343,22 @@ fn the_write_ahead_log_and_groups_do_not_share_a_log_group() {
 /// Three members whose messages are carried by hand.
 struct Cluster {
     members: Vec<Group<Arc<MemoryLog>>>,
+    logs: Vec<Arc<MemoryLog>>,
     out: Vec<Vec<String>>,
     cut_off: Option<u64>,
 }
 
 impl Cluster {
     fn new() -> Self {
-        let conf = raft::eraftpb::ConfState { voters: vec![1, 2, 3], ..Default::default() };
-        let members = (1..=3).map(|id| {
-            let log = Arc::new(MemoryLog::new());
+        let conf = ConfState { voters: vec![1, 2, 3], ..Default::default() };
+        let logs: Vec<_> = (0..3).map(|_| Arc::new(MemoryLog::new())).collect();
+        let members = (1..).zip(&logs).map(|(id, log)| {
             let mut batch = Batch::default();
             batch.put(META.unshared(), b"conf", conf.write_to_bytes().unwrap());
             log.write(&mut batch, Flush::Sync).unwrap();
-            Group::open(log, META, NodeId(id)).unwrap()
+            Group::open(Arc::clone(log), META, NodeId(id)).unwrap()
         });
-        Self { members: members.collect(), out: vec![Vec::new(); 3], cut_off: None }
+        Self { members: members.collect(), logs, out: vec![Vec::new(); 3], cut_off: None }
     }
 
     /// Carries messages until nobody has any.
@@ -485,4 +486,64 @@ fn a_snapshot_without_room_leaves_everything_as_it_was() {
     disk.kill();
     let group = on_a_full_disk(&disk);
     assert_eq!(group.snapshot(), Ok(Some((3, b"small".to_vec()))));
+}
+
+#[test]
+fn members_that_no_group_has_are_damage() {
+    let twice = ConfState { voters: vec![1, 1], ..ConfState::default() };
+    let joint = ConfState { voters: vec![1], auto_leave: true, ..ConfState::default() };
+    for members in [twice, joint] {
+        let log = MemoryLog::new();
+        let mut batch = Batch::default();
+        batch.put(META.unshared(), b"conf", members.write_to_bytes().unwrap());
+        log.write(&mut batch, Flush::Sync).unwrap();
+        assert!(matches!(Group::open(log, META, ME), Err(Error::Damaged(_))));
+    }
+}
+
+/// A member's log with another text in place of some entries.
+fn with_entries(log: &MemoryLog, replaced: &[u64], text: &[u8]) -> MemoryLog {
+    let copy = MemoryLog::new();
+    let mut batch = Batch::default();
+    log.fetch(META.unshared(), 0..u64::MAX, usize::MAX, &mut |index, bytes| {
+        let bytes = if replaced.contains(&index) { text } else { bytes };
+        batch.append(META.unshared(), index, bytes.to_vec());
+    })
+    .unwrap();
+    for key in [&b"hard"[..], b"conf"] {
+        batch.put(META.unshared(), key, log.get(META.unshared(), key).unwrap());
+    }
+    copy.write(&mut batch, Flush::Sync).unwrap();
+    copy
+}
+
+#[test]
+fn one_of_several_members_that_has_lost_an_entry_says_so() {
+    let mut cluster = Cluster::new();
+    cluster.tick(12);
+    // More than is kept in memory.
+    let text = "x".repeat(60 << 10);
+    for _ in 0..8 {
+        propose(&mut cluster.members[0], &text);
+        cluster.settle();
+    }
+    let log = Arc::clone(&cluster.logs[1]);
+    let open_and_poll = |log: MemoryLog| -> Result<(), Error> {
+        Group::open(log, META, NodeId(2))?.poll(&mut |_| {}).map(drop)
+    };
+    assert_eq!(open_and_poll(with_entries(&log, &[], b"")), Ok(()));
+    for lost in 1..=9 {
+        let outcome = open_and_poll(with_entries(&log, &[lost], b"no entry"));
+        assert!(matches!(outcome, Err(Error::Damaged(_))), "entry {lost}: {outcome:?}");
+    }
+}
+
+#[test]
+fn numbers_that_no_group_gets_to_are_damage() {
+    let beyond = HardState { term: u64::MAX, ..HardState::default() };
+    let log = MemoryLog::new();
+    let mut batch = Batch::default();
+    batch.put(META.unshared(), b"hard", beyond.write_to_bytes().unwrap());
+    log.write(&mut batch, Flush::Sync).unwrap();
+    assert!(matches!(Group::open(log, META, ME), Err(Error::Damaged(_))));
 }

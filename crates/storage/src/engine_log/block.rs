@@ -12,6 +12,7 @@ use std::ops::Range;
 
 use super::mark::{MARK_LEN, Mark};
 use crate::Payload;
+use crate::checksum::checksum;
 
 /// Bytes of a header.
 pub(super) const HEADER_LEN: usize = 52;
@@ -92,10 +93,7 @@ impl Header {
 
 /// A block copied to another place, into an entry say, is none there.
 fn check(fields: &[u8], offset: u64) -> u32 {
-    let mut hasher = crc32fast::Hasher::new();
-    hasher.update(fields);
-    hasher.update(&offset.to_le_bytes());
-    hasher.finalize()
+    checksum(&[fields, &offset.to_le_bytes()])
 }
 
 /// The bytes of an entry in the payloads of its block.
@@ -249,7 +247,7 @@ impl Builder {
     fn describe(&mut self, kind: u8, group: u64, index: u64, start: usize) -> Option<()> {
         let payload = &self.block[start..];
         let len = u32::try_from(payload.len()).ok()?;
-        let check = crc32fast::hash(payload);
+        let check = checksum(&[payload]);
         self.step(kind, group);
         self.number(index);
         self.number(u64::from(len));
@@ -304,7 +302,7 @@ impl Builder {
         let payload_len = self.block.len() - HEADER_LEN - self.steps.len() - END_LEN;
         header.payload_len = payload_len as u64;
         header.steps_len = u32::try_from(self.steps.len()).ok()?;
-        header.steps_check = crc32fast::hash(&self.steps);
+        header.steps_check = checksum(&[&self.steps]);
         header.encode(mark, offset, self.block.first_chunk_mut()?);
         Some(&self.block)
     }

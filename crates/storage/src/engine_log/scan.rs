@@ -6,6 +6,7 @@ use std::ops::Range;
 use super::block::{END_LEN, Header, Step, Steps};
 use super::mark::{MARK_LEN, Mark};
 use crate::DiskFile;
+use crate::checksum::checksum;
 
 /// Bytes read at once.
 const READ_BYTES: usize = 1 << 20;
@@ -139,7 +140,7 @@ impl Sought {
         let (_, steps) = header.parts()?;
         let end = at.checked_add(steps.end)?;
         let steps = rest.get(steps)?;
-        let is_sound = crc32fast::hash(steps) == header.steps_check
+        let is_sound = checksum(&[steps]) == header.steps_check
             && Steps::new(steps).are_sound(header.payload_len);
         if !is_sound {
             return None;
@@ -149,7 +150,7 @@ impl Sought {
             let (Step::Entry { extent, .. } | Step::Moved { extent, .. }) = step else { continue };
             let from = extent.offset as usize;
             let entry = &rest[from..from + extent.len as usize];
-            if crc32fast::hash(entry) != extent.check {
+            if checksum(&[entry]) != extent.check {
                 damaged.push((at as u64 + extent.offset, u64::from(extent.len)));
             }
         }

@@ -34,11 +34,13 @@ pub(super) struct Found {
     pub(super) group: GroupId,
     pub(super) known: Group,
     pub(super) lost: Vec<Lost>,
+    /// The record behind the last one that could be read.
+    end: u64,
     /// Damaged chunks before the next one that can be read.
     gap: Option<Gap>,
 }
 
-/// A run of chunks that cannot be read.
+/// Records in a row that cannot be read.
 #[derive(Debug)]
 struct Gap {
     /// The first record that may lie in them.
@@ -64,7 +66,8 @@ impl Found {
     /// A group whose chunks begin at `first_chunk`. The newest of them knows the latest floor.
     fn new(group: GroupId, first_chunk: u64, newest: Option<Header>) -> Self {
         let floor = newest.map_or(0, |header| header.floor);
-        Self { group, known: Group::new(first_chunk, floor), lost: Vec::new(), gap: None }
+        let (known, lost) = (Group::new(first_chunk, floor), Vec::new());
+        Self { group, known, lost, end: 0, gap: None }
     }
 
     /// Takes the next chunk in order and hands out its records.
@@ -72,19 +75,33 @@ impl Found {
         let Some((header, mut records)) = chunk::decode(bytes) else {
             return self.skip(Unreadable::nowhere("the chunk is malformed"));
         };
+        if header.count == 0 {
+            // It carries the floor only.
+            let first = self.end.max(self.known.floor);
+            self.known.push_chunk(Header { first, ..header });
+            return;
+        }
+        if header.first < self.end {
+            return self.skip(Unreadable::nowhere("the chunk is out of order"));
+        }
         self.close_gap(Some(header.first));
         self.known.push_chunk(header);
         let end = header.first + u64::from(header.count);
-        self.known.next = Some(end);
+        self.end = header.first;
         for index in header.first..end {
             let Some(record) = chunk::next_record(&mut records) else {
                 let reason = "the chunk is cut short".to_owned();
-                return self.note_lost(Some(end), Gap { first: index, reason, places: Vec::new() });
+                self.gap = Some(Gap { first: index, reason, places: Vec::new() });
+                // Who appends goes on behind what was handed out.
+                self.known.next = None;
+                return;
             };
+            self.end = index + 1;
             if index >= self.known.floor {
                 visit(index, record);
             }
         }
+        self.known.next = Some(end);
     }
 
     /// Takes a chunk that cannot be read.

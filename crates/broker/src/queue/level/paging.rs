@@ -277,22 +277,38 @@ impl Chunk {
         owner: u64,
         pool: &mut Freed,
     ) -> Vec<usize> {
-        let Some(page) = self.page.as_deref() else { return Vec::new() };
+        let salt = (!is_sound).then_some(Salt { owner, first_seq: self.first_seq });
+        let (missing, is_good) = self.fill(bytes, is_sound, recovered, salt, pool);
+        if is_good {
+            return missing;
+        }
+        pool.give(std::mem::take(&mut self.bytes));
+        self.fill(bytes, false, recovered, salt, pool).0
+    }
+
+    /// As [`Self::unpack`], `as_whole` in one piece if the page can be taken so. Returns also whether
+    /// nothing but records and gaps is in the chunk now, which is so when it was put together.
+    fn fill(
+        &mut self,
+        bytes: &[u8],
+        as_whole: bool,
+        recovered: Recovered,
+        salt: Option<Salt>,
+        pool: &mut Freed,
+    ) -> (Vec<usize>, bool) {
+        let Some(page) = self.page.as_deref() else { return (Vec::new(), true) };
         let len = page.chunk_len as usize;
         let mut chunk = pool.take(len);
-        let salt = Salt { owner, first_seq: self.first_seq };
         let unpacked = Unpacked::open(bytes, page.records);
         let whole =
-            unpacked.and_then(|it| it.whole_chunk()).filter(|it| is_sound && it.len() == len);
+            unpacked.and_then(|it| it.whole_chunk()).filter(|it| as_whole && it.len() == len);
         match whole {
             Some(whole) => chunk.extend_from_slice(whole),
             None => chunk.resize(len, 0),
         }
         let mut images = Images::default();
-        let (mut end, mut missing) = (0, Vec::new());
-        for (index, packed) in
-            unpacked.into_iter().flat_map(|it| it.records((!is_sound).then_some(salt))).enumerate()
-        {
+        let (mut end, mut is_dense, mut missing) = (0, true, Vec::new());
+        for (index, packed) in unpacked.into_iter().flat_map(|it| it.records(salt)).enumerate() {
             let seqs = self.first_seq..=page.last_seq;
             let fits = |it: &Packed<'_>| {
                 let (from, to) = (it.offset as usize, it.offset as usize + it.record.len());
@@ -309,6 +325,7 @@ impl Chunk {
                 continue;
             };
             let at = packed.offset as usize;
+            is_dense &= at == end;
             if whole.is_none() {
                 if end < at {
                     chunk[end..end + HEADER_LEN].copy_from_slice(&gap(at - end));
@@ -332,7 +349,7 @@ impl Chunk {
         if unpacked.is_none() {
             missing.extend(0..page.records as usize);
         }
-        missing
+        (missing, whole.is_none() || is_dense && end == len)
     }
 }
 

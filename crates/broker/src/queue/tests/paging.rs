@@ -182,6 +182,19 @@ fn a_damaged_page_loses_the_damaged_message_only() {
 }
 
 #[test]
+fn a_length_that_leads_out_of_its_page_costs_one_message_even_unseen_by_the_checksum() {
+    let mut harness = declare();
+    publish(&mut harness, 0..20);
+    harness.page_all_out();
+    harness.pages.set_gullible();
+    // The highest byte of the first body's length.
+    harness.pages.damage(harness.pages.blocks()[0], 27);
+    harness.consume(consumer(1)).expect("nobody is exclusive");
+    assert!(harness.seen.contains(&Seen::Damaged { lost: 1 }), "{:?}", harness.seen);
+    assert_eq!(delivered(&mut harness), (1..20).collect::<Vec<_>>());
+}
+
+#[test]
 fn a_page_that_is_gone_loses_its_messages_and_no_others() {
     let mut harness = declare();
     publish(&mut harness, 0..40);

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::{A, B};
+use crate::wal::chunk::Header;
 use crate::wal::{Lost, Step, Wal};
 use crate::{Batch, Durability, Error, Flush, GroupId, Log, MemoryLog};
 
@@ -143,6 +144,44 @@ fn a_malformed_chunk_is_skipped() {
     let (found, lost) = replay(&wal);
     assert_eq!(found, (10..22).collect::<Vec<_>>());
     assert_eq!(lost, [(22, None)]);
+}
+
+#[test]
+fn appends_go_on_after_a_chunk_that_makes_no_sense() {
+    let cut_short = Header { floor: 0, first: 22, count: 3 };
+    let out_of_order = Header { floor: 0, first: 12, count: 1 };
+    let beyond_its_end = Header { floor: 99, first: 22, count: 1 };
+    for (header, next) in [(cut_short, 23), (out_of_order, 22), (beyond_its_end, 22)] {
+        let log = six_chunks();
+        let one_record = [&header.encode()[..], &[1, 0, 0, 0, b'x']].concat();
+        let mut batch = Batch::default();
+        batch.append(A.of_wal(), 7, one_record);
+        log.write(&mut batch, Flush::Sync).unwrap();
+        let wal = open(&log);
+        let (found, lost) = replay(&wal);
+        assert_eq!(found, (10..next).collect::<Vec<_>>(), "{header:?}");
+        assert_eq!(lost, [(next, None)], "{header:?}");
+        let lsn = wal.append(A, next, b"goes on");
+        wal.step();
+        assert_eq!((wal.durable(), wal.failure()), (lsn, None), "{header:?}");
+        let (found, lost) = replay(&open(&log));
+        assert_eq!((found, lost), ((10..=next).collect(), vec![]), "{header:?}");
+    }
+}
+
+#[test]
+fn a_chunk_without_records_says_nothing_of_those_to_come() {
+    let log = six_chunks();
+    let mut batch = Batch::default();
+    let far_off = Header { floor: 12, first: 1000, count: 0 };
+    batch.append(A.of_wal(), 7, far_off.encode());
+    log.write(&mut batch, Flush::Sync).unwrap();
+    let wal = open(&log);
+    assert_eq!(replay(&wal), ((12..22).collect(), vec![]));
+    wal.append(A, 22, b"goes on");
+    wal.step();
+    assert_eq!(wal.failure(), None);
+    assert_eq!(replay(&open(&log)), ((12..=22).collect(), vec![]));
 }
 
 #[test]
