@@ -8,6 +8,7 @@ mod limits;
 mod listeners;
 pub(crate) mod logging;
 mod management;
+mod statistics;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -15,8 +16,15 @@ use std::net::IpAddr;
 use crate::resolved::{MANAGEMENT_PORT, MANAGEMENT_TLS_PORT};
 use crate::{Config, ListenAddress, TlsVersion};
 
-const GROUPS: &[&[Key]] =
-    &[listeners::KEYS, access::KEYS, limits::KEYS, alarms::KEYS, broker::KEYS, management::KEYS];
+const GROUPS: &[&[Key]] = &[
+    listeners::KEYS,
+    access::KEYS,
+    limits::KEYS,
+    alarms::KEYS,
+    broker::KEYS,
+    management::KEYS,
+    statistics::KEYS,
+];
 
 /// Old names and the ones to use now.
 pub(crate) const RENAMED: &[(&str, &str)] =
@@ -107,6 +115,8 @@ pub struct Typed {
     pub(crate) management_tcp: TypedAddress,
     /// `management.ssl.*`
     pub(crate) management_tls: TypedAddress,
+    /// `management.sample_retention_policies.*`: section, seconds kept, seconds between two.
+    pub(crate) sample_retention: Vec<(String, u32, u32)>,
 }
 
 /// A listener of which parts may be left to their defaults.
@@ -158,6 +168,8 @@ impl Typed {
             return Err(text.to_owned());
         }
         resolve_management(&mut config, &self.management_tcp, &self.management_tls)?;
+        statistics::resolve_retention(&mut config.statistics.retention, self.sample_retention)?;
+        config.management.is_stats_disabled |= config.statistics.is_disabled;
         Ok(config)
     }
 }

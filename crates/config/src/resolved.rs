@@ -47,6 +47,8 @@ pub struct Config {
     pub interceptors: Interceptors,
     /// `management.*`: the HTTP API and the UI.
     pub management: Management,
+    /// What is counted, how often, and how long it is kept.
+    pub statistics: Statistics,
 }
 
 impl Default for Config {
@@ -71,6 +73,75 @@ impl Default for Config {
             deprecated: DeprecatedFeatures::default(),
             interceptors: Interceptors::default(),
             management: Management::default(),
+            statistics: Statistics::default(),
+        }
+    }
+}
+
+/// What is counted, how often, and how long it is kept.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Statistics {
+    /// `collect_statistics_interval`: how often what happened is collected; zero: only when somebody asks.
+    pub interval: Duration,
+    /// `management_agent.disable_metrics_collector`: no histories and no rates.
+    pub is_disabled: bool,
+    /// `management.rates_mode`
+    pub rates_mode: RatesMode,
+    /// `management.sample_retention_policies.*`
+    pub retention: SampleRetention,
+}
+
+impl Default for Statistics {
+    fn default() -> Self {
+        Self {
+            interval: Duration::from_secs(5),
+            is_disabled: false,
+            rates_mode: RatesMode::default(),
+            retention: SampleRetention::default(),
+        }
+    }
+}
+
+/// How much is shown of messages that pass.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RatesMode {
+    /// By connection, channel, exchange and queue.
+    #[default]
+    Basic,
+    /// Also by channel and exchange, channel and queue, exchange and queue.
+    Detailed,
+    /// Nothing.
+    None,
+}
+
+impl RatesMode {
+    /// As it is configured and shown.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Basic => "basic",
+            Self::Detailed => "detailed",
+            Self::None => "none",
+        }
+    }
+}
+
+/// For how long (seconds) which samples (one every so many seconds) are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SampleRetention {
+    /// Of vhosts and the node.
+    pub global: Vec<(u32, u32)>,
+    /// Of connections, channels, exchanges and queues.
+    pub basic: Vec<(u32, u32)>,
+    /// Of pairs of them.
+    pub detailed: Vec<(u32, u32)>,
+}
+
+impl Default for SampleRetention {
+    fn default() -> Self {
+        Self {
+            global: vec![(605, 5), (3660, 60), (29_400, 600), (86_400, 1800)],
+            basic: vec![(605, 5), (3600, 60)],
+            detailed: vec![(605, 5)],
         }
     }
 }

@@ -43,9 +43,12 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     // operators
-    ("operator", &["config", "field-table", "topology"]),
+    ("operator", &["config", "field-table", "statistics", "topology"]),
     ("ctl", &["auth", "config", "field-table", "operator"]),
-    ("management", &["amqp091-codec", "config", "field-table", "net", "operator", "topology"]),
+    (
+        "management",
+        &["amqp091-codec", "config", "field-table", "net", "operator", "statistics", "topology"],
+    ),
     // top
     ("perf", &["amqp091-codec", "field-table"]),
     (
@@ -64,6 +67,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "node",
             "operator",
             "perf",
+            "statistics",
             "stdx",
             "topology",
         ],

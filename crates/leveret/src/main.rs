@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod check_data;
+mod collector;
 mod listeners;
 mod logging;
 mod operator;

@@ -1,6 +1,7 @@
 //! What the operators' tools ask, answered by the running node.
 
 mod certificates;
+mod counters;
 mod direct;
 mod durable;
 mod listings;
@@ -15,6 +16,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use crate::collector::{self, Collector};
 use crate::listeners::{Bound, Listeners};
 use auth::Algorithm;
 use broker::{Alarms, Broker};
@@ -62,6 +64,7 @@ pub(crate) struct NodeOperator {
     state: AtomicU8,
     stop: Notify,
     maintenance: Maintenance,
+    collector: Arc<Collector>,
 }
 
 impl NodeOperator {
@@ -96,11 +99,16 @@ impl NodeOperator {
             state: AtomicU8::new(RunState::Booting as u8),
             stop: Notify::new(),
             maintenance: Maintenance::new(node.broker.clone(), gates),
+            collector: Arc::new(Collector::new(node, &config.statistics)),
         }
     }
 
     pub(crate) fn facts(&self) -> &Facts {
         &self.facts
+    }
+
+    pub(crate) fn collector(&self) -> &Arc<Collector> {
+        &self.collector
     }
 
     pub(crate) fn set_running(&self) {
@@ -361,8 +369,7 @@ impl Operator for NodeOperator {
             },
             disk_free_limit: self.resources.disk_limit_bytes(),
             disk_free: self.resources.disk_free_bytes(),
-            file_descriptors_used: std::fs::read_dir("/proc/self/fd")
-                .map_or(0, |entries| entries.count() as u64),
+            file_descriptors_used: collector::descriptors_used(),
             file_descriptors_max: descriptors_max,
             connection_count: broker.registry.connections().len() as u64,
             queue_count,

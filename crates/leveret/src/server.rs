@@ -312,6 +312,7 @@ async fn serve(
     };
     tokio::spawn(run_control_socket(control, operator.clone()));
     tokio::spawn(run_timers(node.broker.clone()));
+    tokio::spawn(operator.collector().clone().run());
     tokio::spawn(warn_of_cycles(node.broker.clone()));
     tokio::spawn(tell_of_crashes(node.broker.clone()));
     tokio::spawn(remind_allocator());

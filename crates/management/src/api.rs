@@ -1,5 +1,6 @@
 //! The handlers, a file for each group of paths.
 
+pub(crate) mod attempts;
 pub(crate) mod bindings;
 pub(crate) mod channels;
 pub(crate) mod connections;

@@ -7,7 +7,9 @@ use bytes::Bytes;
 use hyper::{HeaderMap, Method};
 use operator::Management;
 use serde_json::{Map, Value};
+use statistics::Ranges;
 
+use crate::figures;
 use crate::reply::Failure;
 
 /// Who asks.
@@ -119,6 +121,11 @@ impl Call<'_> {
 
     pub(crate) fn has_stats(&self) -> bool {
         !(self.settings.is_stats_disabled || self.query.is_true("disable_stats"))
+    }
+
+    /// Of the samples that are asked for; see [`figures::ranges`].
+    pub(crate) fn ranges(&self, is_open: bool) -> Result<Ranges, Failure> {
+        figures::ranges(self.query, is_open)
     }
 
     pub(crate) fn has_queue_totals(&self) -> bool {

@@ -16,6 +16,7 @@ mod body;
 mod call;
 mod connection;
 mod erlang;
+mod figures;
 mod json;
 mod listing;
 mod login;

@@ -29,6 +29,34 @@ pub(crate) trait Row: Sized + 'static {
     fn name(&self) -> &str;
 }
 
+/// Something in a list that knows what it is sorted by, and is made into JSON when it is shown.
+pub(crate) trait Listed {
+    /// As [`Row::name`].
+    fn name(&self) -> &str;
+
+    /// What stands at this path; `None` counts as 0.
+    fn key(&self, path: &[&str]) -> Option<Value>;
+
+    /// The wanted part; `None` if it is gone meanwhile.
+    fn show(&self, columns: &Columns) -> Option<Value>;
+}
+
+impl<T: Row> Listed for T {
+    fn name(&self) -> &str {
+        Row::name(self)
+    }
+
+    fn key(&self, path: &[&str]) -> Option<Value> {
+        let (first, rest) = path.split_first()?;
+        let (_, read) = T::KEYS.iter().find(|(key, _)| key == first)?;
+        rest.iter().try_fold(read(self)?, |value, name| value.get(*name).cloned())
+    }
+
+    fn show(&self, columns: &Columns) -> Option<Value> {
+        Some(columns.of_row(self))
+    }
+}
+
 /// Steps of a column's path that count: what is asked for further inside comes whole.
 const COLUMN_DEPTH_MAX: usize = 8;
 
@@ -64,7 +92,7 @@ impl Columns {
         *at = Self::All;
     }
 
-    fn has(&self, key: &str) -> bool {
+    pub(crate) fn has(&self, key: &str) -> bool {
         match self {
             Self::All => true,
             Self::Some(keys) => keys.contains_key(key),
@@ -101,7 +129,7 @@ impl Columns {
         }
     }
 
-    fn of_row<T: Row>(&self, row: &T) -> Value {
+    pub(crate) fn of_row<T: Row>(&self, row: &T) -> Value {
         let wanted = T::KEYS.iter().filter(|(key, _)| self.has(key));
         let wanted: Map<_, _> = wanted
             .filter_map(|(key, read)| {
@@ -131,11 +159,11 @@ pub(crate) fn value(query: &Query, value: Value) -> Answer {
 }
 
 /// All rows, sorted, on pages if those are asked for.
-pub(crate) fn list<T: Row>(query: &Query, mut rows: Vec<T>) -> Answer {
+pub(crate) fn list<T: Listed>(query: &Query, mut rows: Vec<T>) -> Answer {
     let page = Page::of(query)?;
     sort(query, &mut rows);
     let columns = Columns::of(query);
-    let Some(page) = page else { return Ok(render(&rows.iter().collect::<Vec<_>>(), &columns)) };
+    let Some(page) = page else { return Ok(render(&rows, &columns)) };
     let total_count = rows.len();
     let filtered: Vec<&T> = rows.iter().filter(|row| page.filter.takes(row.name())).collect();
     let filtered_count = filtered.len();
@@ -150,7 +178,7 @@ pub(crate) fn list<T: Row>(query: &Query, mut rows: Vec<T>) -> Answer {
         ));
     }
     let items: Vec<Value> =
-        filtered.iter().skip(start).take(page.size).map(|row| columns.of_row(*row)).collect();
+        filtered.iter().skip(start).take(page.size).filter_map(|row| row.show(&columns)).collect();
     Ok(Reply::json(&json!({
         "filtered_count": filtered_count,
         "item_count": items.len(),
@@ -163,37 +191,24 @@ pub(crate) fn list<T: Row>(query: &Query, mut rows: Vec<T>) -> Answer {
 }
 
 /// A list row by row: the whole of it is never there as values.
-fn render<T: Row>(rows: &[&T], columns: &Columns) -> Reply {
+fn render<T: Listed>(rows: &[T], columns: &Columns) -> Reply {
     let mut body = Vec::from(b"[");
-    for (index, row) in rows.iter().enumerate() {
-        if index > 0 {
+    for row in rows.iter().filter_map(|row| row.show(columns)) {
+        if body.len() > 1 {
             body.push(b',');
         }
-        body.extend_from_slice(columns.of_row(*row).to_string().as_bytes());
+        body.extend_from_slice(row.to_string().as_bytes());
     }
     body.push(b']');
     Reply::bytes(StatusCode::OK, body)
 }
 
 /// By the parameter `sort`, or as they come: handlers list by vhost and name.
-fn sort<T: Row>(query: &Query, rows: &mut [T]) {
-    let Some(path) = query.get("sort").filter(|it| !it.is_empty()) else {
-        if query.is_true("sort_reverse") {
-            rows.reverse();
-        }
-        return;
-    };
-    let mut path = path.split('.').filter(|it| !it.is_empty());
-    let first = path.next().unwrap_or_default();
-    let rest: Vec<&str> = path.collect();
-    let read = T::KEYS.iter().find(|(key, _)| *key == first).map(|(_, read)| *read);
-    // What is missing counts as 0.
-    let key = |row: &T| {
-        let value = read.and_then(|read| read(row)).unwrap_or_else(|| Value::from(0));
-        rest.iter()
-            .fold(value, |value, name| value.get(*name).cloned().unwrap_or_else(|| Value::from(0)))
-    };
-    rows.sort_by_cached_key(|row| Sorted(key(row)));
+fn sort<T: Listed>(query: &Query, rows: &mut [T]) {
+    if let Some(path) = query.get("sort").filter(|it| !it.is_empty()) {
+        let path: Vec<&str> = path.split('.').filter(|it| !it.is_empty()).collect();
+        rows.sort_by_cached_key(|row| Sorted(row.key(&path).unwrap_or_else(|| Value::from(0))));
+    }
     if query.is_true("sort_reverse") {
         rows.reverse();
     }

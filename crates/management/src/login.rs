@@ -48,8 +48,19 @@ fn basic(token: &str) -> Credentials {
     }
 }
 
-/// The user of this name and password.
+/// The user of this name and password. The attempt counts.
 pub(crate) fn log_in(
+    broker: &dyn Management,
+    peer: IpAddr,
+    user: &str,
+    password: &str,
+) -> Result<Caller, Failure> {
+    let caller = find_caller(broker, peer, user, password);
+    broker.note_http_login(peer, user, caller.is_ok());
+    caller
+}
+
+fn find_caller(
     broker: &dyn Management,
     peer: IpAddr,
     user: &str,

@@ -3,8 +3,9 @@
 use hyper::Method;
 
 use crate::api::{
-    bindings, channels, connections, consumers, definitions, exchanges, features, health, later,
-    limits, messages, nodes, overview, permissions, policies, queues, session, users, vhosts,
+    attempts, bindings, channels, connections, consumers, definitions, exchanges, features, health,
+    later, limits, messages, nodes, overview, permissions, policies, queues, session, users,
+    vhosts,
 };
 use crate::route::{Access::*, Route};
 
@@ -262,17 +263,11 @@ pub(crate) const ROUTES: &[Route] = &[
     },
     Route {
         path: "/api/auth/attempts/:node",
-        verbs: &[
-            (GET, Monitoring, later::nothing_on_node),
-            (DELETE, Administrator, later::forget_on_node),
-        ],
+        verbs: &[(GET, Monitoring, attempts::list), (DELETE, Administrator, attempts::forget)],
     },
     Route {
         path: "/api/auth/attempts/:node/source",
-        verbs: &[
-            (GET, Monitoring, later::nothing_on_node),
-            (DELETE, Administrator, later::forget_on_node),
-        ],
+        verbs: &[(GET, Monitoring, attempts::by_source), (DELETE, Administrator, attempts::forget)],
     },
     Route { path: "/api/feature-flags", verbs: &[(GET, Management, features::list)] },
     Route {

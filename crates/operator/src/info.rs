@@ -125,6 +125,8 @@ pub struct BindingInfo {
 /// One client connection.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ConnectionInfo {
+    /// What statistics know it by.
+    pub id: u64,
     /// `<rabbit@host.1795205311.3177.0>`
     pub pid: String,
     /// `127.0.0.1:33260 -> 127.0.0.1:5672`
@@ -210,6 +212,8 @@ pub struct PeerInfo {
 /// One channel.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ChannelInfo {
+    /// What statistics know it by.
+    pub id: u64,
     /// Its connection.
     pub peer: Option<PeerInfo>,
     /// `<rabbit@host.1795205311.3177.0>`

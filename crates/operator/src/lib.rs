@@ -5,6 +5,7 @@
 //! JSON), sockets, or how the broker does what it is asked.
 #![forbid(unsafe_code)]
 
+mod counters;
 mod info;
 mod management;
 mod policies;
@@ -13,6 +14,7 @@ mod term;
 
 use std::{fmt, time::Duration};
 
+pub use counters::{Counters, QueueSummary};
 pub use info::{
     BindingInfo, ChannelInfo, ConnectionInfo, ConsumerInfo, ExchangeInfo, PeerInfo, PermissionInfo,
     QueueInfo, TlsInfo, TopicPermissionInfo, UserInfo, VhostInfo,

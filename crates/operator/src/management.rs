@@ -6,13 +6,13 @@ use std::path::PathBuf;
 use topology::{BindingSpec, DeclareExchange, DeclareQueue, DeleteExchange};
 
 use crate::{
-    Answer, BindingInfo, ConnectionInfo, ConsumerInfo, DeleteConditions, Emit, ExchangeInfo,
-    Operator, QueueInfo, UserInfo, VhostInfo,
+    Answer, BindingInfo, ConnectionInfo, ConsumerInfo, Counters, DeleteConditions, Emit,
+    ExchangeInfo, Operator, QueueInfo, UserInfo, VhostInfo,
 };
 
 /// A running broker as the HTTP API sees it. Calls block, as those of [`Operator`]; `user` is for whom
 /// something is done: what he may not do is [`Refusal::Amqp`](crate::Refusal::Amqp).
-pub trait Management: Operator + Send {
+pub trait Management: Operator + Counters + Send {
     /// What does not change while the broker runs, apart from the cluster's name.
     fn facts(&self) -> BrokerFacts;
     /// What the listeners with TLS show their clients.
@@ -106,6 +106,10 @@ pub struct BrokerFacts {
     pub consumer_timeout_ms: u64,
     /// Processors that the broker may use.
     pub processors: u64,
+    /// `basic`, `detailed` or `none`
+    pub rates_mode: &'static str,
+    /// How long which samples are kept.
+    pub sample_retention: config::SampleRetention,
 }
 
 /// A certificate of a listener.

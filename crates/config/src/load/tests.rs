@@ -401,11 +401,11 @@ fn keys_that_guard_something_stop_the_start_unless_they_ask_for_nothing() {
 #[test]
 fn keys_without_effect_and_keys_that_do_not_exist() {
     check(
-        "collect_statistics_interval = 5000\nmqtt.listeners.tcp.1 = 1883\n\
+        "collect_statistics = fine\nmqtt.listeners.tcp.1 = 1883\n\
          queue_types.stream.enabled = true\nreverse_dns_lookups = true\n\
          log.syslog = true\ndeprecated_features.permit.ram_node_type = true",
         expect![[r#"
-            notice rabbitmq.conf:1: collect_statistics_interval has no effect yet
+            notice rabbitmq.conf:1: collect_statistics has no effect yet
             notice rabbitmq.conf:2: mqtt.listeners.tcp.1 has no effect yet
             notice rabbitmq.conf:3: queue_types.stream.enabled has no effect yet
             notice rabbitmq.conf:4: reverse_dns_lookups has no effect yet

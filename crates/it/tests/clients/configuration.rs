@@ -108,9 +108,9 @@ fn a_node_may_limit_its_connections() {
 
 #[test]
 fn a_known_key_without_effect_yet_is_a_warning() {
-    let broker = Broker::with("collect_statistics_interval = 5000\n");
+    let broker = Broker::with("collect_statistics = fine\n");
     broker.channel();
-    let _ = broker.server.log_with("collect_statistics_interval");
+    let _ = broker.server.log_with("collect_statistics");
 }
 
 #[test]

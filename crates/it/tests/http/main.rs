@@ -6,6 +6,7 @@ mod listings;
 mod messages;
 mod replay;
 mod roles;
+mod statistics;
 
 use it::{HttpClient, Server};
 use serde_json::Value;

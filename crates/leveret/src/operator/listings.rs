@@ -8,24 +8,45 @@ use broker::{ActivityStatus, Broker, ConnectionEntry, QueueRef};
 use field_table::FieldTable;
 use operator::{
     BindingInfo, ChannelInfo, ConnectionInfo, ConsumerInfo, Emit, ExchangeInfo, PeerInfo,
-    PermissionInfo, QueueInfo, Term, TopicPermissionInfo,
+    PermissionInfo, QueueInfo, QueueSummary, Term, TopicPermissionInfo,
 };
 use topology::{BindingRef, ExchangeRecord, QueueKind, QueueRecord, Vhost};
 
 /// The vhost's queues, sorted by name.
 fn queues_of(broker: &Broker, vhost: &str) -> Vec<QueueRef> {
-    let ids: Vec<_> = {
+    let mut named: Vec<_> = {
         let topology = broker.topology();
-        let mut records: Vec<_> =
-            topology.vhost(vhost).into_iter().flat_map(|it| it.queues()).collect();
-        records.sort_by(|a, b| a.name.cmp(&b.name));
-        records.iter().map(|record| record.id).collect()
+        let records = topology.vhost(vhost).into_iter().flat_map(|it| it.queues());
+        records.map(|it| (it.name.clone(), it.id)).collect()
     };
-    ids.into_iter().filter_map(|id| broker.queue(id)).collect()
+    // Sorted when nobody waits for the topology.
+    named.sort_unstable();
+    named.into_iter().filter_map(|(_, id)| broker.queue(id)).collect()
 }
 
 pub(super) fn queues(broker: &Broker, vhost: &str, emit: Emit<'_, QueueInfo>) {
     queues_of(broker, vhost).iter().map(|cell| queue(broker, cell)).for_each(emit);
+}
+
+pub(super) fn summaries(broker: &Broker, vhost: &str, emit: Emit<'_, QueueSummary>) {
+    queues_of(broker, vhost).iter().map(|cell| summary(broker, cell)).for_each(emit);
+}
+
+fn summary(broker: &Broker, cell: &QueueRef) -> QueueSummary {
+    let counts = broker.counts(cell);
+    let record = &cell.record;
+    QueueSummary {
+        vhost: record.vhost.clone(),
+        name: record.name.clone(),
+        queue_type: record.kind.name(),
+        messages_ready: counts.ready,
+        messages_unacknowledged: counts.unacked,
+        messages_aside: counts.delayed + counts.dead,
+        message_bytes_ready: counts.ready_bytes,
+        message_bytes_unacknowledged: counts.unacked_bytes,
+        consumers: counts.consumers as u64,
+        memory: counts.memory as u64,
+    }
 }
 
 pub(super) fn queue(broker: &Broker, cell: &QueueRef) -> QueueInfo {
@@ -205,6 +226,7 @@ pub(super) fn connection(broker: &Broker, entry: &ConnectionEntry) -> Connection
     let facts = &entry.facts;
     let properties = FieldTable::decode_fields(&facts.client_properties);
     ConnectionInfo {
+        id: entry.id.0,
         pid: broker.pid(entry.id.0),
         name: facts.name.clone(),
         port: facts.port,
@@ -238,6 +260,7 @@ pub(super) fn channels(broker: &Broker, emit: Emit<'_, ChannelInfo>) {
             let load =
                 |counter: &std::sync::atomic::AtomicU32| u64::from(counter.load(Ordering::Relaxed));
             emit(ChannelInfo {
+                id: channel.id,
                 pid: broker.pid(channel.id),
                 connection: broker.pid(entry.id.0),
                 name: format!("{} ({})", entry.facts.name, channel.number),

@@ -62,6 +62,8 @@ impl Management for NodeOperator {
             connections_max: config.connections_max,
             consumer_timeout_ms: config.consumer_timeout_ms,
             processors: std::thread::available_parallelism().map_or(1, |it| it.get() as u64),
+            rates_mode: self.collector.settings().rates_mode.name(),
+            sample_retention: self.collector.settings().retention.clone(),
         }
     }
 

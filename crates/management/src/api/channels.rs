@@ -2,9 +2,11 @@
 
 use operator::ChannelInfo;
 use serde_json::Value;
+use statistics::{Figures, Subject};
 
 use super::{connections, consumers, queues};
 use crate::call::Call;
+use crate::figures;
 use crate::listing::{self, Key, Row};
 use crate::reply::{Answer, Failure};
 
@@ -12,6 +14,7 @@ use crate::reply::{Answer, Failure};
 struct Channel {
     info: ChannelInfo,
     node: String,
+    messages: Figures,
     /// Without what statistics show.
     is_bare: bool,
 }
@@ -31,6 +34,7 @@ impl Row for Channel {
         ("global_prefetch_count", |c| {
             c.counted(c.info.global_prefetch_count).filter(|_| c.info.global_prefetch_count != 0)
         }),
+        ("message_stats", |c| figures::message_stats(&c.messages)),
         ("messages_unacknowledged", |c| c.counted(c.info.messages_unacknowledged)),
         ("messages_uncommitted", |c| c.counted(c.info.messages_uncommitted)),
         ("messages_unconfirmed", |c| c.counted(c.info.messages_unconfirmed)),
@@ -55,10 +59,16 @@ fn rows(
     is_wanted: impl Fn(&ChannelInfo) -> bool,
 ) -> Result<Vec<Channel>, Failure> {
     let (node, is_bare) = (call.broker.node_name(), !call.has_stats());
+    let ranges = call.ranges(false)?;
+    call.broker.refresh();
     let mut rows = Vec::new();
     call.broker.list_channels(&mut |info| {
         if is_wanted(&info) {
-            rows.push(Channel { info, node: node.clone(), is_bare });
+            let messages = match is_bare {
+                true => Figures::new(),
+                false => call.broker.report(Subject::Channel(info.id), &ranges).messages,
+            };
+            rows.push(Channel { info, node: node.clone(), messages, is_bare });
         }
     })?;
     rows.sort_by(|a, b| (&a.info.vhost, &a.info.name).cmp(&(&b.info.vhost, &b.info.name)));
@@ -99,6 +109,11 @@ pub(crate) fn get(call: &Call<'_>) -> Answer {
             }
         })?;
         object["consumer_details"] = Value::Array(details);
+        let (id, vhost) = (channel.info.id, &channel.info.vhost);
+        let pairs = call.broker.pairs(Subject::Channel(id), &call.ranges(false)?);
+        let [publishes, deliveries] = figures::pairs(call, vhost, &pairs)?;
+        object["publishes"] = publishes;
+        object["deliveries"] = deliveries;
     }
     listing::value(call.query, object)
 }

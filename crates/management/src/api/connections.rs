@@ -2,8 +2,10 @@
 
 use operator::{ConnectionInfo, TlsInfo};
 use serde_json::Value;
+use statistics::{Figures, Ranges, Subject};
 
 use crate::call::Call;
+use crate::figures;
 use crate::json;
 use crate::listing::{self, Key, Row};
 use crate::reply::{Answer, Failure, Reply};
@@ -12,11 +14,21 @@ use crate::reply::{Answer, Failure, Reply};
 struct Connection {
     info: ConnectionInfo,
     node: String,
-    /// Without what statistics show.
-    is_bare: bool,
+    /// None without what statistics show.
+    octets: Option<Figures>,
 }
 
 impl Connection {
+    fn new(call: &Call<'_>, info: ConnectionInfo, node: String, ranges: &Ranges) -> Self {
+        let report = || call.broker.report(Subject::Connection(info.id), ranges);
+        let octets = call.has_stats().then(|| report().octets);
+        Self { info, node, octets }
+    }
+
+    fn details(&self, key: &str) -> Option<Value> {
+        figures::details_of(self.octets.as_ref()?, key)
+    }
+
     fn tls(&self, read: fn(&TlsInfo) -> &String) -> Option<Value> {
         Some(self.info.tls.as_ref().map(|tls| read(tls).clone()).into())
     }
@@ -26,7 +38,7 @@ impl Connection {
     }
 
     fn counted(&self, value: impl Into<Value>) -> Option<Value> {
-        (!self.is_bare).then(|| value.into())
+        self.octets.is_some().then(|| value.into())
     }
 }
 
@@ -61,8 +73,10 @@ impl Row for Connection {
         ("protocol", |c| Some(protocol(&c.info).into())),
         ("recv_cnt", |c| c.counted(c.info.recv_cnt)),
         ("recv_oct", |c| c.counted(c.info.recv_oct)),
+        ("recv_oct_details", |c| c.details("recv_oct")),
         ("send_cnt", |c| c.counted(c.info.send_cnt)),
         ("send_oct", |c| c.counted(c.info.send_oct)),
+        ("send_oct_details", |c| c.details("send_oct")),
         ("send_pend", |c| c.counted(c.info.send_pend)),
         ("ssl", |c| Some(c.info.tls.is_some().into())),
         ("ssl_cipher", |c| c.tls(|tls| &tls.cipher)),
@@ -88,11 +102,12 @@ fn rows(
     call: &Call<'_>,
     is_wanted: impl Fn(&ConnectionInfo) -> bool,
 ) -> Result<Vec<Connection>, Failure> {
-    let (node, is_bare) = (call.broker.node_name(), !call.has_stats());
+    let node = call.broker.node_name();
+    let ranges = call.ranges(false)?;
     let mut rows = Vec::new();
     call.broker.list_connections(&mut |info| {
         if call.sees(&info.user) && is_wanted(&info) {
-            rows.push(Connection { info, node: node.clone(), is_bare });
+            rows.push(Connection::new(call, info, node.clone(), &ranges));
         }
     })?;
     rows.sort_by(|a, b| (&a.info.vhost, &a.info.name).cmp(&(&b.info.vhost, &b.info.name)));
@@ -121,8 +136,8 @@ pub(super) fn find(call: &Call<'_>) -> Result<ConnectionInfo, Failure> {
 
 /// `/api/connections/:connection`
 pub(crate) fn get(call: &Call<'_>) -> Answer {
-    let (node, is_bare) = (call.broker.node_name(), !call.has_stats());
-    let connection = Connection { info: find(call)?, node, is_bare };
+    let (info, ranges) = (find(call)?, call.ranges(false)?);
+    let connection = Connection::new(call, info, call.broker.node_name(), &ranges);
     listing::object(call.query, &connection)
 }
 

@@ -25,15 +25,9 @@ fn missing(_: &Call<'_>) -> Answer {
 }
 
 /// As [`nothing`], of a node that has to exist.
-pub(crate) fn nothing_on_node(call: &Call<'_>) -> Answer {
+fn nothing_on_node(call: &Call<'_>) -> Answer {
     super::nodes::require(call)?;
     nothing(call)
-}
-
-/// Forgetting what was never counted.
-pub(crate) fn forget_on_node(call: &Call<'_>) -> Answer {
-    super::nodes::require(call)?;
-    Ok(Reply::no_content())
 }
 
 macro_rules! later {

@@ -2,9 +2,11 @@
 
 use operator::MemoryInfo;
 use serde_json::{Map, Value, json};
+use statistics::Subject;
 
 use super::{exchanges, overview};
 use crate::call::Call;
+use crate::figures;
 use crate::listing;
 use crate::reply::{Answer, Failure};
 
@@ -15,16 +17,16 @@ pub(super) fn require(call: &Call<'_>) -> Result<(), Failure> {
 
 /// `/api/nodes`
 pub(crate) fn list(call: &Call<'_>) -> Answer {
-    listing::value(call.query, Value::Array(vec![node(call)]))
+    listing::value(call.query, Value::Array(vec![node(call)?]))
 }
 
 /// `/api/nodes/:node`
 pub(crate) fn get(call: &Call<'_>) -> Answer {
     require(call)?;
-    listing::value(call.query, node(call))
+    listing::value(call.query, node(call)?)
 }
 
-fn node(call: &Call<'_>) -> Value {
+fn node(call: &Call<'_>) -> Result<Value, Failure> {
     let status = call.broker.status();
     let facts = call.broker.facts();
     let paths = |paths: &[std::path::PathBuf]| -> Vec<String> {
@@ -45,7 +47,7 @@ fn node(call: &Call<'_>) -> Value {
         "disk_free_alarm": status.has_disk_alarm,
         "proc_total": status.tasks_max,
         "proc_used": status.tasks,
-        "rates_mode": "basic",
+        "rates_mode": facts.rates_mode,
         "uptime": status.uptime_seconds * 1000,
         "run_queue": 0,
         "processors": facts.processors,
@@ -72,7 +74,23 @@ fn node(call: &Call<'_>) -> Value {
     if call.query.is_true("memory") {
         node["memory"] = memory(&status.memory);
     }
-    node
+    if call.has_stats() {
+        add_statistics(call, &mut node)?;
+    }
+    Ok(node)
+}
+
+/// What came and went, and how what it uses changes.
+fn add_statistics(call: &Call<'_>, node: &mut Value) -> Result<(), Failure> {
+    let report = call.broker.report(Subject::Node, &call.ranges(false)?);
+    let Value::Object(node) = node else { return Ok(()) };
+    for (key, _) in &report.gauges {
+        node.extend(
+            figures::details_of(&report.gauges, key).map(|it| (format!("{key}_details"), it)),
+        );
+    }
+    figures::add_to(node, &report.churn);
+    Ok(())
 }
 
 fn mechanisms(enabled: &[String]) -> Value {

@@ -1,16 +1,37 @@
 //! The broker as a whole.
 
+use config::SampleRetention;
 use serde_json::{Value, json};
+use statistics::{Ranges, Subject};
 
 use super::{exchanges, vhosts::Totals};
 use crate::call::Call;
+use crate::figures;
 use crate::json;
 use crate::listing;
 use crate::reply::{Answer, Failure, Reply};
 
-/// The interval and length of the samples that RabbitMQ keeps, seconds.
-fn retention() -> Value {
-    json!({ "global": [600, 3600, 28800, 86400], "basic": [600, 3600], "detailed": [600] })
+/// How long samples are kept, seconds: what is within a tenth of a round number is shown as that, as in
+/// RabbitMQ, any other as 0.
+fn retention(kept: &SampleRetention) -> Value {
+    let rounded = |length: u32| match length {
+        0..=66 => 60,
+        540..=660 => 600,
+        3240..=3960 => 3600,
+        25_920..=31_681 => 28_800,
+        77_760..=95_041 => 86_400,
+        _ => 0,
+    };
+    let lengths = |kept: &[(u32, u32)]| {
+        let mut lengths: Vec<u32> = kept.iter().map(|&(length, _)| rounded(length)).collect();
+        lengths.sort_unstable();
+        lengths
+    };
+    json!({
+        "global": lengths(&kept.global),
+        "basic": lengths(&kept.basic),
+        "detailed": lengths(&kept.detailed),
+    })
 }
 
 /// `/api/overview`
@@ -20,8 +41,8 @@ pub(crate) fn get(call: &Call<'_>) -> Answer {
     let runtime = status.runtime_version.as_str();
     let mut overview = json!({
         "management_version": facts.version,
-        "rates_mode": "basic",
-        "sample_retention_policies": retention(),
+        "rates_mode": facts.rates_mode,
+        "sample_retention_policies": retention(&facts.sample_retention),
         "exchange_types": exchanges::types(),
         "product_version": facts.version,
         "product_name": facts.product,
@@ -54,13 +75,13 @@ pub(crate) fn get(call: &Call<'_>) -> Answer {
 /// How much there is of everything that the caller sees.
 fn totals(call: &Call<'_>, overview: &mut Value) -> Result<(), Failure> {
     let is_monitor = call.caller.is_monitor();
+    call.broker.refresh();
     let mut totals = Totals::default();
     let mut exchanges = 0_u64;
-    for vhost in call.broker.list_vhosts()? {
-        if !is_monitor && !call.broker.may_enter(&call.caller.name, &vhost.name) {
-            continue;
-        }
-        totals.add(call, &vhost.name)?;
+    let mut vhosts = call.broker.list_vhosts()?;
+    vhosts.retain(|it| is_monitor || call.broker.may_enter(&call.caller.name, &it.name));
+    for vhost in &vhosts {
+        totals.add(call, &vhost.name);
         call.broker.list_exchanges(&vhost.name, &mut |_| exchanges += 1)?;
     }
     let (mut connections, mut channels) = (0_u64, 0_u64);
@@ -73,16 +94,32 @@ fn totals(call: &Call<'_>, overview: &mut Value) -> Result<(), Failure> {
         "exchanges": exchanges,
         "queues": totals.queues,
     });
-    overview["queue_totals"] = match totals.queues {
-        0 => json!({}),
-        _ => json!({
-            "messages": totals.messages,
-            "messages_ready": totals.ready,
-            "messages_unacknowledged": totals.unacknowledged,
-        }),
-    };
-    overview["message_stats"] = json!({});
-    overview["churn_rates"] = json!({});
+    let names: Vec<&str> = vhosts.iter().map(|it| it.name.as_str()).collect();
+    add_rates(call, &names, &totals, overview)
+}
+
+fn add_rates(
+    call: &Call<'_>,
+    vhosts: &[&str],
+    totals: &Totals,
+    overview: &mut Value,
+) -> Result<(), Failure> {
+    let ranges = call.ranges(false)?;
+    let report = call.broker.report(Subject::Vhosts(vhosts), &ranges);
+    let mut queues = json!({});
+    if totals.queues > 0 {
+        queues = figures::object(&report.lengths);
+        // As of now, the samples are a little older.
+        queues["messages"] = totals.messages.into();
+        queues["messages_ready"] = totals.ready.into();
+        queues["messages_unacknowledged"] = totals.unacknowledged.into();
+    }
+    overview["queue_totals"] = queues;
+    overview["message_stats"] = figures::object(&report.messages);
+    // RabbitMQ has them over the range of lengths here.
+    let ranges = Ranges { node: ranges.lengths, ..Ranges::default() };
+    let churn = call.broker.report(Subject::Node, &ranges).churn;
+    overview["churn_rates"] = figures::object(&churn);
     Ok(())
 }
 
@@ -145,15 +182,16 @@ pub(crate) fn extensions(_: &Call<'_>) -> Answer {
     Ok(Reply::json(&json!([])))
 }
 
-/// `DELETE /api/reset`: nothing has been counted yet that could be forgotten.
-pub(crate) fn reset(_: &Call<'_>) -> Answer {
+/// `DELETE /api/reset`: forgets histories.
+pub(crate) fn reset(call: &Call<'_>) -> Answer {
+    call.broker.forget_samples();
     Ok(Reply::no_content())
 }
 
 /// `DELETE /api/reset/:node`
 pub(crate) fn reset_node(call: &Call<'_>) -> Answer {
     super::nodes::require(call)?;
-    Ok(Reply::no_content())
+    reset(call)
 }
 
 /// `POST /api/rebalance/queues`: on one node all is balanced.

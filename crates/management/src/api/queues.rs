@@ -1,14 +1,15 @@
 //! Queues.
 
-use operator::{DeleteConditions, PeerInfo, QueueInfo};
+use operator::{DeleteConditions, PeerInfo, QueueInfo, QueueSummary};
 use serde_json::{Value, json};
+use statistics::{Ranges, Report, Subject};
 use topology::DeclareQueue;
 
 use super::consumers;
 use crate::call::Call;
-use crate::listing::{self, Key, Row};
+use crate::listing::{self, Columns, Key, Listed, Row};
 use crate::reply::{Answer, Failure, Reply};
-use crate::{erlang, json};
+use crate::{erlang, figures, json};
 
 /// Longest name, bytes.
 const NAME_LEN_MAX: usize = 255;
@@ -40,54 +41,129 @@ pub(super) fn peer(peer: &PeerInfo) -> Value {
     })
 }
 
-impl Row for QueueInfo {
-    const KEYS: &'static [Key<Self>] = &[
-        ("arguments", |q| Some(json::table(&q.arguments))),
-        ("auto_delete", |q| Some(q.auto_delete.into())),
-        ("consumer_capacity", |q| Some(share(q))),
-        ("consumer_utilisation", |q| Some(share(q))),
-        ("consumers", |q| Some(q.consumers.into())),
-        ("durable", |q| Some(q.durable.into())),
-        ("effective_policy_definition", |q| Some(effective_policy(q))),
-        ("exclusive", |q| Some(q.exclusive.into())),
-        ("internal", |_| Some(false.into())),
-        ("internal_owner", |_| Some(false.into())),
-        ("leader", |q| of_replicated(q, q.leader.clone())),
-        ("members", |q| of_replicated(q, q.members.clone())),
-        ("memory", |q| Some(q.memory.into())),
-        ("message_bytes", |q| {
-            Some((q.message_bytes_ready + q.message_bytes_unacknowledged).into())
-        }),
-        ("message_bytes_persistent", |q| Some(q.message_bytes_persistent.into())),
-        ("message_bytes_ram", |q| Some(q.message_bytes_ram.into())),
-        ("message_bytes_ready", |q| Some(q.message_bytes_ready.into())),
-        ("message_bytes_unacknowledged", |q| Some(q.message_bytes_unacknowledged.into())),
-        ("messages", |q| Some(messages(q).into())),
-        ("messages_persistent", |q| Some(q.messages_persistent.into())),
-        ("messages_ram", |q| Some((q.messages_ready_ram + q.messages_unacknowledged_ram).into())),
-        ("messages_ready", |q| Some(q.messages_ready.into())),
-        ("messages_ready_ram", |q| of_classic(q, q.messages_ready_ram)),
-        ("messages_unacknowledged", |q| Some(q.messages_unacknowledged.into())),
-        ("messages_unacknowledged_ram", |q| of_classic(q, q.messages_unacknowledged_ram)),
-        ("name", |q| Some((*q.name).into())),
-        ("node", |q| Some(q.leader.clone().into())),
-        ("online", |q| of_replicated(q, q.online.clone())),
-        ("operator_policy", |q| q.operator_policy.clone().map(Value::from)),
-        ("owner_pid_details", |q| q.owner.as_ref().map(peer)),
-        ("policy", |q| q.policy.clone().map(Value::from)),
-        ("state", |q| Some(q.state.clone().into())),
-        ("storage_version", |q| of_classic(q, 2)),
-        ("type", |q| Some(q.queue_type.clone().into())),
-        ("vhost", |q| Some((*q.vhost).into())),
-    ];
+/// A queue and what was counted of it.
+struct Queue {
+    info: QueueInfo,
+    report: Report,
+}
 
-    fn name(&self) -> &str {
-        &self.name
+impl Queue {
+    fn details(&self, key: &str) -> Option<Value> {
+        figures::details_of(&self.report.lengths, key)
     }
 }
 
-pub(super) fn messages(queue: &QueueInfo) -> u64 {
+impl Row for Queue {
+    const KEYS: &'static [Key<Self>] = &[
+        ("arguments", |q| Some(json::table(&q.info.arguments))),
+        ("auto_delete", |q| Some(q.info.auto_delete.into())),
+        ("consumer_capacity", |q| Some(share(&q.info))),
+        ("consumer_utilisation", |q| Some(share(&q.info))),
+        ("consumers", |q| Some(q.info.consumers.into())),
+        ("durable", |q| Some(q.info.durable.into())),
+        ("effective_policy_definition", |q| Some(effective_policy(&q.info))),
+        ("exclusive", |q| Some(q.info.exclusive.into())),
+        ("internal", |_| Some(false.into())),
+        ("internal_owner", |_| Some(false.into())),
+        ("leader", |q| of_replicated(&q.info, q.info.leader.clone())),
+        ("members", |q| of_replicated(&q.info, q.info.members.clone())),
+        ("memory", |q| Some(q.info.memory.into())),
+        ("message_bytes", |q| {
+            Some((q.info.message_bytes_ready + q.info.message_bytes_unacknowledged).into())
+        }),
+        ("message_bytes_persistent", |q| Some(q.info.message_bytes_persistent.into())),
+        ("message_bytes_ram", |q| Some(q.info.message_bytes_ram.into())),
+        ("message_bytes_ready", |q| Some(q.info.message_bytes_ready.into())),
+        ("message_bytes_unacknowledged", |q| Some(q.info.message_bytes_unacknowledged.into())),
+        ("message_stats", |q| figures::message_stats(&q.report.messages)),
+        ("messages", |q| Some(messages(&q.info).into())),
+        ("messages_details", |q| q.details("messages")),
+        ("messages_persistent", |q| Some(q.info.messages_persistent.into())),
+        ("messages_ram", |q| {
+            Some((q.info.messages_ready_ram + q.info.messages_unacknowledged_ram).into())
+        }),
+        ("messages_ready", |q| Some(q.info.messages_ready.into())),
+        ("messages_ready_details", |q| q.details("messages_ready")),
+        ("messages_ready_ram", |q| of_classic(&q.info, q.info.messages_ready_ram)),
+        ("messages_unacknowledged", |q| Some(q.info.messages_unacknowledged.into())),
+        ("messages_unacknowledged_details", |q| q.details("messages_unacknowledged")),
+        ("messages_unacknowledged_ram", |q| {
+            of_classic(&q.info, q.info.messages_unacknowledged_ram)
+        }),
+        ("name", |q| Some((*q.info.name).into())),
+        ("node", |q| Some(q.info.leader.clone().into())),
+        ("online", |q| of_replicated(&q.info, q.info.online.clone())),
+        ("operator_policy", |q| q.info.operator_policy.clone().map(Value::from)),
+        ("owner_pid_details", |q| q.info.owner.as_ref().map(peer)),
+        ("policy", |q| q.info.policy.clone().map(Value::from)),
+        ("state", |q| Some(q.info.state.clone().into())),
+        ("storage_version", |q| of_classic(&q.info, 2)),
+        ("type", |q| Some(q.info.queue_type.clone().into())),
+        ("vhost", |q| Some((*q.info.vhost).into())),
+    ];
+
+    fn name(&self) -> &str {
+        &self.info.name
+    }
+}
+
+fn messages(queue: &QueueInfo) -> u64 {
     queue.messages_ready + queue.messages_unacknowledged + queue.messages_aside
+}
+
+/// A queue in a list: what it is sorted by is cheap to know, the rest is asked when it is shown.
+struct Entry<'a> {
+    call: &'a Call<'a>,
+    summary: QueueSummary,
+    ranges: Ranges,
+}
+
+impl Entry<'_> {
+    fn subject(&self) -> Subject<'_> {
+        Subject::Queue { vhost: &self.summary.vhost, name: &self.summary.name }
+    }
+
+    fn load(&self) -> Option<Queue> {
+        let info = self.call.broker.queue(&self.summary.vhost, &self.summary.name)?;
+        Some(Queue { info, report: self.call.broker.report(self.subject(), &self.ranges) })
+    }
+}
+
+impl Listed for Entry<'_> {
+    fn name(&self) -> &str {
+        &self.summary.name
+    }
+
+    fn key(&self, path: &[&str]) -> Option<Value> {
+        let queue = &self.summary;
+        let broker = self.call.broker;
+        let unsettled = queue.message_bytes_unacknowledged;
+        Some(match path {
+            ["name"] => (*queue.name).into(),
+            ["vhost"] => (*queue.vhost).into(),
+            ["type"] => queue.queue_type.into(),
+            ["consumers"] => queue.consumers.into(),
+            ["memory"] => queue.memory.into(),
+            ["messages"] => queue.messages().into(),
+            ["messages_ready"] => queue.messages_ready.into(),
+            ["messages_unacknowledged"] => queue.messages_unacknowledged.into(),
+            ["message_bytes"] => (queue.message_bytes_ready + unsettled).into(),
+            ["message_bytes_ready"] => queue.message_bytes_ready.into(),
+            ["message_bytes_unacknowledged"] => unsettled.into(),
+            ["message_stats", path @ ..] => {
+                figures::at(&broker.queue_figures(&queue.vhost, &queue.name), path)?
+            }
+            [
+                "messages_details" | "messages_ready_details" | "messages_unacknowledged_details",
+                ..,
+            ] => figures::at(&broker.report(self.subject(), &Ranges::default()).lengths, path)?,
+            _ => self.load()?.key(path)?,
+        })
+    }
+
+    fn show(&self, columns: &Columns) -> Option<Value> {
+        Some(columns.of_row(&self.load()?))
+    }
 }
 
 /// A queue where statistics are off.
@@ -146,13 +222,25 @@ fn rows(call: &Call<'_>) -> Result<Vec<QueueInfo>, Failure> {
 
 /// `/api/queues`, `/api/queues/detailed`, `/api/queues/:vhost`
 pub(crate) fn list(call: &Call<'_>) -> Answer {
-    let rows = rows(call)?;
     if call.has_stats() {
-        return listing::list(call.query, rows);
+        return list_with_stats(call);
     }
+    let rows = rows(call)?;
     let has_totals = call.has_queue_totals();
     let bare = rows.into_iter().map(|queue| Bare { queue, has_totals });
     listing::list(call.query, bare.collect())
+}
+
+fn list_with_stats(call: &Call<'_>) -> Answer {
+    let ranges = call.ranges(false)?;
+    call.broker.refresh();
+    let mut entries = Vec::new();
+    for vhost in call.vhosts()? {
+        call.broker.summarize_queues(&vhost, &mut |summary| {
+            entries.push(Entry { call, summary, ranges });
+        });
+    }
+    listing::list(call.query, entries)
 }
 
 /// `/api/users/:user/queues`
@@ -160,7 +248,16 @@ pub(crate) fn of_user(call: &Call<'_>) -> Answer {
     let mut rows = rows(call)?;
     // Who declared a queue is not kept: those that are exclusive to a connection of the user's.
     rows.retain(|it| it.owner.as_ref().is_some_and(|owner| owner.user == call.param("user")));
-    listing::list(call.query, rows)
+    let ranges = call.ranges(false)?;
+    call.broker.refresh();
+    let rows = rows.into_iter().map(|info| with_report(call, info, &ranges));
+    listing::list(call.query, rows.collect())
+}
+
+fn with_report(call: &Call<'_>, info: QueueInfo, ranges: &Ranges) -> Queue {
+    let subject = Subject::Queue { vhost: &info.vhost, name: &info.name };
+    let report = call.broker.report(subject, ranges);
+    Queue { info, report }
 }
 
 fn find(call: &Call<'_>) -> Result<QueueInfo, Failure> {
@@ -175,14 +272,22 @@ pub(crate) fn get(call: &Call<'_>) -> Answer {
         let has_totals = call.has_queue_totals();
         return listing::object(call.query, &Bare { queue, has_totals });
     }
-    let mut object = listing::whole(&queue);
+    let ranges = call.ranges(true)?;
+    call.broker.refresh();
+    let row = with_report(call, queue, &ranges);
+    let mut object = listing::whole(&row);
+    let queue = row.info;
     let mut details = Vec::new();
     let (vhost, name) = (&queue.vhost, &queue.name);
+    let pairs = call.broker.pairs(Subject::Queue { vhost, name }, &ranges);
+    let [incoming, deliveries] = figures::pairs(call, vhost, &pairs)?;
     call.broker.consumers_of(vhost, name, &mut |it| {
         details.push(consumers::value(&it, &queue.leader));
     });
     let more = [
         ("consumer_details", Some(Value::Array(details))),
+        ("deliveries", Some(deliveries)),
+        ("incoming", Some(incoming)),
         ("exclusive_consumer_tag", of_classic(&queue, queue.exclusive_consumer_tag.clone())),
         ("head_message_timestamp", of_classic(&queue, queue.head_message_timestamp)),
         ("operator_policy", Some(queue.operator_policy.clone().into())),

@@ -2,9 +2,10 @@
 
 use operator::{PermissionInfo, VhostInfo};
 use serde_json::{Map, Value, json};
+use statistics::{Figure, Ranges, Report, Subject};
 
-use super::queues::messages;
 use crate::call::Call;
+use crate::figures;
 use crate::json;
 use crate::listing::{self, Key, Row};
 use crate::reply::{Answer, Failure, Reply};
@@ -13,6 +14,7 @@ use crate::reply::{Answer, Failure, Reply};
 struct Vhost {
     info: VhostInfo,
     totals: Option<Totals>,
+    report: Report,
 }
 
 /// Messages in queues together.
@@ -26,15 +28,14 @@ pub(super) struct Totals {
 }
 
 impl Totals {
-    pub(super) fn add(&mut self, call: &Call<'_>, vhost: &str) -> Result<(), Failure> {
-        call.broker.list_queues(vhost, &mut |queue| {
+    pub(super) fn add(&mut self, call: &Call<'_>, vhost: &str) {
+        call.broker.summarize_queues(vhost, &mut |queue| {
             self.queues += 1;
             self.ready += queue.messages_ready;
             self.unacknowledged += queue.messages_unacknowledged;
-            self.messages += messages(&queue);
+            self.messages += queue.messages();
             self.consumers += queue.consumers;
-        })?;
-        Ok(())
+        });
     }
 }
 
@@ -42,6 +43,22 @@ impl Vhost {
     fn total(&self, read: fn(&Totals) -> u64) -> Option<Value> {
         // RabbitMQ has totals of vhosts with queues only.
         self.totals.as_ref().filter(|it| it.queues > 0).map(|it| read(it).into())
+    }
+
+    fn details(&self, key: &str) -> Option<Value> {
+        self.totals.as_ref().filter(|it| it.queues > 0)?;
+        figures::details_of(&self.report.lengths, key)
+    }
+
+    /// Bytes of its connections, once there were any.
+    fn octets(&self, key: &str) -> Option<&Figure> {
+        let has_any = self.report.octets.iter().any(|(_, it)| it.value > 0);
+        self.report.octets.iter().find(|(name, _)| has_any && *name == key).map(|(_, it)| it)
+    }
+
+    fn octets_details(&self, key: &str) -> Option<Value> {
+        self.octets(key)?;
+        figures::details_of(&self.report.octets, key)
     }
 }
 
@@ -72,12 +89,20 @@ impl Row for Vhost {
         ("cluster_state", |v| Some(cluster_state(&v.info))),
         ("default_queue_type", |v| Some(queue_type(&v.info).into())),
         ("description", |v| Some(v.info.description.clone().into())),
+        ("message_stats", |v| figures::message_stats(&v.report.messages)),
         ("messages", |v| v.total(|it| it.messages)),
+        ("messages_details", |v| v.details("messages")),
         ("messages_ready", |v| v.total(|it| it.ready)),
+        ("messages_ready_details", |v| v.details("messages_ready")),
         ("messages_unacknowledged", |v| v.total(|it| it.unacknowledged)),
+        ("messages_unacknowledged_details", |v| v.details("messages_unacknowledged")),
         ("metadata", |v| Some(metadata(&v.info))),
         ("name", |v| Some(v.info.name.clone().into())),
         ("protected_from_deletion", |v| Some(v.info.protected_from_deletion.into())),
+        ("recv_oct", |v| v.octets("recv_oct").map(|it| it.value.into())),
+        ("recv_oct_details", |v| v.octets_details("recv_oct")),
+        ("send_oct", |v| v.octets("send_oct").map(|it| it.value.into())),
+        ("send_oct_details", |v| v.octets_details("send_oct")),
         ("tags", |v| Some(v.info.tags.clone().into())),
         ("tracing", |v| Some(v.info.tracing.into())),
     ];
@@ -87,23 +112,32 @@ impl Row for Vhost {
     }
 }
 
-fn with_totals(call: &Call<'_>, info: VhostInfo) -> Result<Vhost, Failure> {
+fn with_totals(call: &Call<'_>, info: VhostInfo, ranges: &Ranges) -> Vhost {
     if !call.has_stats() {
-        return Ok(Vhost { info, totals: None });
+        return Vhost { info, totals: None, report: Report::default() };
     }
     let mut totals = Totals::default();
-    totals.add(call, &info.name)?;
-    Ok(Vhost { info, totals: Some(totals) })
+    totals.add(call, &info.name);
+    let report =
+        call.broker.report(Subject::Vhosts(&[info.name.as_str()]), &ranges_of_vhosts(ranges));
+    Vhost { info, totals: Some(totals), report }
+}
+
+/// RabbitMQ shows what a vhost's queues hold over the range of message rates.
+fn ranges_of_vhosts(asked: &Ranges) -> Ranges {
+    Ranges { lengths: asked.messages, ..*asked }
 }
 
 /// `/api/vhosts`
 pub(crate) fn list(call: &Call<'_>) -> Answer {
+    let ranges = call.ranges(false)?;
+    call.broker.refresh();
     let mut rows = Vec::new();
     for vhost in call.broker.list_vhosts()? {
         let is_visible =
             call.caller.is_monitor() || call.broker.may_enter(&call.caller.name, &vhost.name);
         if is_visible {
-            rows.push(with_totals(call, vhost)?);
+            rows.push(with_totals(call, vhost, &ranges));
         }
     }
     listing::list(call.query, rows)
@@ -115,7 +149,9 @@ fn find(call: &Call<'_>) -> Result<VhostInfo, Failure> {
 
 /// `/api/vhosts/:vhost`
 pub(crate) fn get(call: &Call<'_>) -> Answer {
-    let vhost = with_totals(call, find(call)?)?;
+    let (info, ranges) = (find(call)?, call.ranges(false)?);
+    call.broker.refresh();
+    let vhost = with_totals(call, info, &ranges);
     listing::object(call.query, &vhost)
 }
 

@@ -355,6 +355,7 @@ impl Operator for Fake {
             .with("basic.nack", FieldValue::from(true))
             .with("connection.blocked", FieldValue::from(true));
         emit(ConnectionInfo {
+            id: 4389,
             pid: "<rabbit@localhost.1795205310.4389.0>".to_owned(),
             name: "127.0.0.1:33180 -> 127.0.0.1:5672".to_owned(),
             port: 5672,
@@ -387,6 +388,7 @@ impl Operator for Fake {
 
     fn list_channels(&self, emit: Emit<'_, ChannelInfo>) -> Answer<()> {
         emit(ChannelInfo {
+            id: 4398,
             pid: "<rabbit@localhost.1795205310.4398.0>".to_owned(),
             connection: "<rabbit@localhost.1795205310.4389.0>".to_owned(),
             name: "127.0.0.1:33180 -> 127.0.0.1:5672 (1)".to_owned(),
