@@ -57,7 +57,7 @@ impl Server {
         if !conf.contains("listeners.tcp.") {
             conf.push_str("\nlisteners.tcp.1 = 127.0.0.1:{port}\n");
         }
-        if !conf.contains("management.") {
+        if !["management.tcp.", "management.ssl."].iter().any(|it| conf.contains(it)) {
             conf.push_str("\nmanagement.tcp.port = {http-port}\nmanagement.tcp.ip = 127.0.0.1\n");
         }
         let conf = conf.replace("{port}", &port.to_string());

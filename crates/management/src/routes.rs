@@ -4,8 +4,7 @@ use hyper::Method;
 
 use crate::api::{
     attempts, bindings, channels, connections, consumers, definitions, exchanges, features, health,
-    later, limits, messages, nodes, overview, permissions, policies, queues, session, users,
-    vhosts,
+    limits, messages, nodes, overview, permissions, policies, queues, session, users, vhosts,
 };
 use crate::route::{Access::*, Route};
 

@@ -31,6 +31,11 @@ impl<const N: usize> Series<N> {
         self.levels.is_none() && self.values == [0; N]
     }
 
+    /// Whether it did not change for as long as samples are kept.
+    pub(crate) fn has_no_samples(&self) -> bool {
+        self.levels.is_none()
+    }
+
     /// Takes the samples that are due.
     pub(crate) fn sample(&mut self, moment: Moment, policy: &[Retention]) {
         if self.levels.is_none() && self.values == self.rested_at {

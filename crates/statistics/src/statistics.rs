@@ -1,5 +1,6 @@
 //! All that is counted on a node, and how it was.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
 use std::sync::Arc;
@@ -22,6 +23,9 @@ const CHANNEL_PAIRS_MAX: usize = 1024;
 
 /// Pairs of an exchange and a queue that are counted in a vhost.
 const ROUTES_MAX: usize = 1 << 16;
+
+/// Bytes of a heartbeat: what a connection sends and receives as long as it is idle.
+const HEARTBEAT_LEN: u64 = 8;
 
 /// Messages in a queue.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -192,21 +196,30 @@ impl Statistics {
         }
     }
 
-    /// Samples a connection and counts its bytes in its vhost.
+    /// Samples a connection and counts its bytes in its vhost. As long as it is idle it has no history.
     pub fn sample_connection(&mut self, id: u64, vhost: &Arc<str>, octets: [u64; 2]) {
         let moment = self.moment;
-        let (series, seen_ms) = self.connections.entry(id).or_default();
-        *seen_ms = moment.now_ms;
-        if series.values != octets {
-            let vhost = self.vhosts.entry(vhost.clone()).or_default();
-            for (column, (new, old)) in
-                VHOST_OCTETS.into_iter().zip(octets.iter().zip(series.values))
-            {
-                vhost.series.values[column] += new.saturating_sub(old);
+        let mut moved = octets;
+        let (series, seen_ms) = match self.connections.entry(id) {
+            Entry::Vacant(new) => new.insert((Series::resting(octets), moment.now_ms)),
+            Entry::Occupied(known) => {
+                let known = known.into_mut();
+                moved = [0, 1].map(|it| octets[it].saturating_sub(known.0.values[it]));
+                known
             }
-            series.values = octets;
+        };
+        *seen_ms = moment.now_ms;
+        series.values = octets;
+        if moved.iter().all(|it| *it <= HEARTBEAT_LEN) && series.has_no_samples() {
+            series.forget();
         }
         series.sample(moment, &self.policies.basic);
+        if moved != [0, 0] {
+            let vhost = self.vhosts.entry(vhost.clone()).or_default();
+            for (column, more) in VHOST_OCTETS.into_iter().zip(moved) {
+                vhost.series.values[column] += more;
+            }
+        }
     }
 
     /// Forgets the connections that were not sampled in this moment.

@@ -74,8 +74,8 @@ fn messages_are_counted_wherever_they_pass() {
             "redeliver",
         ]
     );
-    let counts = ["publish", "get", "ack", "deliver_get", "deliver"].map(|it| &stats[it]);
-    assert_eq!(counts, [&json!(3), &json!(2), &json!(2), &json!(2), &json!(0)]);
+    let counts = ["publish", "get_no_ack", "ack", "deliver_get", "deliver"].map(|it| &stats[it]);
+    assert_eq!(counts, [&json!(3), &json!(2), &json!(0), &json!(2), &json!(0)], "{stats}");
     assert_eq!((&queue["incoming"], &queue["deliveries"]), (&json!([]), &json!([])));
     let exchange = get(&guest, "/api/exchanges/%2F/amq.default");
     assert_eq!(keys(&exchange["message_stats"]), ["publish_in", "publish_out"]);
@@ -85,7 +85,7 @@ fn messages_are_counted_wherever_they_pass() {
         &get(&guest, "/api/vhosts/%2F")["message_stats"],
         &get(&guest, "/api/overview")["message_stats"],
     ] {
-        assert_eq!((&stats["publish"], &stats["get"]), (&json!(4), &json!(2)));
+        assert_eq!((&stats["publish"], &stats["get_no_ack"]), (&json!(4), &json!(2)));
         assert_eq!(stats["publish_details"]["rate"], json!(0.0), "{stats}");
     }
     assert_eq!(get(&guest, "/api/vhosts/scratch").get("message_stats"), None);
@@ -191,4 +191,23 @@ fn a_range_that_is_none_is_refused() {
         r#"{"error":"bad_request","reason":"Invalid range parameters: age 60000, incr 5"}"#;
     assert_eq!((reply.status, reply.body.as_str()), (400, reason));
     get(&guest, "/api/overview?lengths_age=x&lengths_incr=y");
+}
+
+#[test]
+fn attempts_to_log_in_are_counted() {
+    let (_server, guest) = recorded_broker();
+    let path = format!(
+        "/api/auth/attempts/{}",
+        get(&guest, "/api/overview")["node"].as_str().expect("a name")
+    );
+    assert_eq!(guest.ask("DELETE", &path, &[], b"").status, 204);
+    assert_eq!(guest.with_login(Some("guest:wrong")).get("/api/whoami").status, 401);
+    let expected = json!([{
+        "protocol": "http",
+        "auth_attempts": 2,
+        "auth_attempts_failed": 1,
+        "auth_attempts_succeeded": 1,
+    }]);
+    assert_eq!(get(&guest, &path), expected, "that one, and this");
+    assert_eq!(get(&guest, &format!("{path}/source")), json!([]));
 }

@@ -37,7 +37,7 @@ fn sample(statistics: &mut Statistics, second: u64, ready: u64) {
     let lengths = Lengths { ready, ..Lengths::default() };
     statistics.begin(START_MS + second * 1000);
     statistics.sample_queue(&"/".into(), &"q".into(), lengths);
-    statistics.sample_connection(7, &"/".into(), [second, 2 * second]);
+    statistics.sample_connection(7, &"/".into(), [100 * second, 200 * second]);
     statistics.end_connections();
     let mut last = statistics.sample_channels(None, 1);
     while last.is_some() {
@@ -60,6 +60,7 @@ fn traffic_counts_for_all_that_it_went_through() {
     let mut statistics = statistics();
     statistics.add(&traffic(1, 10, 5));
     statistics.add(&traffic(2, 10, 0));
+    sample(&mut statistics, 0, 0);
     sample(&mut statistics, 5, 15);
     let report = |of| statistics.report(of, &Ranges::default());
     let queue = report(QUEUE_Q);
@@ -70,8 +71,8 @@ fn traffic_counts_for_all_that_it_went_through() {
     assert_eq!(shown(&report(Subject::Channel(2)).messages), "publish=10@2");
     let vhost = report(Subject::Vhosts(&["/", "other"]));
     assert_eq!(shown(&vhost.messages), "publish=20@4 deliver=5@1 ack=5@1 deliver_get=5@1");
-    assert_eq!(shown(&vhost.octets), "recv_oct=5@1 send_oct=10@2");
-    assert_eq!(shown(&report(Subject::Connection(7)).octets), "recv_oct=5@1 send_oct=10@2");
+    assert_eq!(shown(&vhost.octets), "recv_oct=500@100 send_oct=1000@200");
+    assert_eq!(shown(&report(Subject::Connection(7)).octets), "recv_oct=500@100 send_oct=1000@200");
     assert_eq!(shown(&report(Subject::Node).churn), "queue_created=5@1");
     assert_eq!(report(Subject::Queue { vhost: "/", name: "idle" }).messages, []);
 }
@@ -167,4 +168,17 @@ fn pairs_of_a_channel_have_a_limit_and_totals_do_not() {
     assert_eq!(pairs.iter().filter(publishes).count(), CHANNEL_PAIRS_MAX);
     let all = statistics.counts(Subject::Channel(1))[MessageCount::Publish];
     assert_eq!(all, 2 * CHANNEL_PAIRS_MAX as u64);
+}
+
+#[test]
+fn heartbeats_are_no_reason_for_a_history() {
+    let mut statistics = statistics();
+    for second in (30..=300).step_by(30) {
+        statistics.begin(START_MS + second * 1000);
+        let sent = 5000 + second / 30 * HEARTBEAT_LEN;
+        statistics.sample_connection(7, &"/".into(), [sent, sent]);
+        assert!(statistics.connections[&7].0.has_no_samples(), "after {second} s");
+    }
+    let vhost = statistics.report(Subject::Vhosts(&["/"]), &Ranges::default());
+    assert_eq!(shown(&vhost.octets), "recv_oct=5080@0 send_oct=5080@0");
 }
