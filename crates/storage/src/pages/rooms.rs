@@ -26,6 +26,8 @@ struct Recovery {
     /// The block behind the last that the files held at the start.
     end: u32,
     named: Vec<PageRef>,
+    /// Pages that were handed out meanwhile.
+    handed_out: HashSet<PageRef>,
 }
 
 /// The owners of the page space. In memory alone: at the start it is told what is in use.
@@ -60,7 +62,7 @@ impl Rooms {
             pinned: HashSet::new(),
             releases: BinaryHeap::new(),
             durable: Lsn(0),
-            recovery: Some(Recovery { end, named: Vec::new() }),
+            recovery: Some(Recovery { end, named: Vec::new(), handed_out: HashSet::new() }),
         }
     }
 
@@ -73,11 +75,13 @@ impl Rooms {
 
     /// Frees all blocks that no page named lies in.
     pub(super) fn finish_recovery(&mut self) {
-        let Some(Recovery { end, mut named }) = self.recovery.take() else { return };
+        let Some(Recovery { end, mut named, handed_out }) = self.recovery.take() else { return };
         named.sort_unstable();
-        // What was released meanwhile and is named by nobody is free as it is.
-        self.releases
-            .retain(|Reverse((_, page))| end <= page.block || named.binary_search(page).is_ok());
+        // What was released meanwhile and is named by nobody is free as it is. It may lie anywhere: a
+        // start that finds damage gives up pages that the files never had.
+        let is_known =
+            |page: &PageRef| handed_out.contains(page) || named.binary_search(page).is_ok();
+        self.releases.retain(|Reverse((_, page))| is_known(page));
         let mut free_from = 0;
         let mut farthest: Option<PageRef> = None;
         let mut last = None;
@@ -122,7 +126,11 @@ impl Rooms {
             self.end += blocks;
             page.block
         });
-        PageRef { block, ..page }
+        let page = PageRef { block, ..page };
+        if let Some(recovery) = &mut self.recovery {
+            recovery.handed_out.insert(page);
+        }
+        page
     }
 
     /// Adds an owner.

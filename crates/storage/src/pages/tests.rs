@@ -171,6 +171,22 @@ fn what_a_start_finds_dead_may_be_released_or_left_out() {
 }
 
 #[test]
+fn what_a_start_finds_dead_behind_the_end_frees_nothing() {
+    let dir = TempDir::new().unwrap();
+    let store = found(dir.path());
+    // A power cut may leave records that name pages, and not the pages.
+    let inside = PageRef { block: 2, len: 100, check: 1 };
+    let behind = PageRef { block: 2000, len: 100, check: 2 };
+    let new = put(&store, &[7; 4 * BLOCK]);
+    store.release(inside, Lsn(0));
+    store.release(behind, Lsn(0));
+    store.finish_recovery();
+    assert_eq!((store.used_bytes(), store.free_bytes()), (4 * BLOCK_BYTES, 0));
+    store.release(new, Lsn(0));
+    assert_eq!((store.used_bytes(), store.free_bytes()), (0, 4 * BLOCK_BYTES));
+}
+
+#[test]
 fn names_that_contradict_each_other_free_nothing() {
     let dir = TempDir::new().unwrap();
     let bytes = vec![9; 3 * BLOCK];
