@@ -15,6 +15,7 @@ mod effects;
 mod holders;
 mod journal;
 mod ledger;
+mod let_go;
 mod level;
 mod messages;
 mod page;
@@ -345,6 +346,7 @@ impl Queue {
     pub fn forget(&mut self, tickets: &[Ticket], fx: &mut Effects) {
         for &ticket in tickets {
             if !self.load_taken(ticket, fx) {
+                self.end_unread(ticket);
                 self.unread.wait(Waiting::Forget(ticket));
                 continue;
             }
@@ -607,7 +609,7 @@ impl Queue {
     /// As [`Self::settle_one`], of a delivery that its holder has let go.
     fn settle_let_go(&mut self, ticket: Ticket, settlement: Settlement, fx: &mut Effects) -> bool {
         if !self.load_taken(ticket, fx) {
-            self.unread.wait(Waiting::Settle(ticket, settlement));
+            self.settle_unread(ticket, settlement);
             return true;
         }
         let Some(found) = self.messages.taken(ticket) else {
@@ -788,7 +790,8 @@ impl Queue {
             true => closed_mark(&self.messages, self.polled_below),
             false => Mark::Open,
         };
-        journal.take(&mut self.messages, ledger, self.next_seq, mark, fx);
+        let let_go = self.unread.let_go();
+        journal.take(&mut self.messages, ledger, let_go, self.next_seq, mark, fx);
     }
 
     /// Ends the last turn before a clean stop: journals where the consumers got to, so that the
@@ -799,7 +802,8 @@ impl Queue {
         let ledger = self.quorum.as_mut().map(|quorum| &mut quorum.ledger);
         if let Some(journal) = &mut self.journal {
             let mark = closed_mark(&self.messages, 0);
-            journal.take(&mut self.messages, ledger, self.next_seq, mark, fx);
+            let let_go = self.unread.let_go();
+            journal.take(&mut self.messages, ledger, let_go, self.next_seq, mark, fx);
         }
     }
 }

@@ -15,6 +15,8 @@
 //!   7 ledger   varint count, then per message: varint(seq - the one before), u8 level,
 //!              varint acquired, varint failures, varint order, u8 fate [, varint instant]
 //!   8 weighed  varint bytes of properties, then as a page: in a quorum queue, these count for limits
+//!   9 let go   as settled, of messages whose page could not be read: those among them that the log
+//!              holds are gone, and are not counted out of their page before an entry calls them settled
 //! ```
 //!
 //! The entry with a page replaces what earlier ones say of the seqs from the page's first to its
@@ -31,6 +33,7 @@ use bytes::Bytes;
 use super::blob::Shared;
 use super::effects::{Effects, Freed};
 use super::ledger::Ledger;
+use super::let_go::LetGo;
 use super::level::{Level, Lost, Place, after};
 use super::messages::Messages;
 use super::page::{Page, Section};
@@ -47,6 +50,7 @@ pub(super) const PAGE: u8 = 5;
 pub(super) const DROPPED: u8 = 6;
 pub(super) const LEDGER: u8 = 7;
 pub(super) const WEIGHED_PAGE: u8 = 8;
+pub(super) const LET_GO: u8 = 9;
 
 /// With nothing left to keep, the log is cleared once this much was written to it: not on every
 /// drain, for a queue that swings between none and one message would clear all the time.
@@ -226,6 +230,15 @@ impl Journal {
         }
     }
 
+    /// These messages are gone for good, those of them that the log holds: see [`LetGo`].
+    pub(super) fn let_go(&mut self, level: u8, range: SeqRange) {
+        if self.live != 0 {
+            self.sections.extend_from_slice(&[LET_GO, level]);
+            varint::write(1, &mut self.sections);
+            write_range(range, 0, &mut self.sections);
+        }
+    }
+
     /// Number of the entry that this turn will write, if any.
     pub(super) fn next_index(&self) -> u64 {
         self.next_index
@@ -347,6 +360,7 @@ impl Journal {
         &mut self,
         messages: &mut Messages,
         ledger: Option<&mut Ledger>,
+        let_go: Option<&LetGo>,
         next_seq: u64,
         mark: Mark,
         fx: &mut Effects,
@@ -355,7 +369,7 @@ impl Journal {
         self.write_damage(messages, &mut fx.pool);
         fx.journal.clear();
         fx.journal.push(VERSION);
-        let mut live = self.write_records(messages, next_seq, fx);
+        let mut live = self.write_records(messages, let_go, next_seq, fx);
         self.write_settled(&mut fx.journal);
         fx.journal.append(&mut self.sections);
         live += std::mem::take(&mut self.sections_live);
@@ -442,7 +456,13 @@ impl Journal {
     }
 
     /// The new records and those written again. Returns how many.
-    fn write_records(&mut self, messages: &mut Messages, next_seq: u64, fx: &mut Effects) -> u32 {
+    fn write_records(
+        &mut self,
+        messages: &mut Messages,
+        let_go: Option<&LetGo>,
+        next_seq: u64,
+        fx: &mut Effects,
+    ) -> u32 {
         let out = &mut fx.journal;
         let at = out.len();
         out.extend_from_slice(&[RECORDS, 0, 0, 0, 0]);
@@ -458,7 +478,7 @@ impl Journal {
             self.journaled_below = next_seq;
         }
         if let Some(sweep) = self.sweep.take() {
-            live += self.sweep(sweep, messages, out);
+            live += self.sweep(sweep, messages, let_go, out);
         }
         if live == 0 {
             out.truncate(at);
@@ -470,7 +490,13 @@ impl Journal {
     }
 
     /// Writes a slice of the old live records again. Returns how many.
-    fn sweep(&mut self, mut sweep: Sweep, messages: &mut Messages, out: &mut Vec<u8>) -> u32 {
+    fn sweep(
+        &mut self,
+        mut sweep: Sweep,
+        messages: &mut Messages,
+        let_go: Option<&LetGo>,
+        out: &mut Vec<u8>,
+    ) -> u32 {
         let from = out.len();
         // What it shares was attached to an earlier entry.
         let attachments = None;
@@ -485,7 +511,7 @@ impl Journal {
             }
             if let Some(chunk) = level.paged_chunk_at(sweep.place) {
                 looked_at += 1;
-                self.sweep_page(&sweep, level, chunk);
+                self.sweep_page(&sweep, level, chunk, let_go);
                 sweep.place = level.behind(chunk);
                 continue;
             }
@@ -509,7 +535,7 @@ impl Journal {
     }
 
     /// Names an old page again, with what is left of it.
-    fn sweep_page(&mut self, sweep: &Sweep, level: &mut Level, chunk: u32) {
+    fn sweep_page(&mut self, sweep: &Sweep, level: &mut Level, chunk: u32, let_go: Option<&LetGo>) {
         let Some(entry) = level.page_entry(chunk) else { return };
         if sweep.below <= self.entry_of(entry) {
             return;
@@ -519,6 +545,9 @@ impl Journal {
         {
             self.leave(entry, page.stock.persistent);
             self.name_page(sweep.level, first_seq, page);
+            let seqs = SeqRange { first: first_seq, end: page.last_seq + 1 };
+            let let_go = let_go.into_iter().flat_map(|it| it.among(sweep.level, seqs));
+            let_go.for_each(|range| self.let_go(sweep.level, range));
         }
     }
 
@@ -531,9 +560,8 @@ impl Journal {
             out.extend_from_slice(&[SETTLED, of_level[0].0]);
             varint::write(of_level.len() as u64, out);
             let mut previous = 0u64;
-            for (_, range) in of_level {
-                varint::write_signed(range.first.wrapping_sub(previous) as i64, out);
-                varint::write(range.end - range.first - 1, out);
+            for &(_, range) in of_level {
+                write_range(range, previous, out);
                 previous = range.end;
             }
         }
@@ -639,6 +667,12 @@ impl Run<'_> {
             self.out.extend_from_slice(level.raw(chunk, from, to));
         }
     }
+}
+
+/// A range as a list has it behind one that ends at `previous`.
+fn write_range(range: SeqRange, previous: u64, out: &mut Vec<u8>) {
+    varint::write_signed(range.first.wrapping_sub(previous) as i64, out);
+    varint::write(range.end - range.first - 1, out);
 }
 
 fn write_mark(mark: &Mark, out: &mut Vec<u8>) {

@@ -81,19 +81,25 @@ impl Queue {
     /// Drops messages that wait and dead letters; returns how many.
     pub(super) fn purge_aside(&mut self, fx: &mut Effects) -> u64 {
         let Some(quorum) = &mut self.quorum else { return 0 };
+        let delayed = std::mem::take(&mut quorum.delayed);
         quorum.delayed_bytes = 0;
-        let delayed: Vec<Aside> = std::mem::take(&mut quorum.delayed).into_values().collect();
         let dead = quorum.discards.drain();
-        let purged = delayed.len() + dead.len();
-        for Aside { ticket, .. } in delayed {
-            self.load_taken(ticket, fx);
-            let Some(header) = self.messages.away(ticket).map(|found| found.header) else {
+        let mut purged = (delayed.len() + dead.len()) as u64;
+        for (key, message) in delayed {
+            let is_read = self.load_taken(message.ticket, fx);
+            if !is_read && let Some(quorum) = &mut self.quorum {
+                quorum.delayed.insert(key, message);
+                quorum.delayed_bytes += message.weight;
+                purged -= 1;
                 continue;
-            };
-            self.finish(ticket, &header, fx);
+            }
+            let found = self.messages.away(message.ticket).map(|found| found.header);
+            if let Some(header) = found {
+                self.finish(message.ticket, &header, fx);
+            }
         }
         self.forget(&dead, fx);
-        purged as u64
+        purged
     }
 
     /// The instant before which what expires is not delivered any more at `now`. In a classic queue

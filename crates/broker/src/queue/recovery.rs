@@ -83,8 +83,9 @@ pub struct Recovery {
     is_quorum: bool,
     /// Pages found damaged, by level and chunk.
     damaged: Vec<(u8, u32, Lost)>,
-    /// Pages that had to be read and could not be.
+    /// Pages left to the queue, and the last one of them that could not be read.
     unread: Vec<UnreadPage>,
+    reported: Option<PageRef>,
 }
 
 /// A record's header and what follows it.
@@ -96,20 +97,43 @@ struct FoundPage {
     first_seq: u64,
     page: Page,
     settled: Vec<SeqRange>,
-    /// How many that leaves: a page without any may have been overwritten.
-    left: u64,
+    let_go: Vec<SeqRange>,
+}
+
+/// How a message left its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Leave {
+    /// The journal held it, and does no more.
+    Settled,
+    /// Its page still counts it, if the journal holds it at all.
+    LetGo,
 }
 
 impl FoundPage {
-    fn settle(&mut self, range: SeqRange) {
+    fn leave(&mut self, range: SeqRange, how: Leave) {
         let first = range.first.max(self.first_seq);
         let end = range.end.min(self.page.last_seq + 1);
-        self.left = self.left.saturating_sub(end - first);
-        match self.settled.last_mut() {
+        let ranges = match how {
+            Leave::Settled => &mut self.settled,
+            Leave::LetGo => &mut self.let_go,
+        };
+        match ranges.last_mut() {
             Some(last) if last.end == first => last.end = end,
-            _ => self.settled.push(SeqRange { first, end }),
+            _ => ranges.push(SeqRange { first, end }),
         }
     }
+}
+
+/// The same seqs, each in one range. (What a start finds settled on a page that it cannot read is settled
+/// again later.)
+fn merged(mut ranges: Vec<SeqRange>) -> Vec<SeqRange> {
+    ranges.sort_unstable_by_key(|range| range.first);
+    ranges.dedup_by(|next, range| {
+        let is_joined = next.first <= range.end;
+        range.end = if is_joined { range.end.max(next.end) } else { range.end };
+        is_joined
+    });
+    ranges
 }
 
 /// An entry that was read to its end.
@@ -128,6 +152,7 @@ enum PageChange {
     Named(Section),
     /// The level, and the first seq.
     Dropped(u8, u64),
+    LetGo(u8, SeqRange),
 }
 
 impl Recovery {
@@ -160,6 +185,7 @@ impl Recovery {
             is_quorum,
             damaged: Vec::new(),
             unread: Vec::new(),
+            reported: None,
         }
     }
 
@@ -173,8 +199,7 @@ impl Recovery {
             self.stage(index, header, parts, bytes.len());
         }
         for &(level, range) in &parsed.settled {
-            self.next_seq = self.next_seq.max(range.end);
-            self.settle(level, range);
+            self.leave(level, range, Leave::Settled);
         }
         for change in parsed.pages {
             match change {
@@ -182,6 +207,7 @@ impl Recovery {
                 PageChange::Dropped(level, first_seq) => {
                     drop(self.pages.remove(&(level, first_seq)))
                 }
+                PageChange::LetGo(level, range) => self.leave(level, range, Leave::LetGo),
             }
         }
         let ledger_end = self.ledger.restore(&parsed.ledger, index);
@@ -269,13 +295,15 @@ impl Recovery {
         }
     }
 
-    fn settle(&mut self, level: u8, range: SeqRange) {
+    /// These messages are gone.
+    fn leave(&mut self, level: u8, range: SeqRange, how: Leave) {
+        self.next_seq = self.next_seq.max(range.end);
         self.ledger.forget_range(level, range.first, range.end);
-        self.leave_places(level, range);
+        self.leave_places(level, range, how);
     }
 
     /// These messages are not where they were any more.
-    fn leave_places(&mut self, level: u8, range: SeqRange) {
+    fn leave_places(&mut self, level: u8, range: SeqRange, how: Leave) {
         self.settle_level(level, range);
         while let Some((&key, _)) = self.late.range((level, range.first)..(level, range.end)).next()
         {
@@ -284,7 +312,7 @@ impl Recovery {
         // What of it a page has is seen when that is read.
         let below = self.pages.range_mut((level, 0)..(level, range.end));
         for (_, found) in below.rev().take_while(|(_, it)| range.first <= it.page.last_seq) {
-            found.settle(range);
+            found.leave(range, how);
         }
     }
 
@@ -299,13 +327,12 @@ impl Recovery {
         let Section { level, first_seq, page } = section;
         let range = SeqRange { first: first_seq, end: page.last_seq + 1 };
         self.next_seq = self.next_seq.max(range.end);
-        self.leave_places(level, range);
+        self.leave_places(level, range, Leave::Settled);
         let below = self.pages.range((level, 0)..(level, range.end));
         let replaced = below.rev().take_while(|(_, it)| range.first <= it.page.last_seq);
         let replaced: Vec<(u8, u64)> = replaced.map(|(&key, _)| key).collect();
         replaced.into_iter().for_each(|key| drop(self.pages.remove(&key)));
-        let left = u64::from(page.stock.persistent);
-        let found = FoundPage { first_seq, page, settled: Vec::new(), left };
+        let found = FoundPage { first_seq, page, settled: Vec::new(), let_go: Vec::new() };
         self.pages.insert((level, first_seq), found);
     }
 
@@ -367,7 +394,7 @@ impl Recovery {
         (queue.ready, queue.ready_bytes) = (self.live, self.weight);
         (queue.persistent, queue.persistent_bytes) = (self.live, self.body_bytes);
         queue.messages = self.messages;
-        queue.unread = Unread::of(self.unread);
+        queue.unread = Unread::of(self.unread, self.reported);
         queue.restore_ledger(self.now, self.ledger, fx);
         queue
     }
@@ -417,19 +444,29 @@ impl Recovery {
     }
 
     fn put_page(&mut self, level: u8, found: FoundPage, fx: &mut Effects) {
-        let FoundPage { first_seq, page, settled, left } = found;
-        if left == 0 {
+        let FoundPage { first_seq, page, settled, let_go } = found;
+        let settled = merged(settled);
+        let gone: u64 = settled.iter().map(|range| range.end - range.first).sum();
+        if u64::from(page.stock.persistent) <= gone {
+            // What was there may have been overwritten.
             return;
         }
         let entry = page.entry;
-        let (stock, chunk, loaded) = self.messages.push_page(level, first_seq, page, &settled, fx);
+        // What was let go has to be settled in the journal before its page is given up: the queue's turn.
+        let to_settle = if let_go.is_empty() { &settled[..] } else { &[] };
+        let (stock, chunk, loaded) = self.messages.push_page(level, first_seq, page, to_settle, fx);
+        let is_unread = matches!(loaded, Loaded::Unread(..));
         match loaded {
             Loaded::Whole => {}
             Loaded::Damaged(lost) => self.damaged.push((level, chunk, *lost)),
             Loaded::Unread(page, damage) => {
                 fx.damaged.push((damage, 0));
-                self.unread.push(UnreadPage { page, level, chunk, settled });
+                self.reported = Some(page);
             }
+        }
+        if is_unread || !let_go.is_empty() {
+            let settled = merged([settled, let_go].concat());
+            self.unread.push(UnreadPage { level, chunk, settled });
         }
         self.live += u64::from(stock.persistent);
         self.body_bytes += stock.persistent_bytes;
@@ -504,6 +541,12 @@ fn parse(index: u64, mut bytes: &[u8]) -> Result<Parsed<'_>, Damaged> {
                 let level = *bytes.split_off_first().ok_or(Damaged::Truncated)?;
                 let first_seq = varint::read(&mut bytes).ok_or(Damaged::Truncated)?;
                 parsed.pages.push(PageChange::Dropped(level, first_seq));
+            }
+            journal::LET_GO => {
+                let mut ranges = Vec::new();
+                parse_settled(&mut bytes, &mut ranges)?;
+                let let_go = ranges.into_iter().map(|(level, it)| PageChange::LetGo(level, it));
+                parsed.pages.extend(let_go);
             }
             journal::LEDGER => parsed.ledger = ledger::parse(&mut bytes, SEQ_END)?,
             tag => return Err(Damaged::UnknownSection(tag)),

@@ -2,14 +2,16 @@
 //!
 //! That is no loss: a second later it may. So nothing is given up for it. The queue hands out
 //! nothing and reads nothing until it tries again, and what was settled meanwhile among the
-//! messages of such a page waits.
+//! messages of such a page waits. Of those that end by that the journal hears at once, by level and
+//! seq: see [`LetGo`].
 
 use stdx::Timestamp;
 
 use super::effects::{DeathReason, Effects};
 use super::journal::SeqRange;
 use super::ledger::Attempts;
-use super::{AT_ONCE, Queue, Settlement, Ticket};
+use super::let_go::LetGo;
+use super::{AT_ONCE, Queue, Settle, Settlement, Ticket};
 use crate::{PageDamage, PageRef};
 
 /// Time until a page is tried again.
@@ -26,6 +28,8 @@ struct Trouble {
     reported: Option<PageRef>,
     /// One per message at most, but for what a recovery leaves: one per page.
     waiting: Vec<Waiting>,
+    /// The messages of those pages that end, whatever is on them.
+    let_go: LetGo,
 }
 
 /// Whether the queue reads.
@@ -53,22 +57,30 @@ pub(super) enum Waiting {
     Noted(Timestamp, u8, u64),
 }
 
-/// A page that a recovery could not read, and messages on it that the journal calls settled.
+/// A page that a recovery could not read, or left to the queue because of what was [let go](LetGo), and
+/// messages on it that the journal calls settled.
 #[derive(Debug)]
 pub(super) struct UnreadPage {
-    pub(super) page: PageRef,
     pub(super) level: u8,
     pub(super) chunk: u32,
     pub(super) settled: Vec<SeqRange>,
 }
 
 impl Unread {
-    /// What a recovery could not read, and has reported.
-    pub(super) fn of(pages: Vec<UnreadPage>) -> Self {
-        let reported = pages.last().map(|unread| unread.page);
-        let pause = if pages.is_empty() { Pause::No } else { Pause::Begun };
-        let waiting: Vec<_> = pages.into_iter().map(Waiting::Recovered).collect();
-        Self((!waiting.is_empty()).then(|| Box::new(Trouble { pause, reported, waiting })))
+    /// What a recovery left unread, and the last page of which it reported that it could not.
+    pub(super) fn of(pages: Vec<UnreadPage>, reported: Option<PageRef>) -> Self {
+        if pages.is_empty() {
+            return Self::default();
+        }
+        let pause = if reported.is_some() { Pause::Begun } else { Pause::Until(AT_ONCE) };
+        let mut let_go = LetGo::default();
+        for page in &pages {
+            for &range in &page.settled {
+                let_go.insert(page.level, range);
+            }
+        }
+        let waiting = pages.into_iter().map(Waiting::Recovered).collect();
+        Self(Some(Box::new(Trouble { pause, reported, waiting, let_go })))
     }
 
     /// Whether nothing is read now.
@@ -101,6 +113,11 @@ impl Unread {
     pub(super) fn wait(&mut self, waiting: Waiting) {
         self.0.get_or_insert_default().waiting.push(waiting);
     }
+
+    /// What the journal has to say of the pages that wait whenever it names one anew.
+    pub(super) fn let_go(&self) -> Option<&LetGo> {
+        self.0.as_deref().map(|trouble| &trouble.let_go)
+    }
 }
 
 impl Queue {
@@ -122,6 +139,36 @@ impl Queue {
             Pause::No => trouble.reported = None,
             Pause::Begun => trouble.pause = Pause::Until(now.plus_ms(RETRY_MS)),
             Pause::Until(_) => {}
+        }
+    }
+
+    /// A delivery was let go whose record cannot be read now. If it ends by that, it does so at once for
+    /// the journal: whoever asked for it is about to be told.
+    pub(super) fn settle_unread(&mut self, ticket: Ticket, mut settlement: Settlement) {
+        let is_end = match settlement.how {
+            Settle::Ack => true,
+            Settle::Reject | Settle::RejectFailed => self.settings.dead_letter_exchange.is_none(),
+            Settle::Requeue | Settle::RequeueFailed => false,
+        };
+        if is_end {
+            settlement.how = Settle::Ack;
+            self.end_unread(ticket);
+        }
+        self.unread.wait(Waiting::Settle(ticket, settlement));
+    }
+
+    /// A message ends whose record cannot be read now.
+    pub(super) fn end_unread(&mut self, ticket: Ticket) {
+        let (level, seq) = (ticket.level(), ticket.seq());
+        let range = SeqRange { first: seq, end: seq + 1 };
+        let trouble = self.unread.0.get_or_insert_default();
+        if trouble.let_go.insert(level, range)
+            && let Some(journal) = self.journal.as_deref_mut()
+        {
+            journal.let_go(level, range);
+        }
+        if let Some(quorum) = &mut self.quorum {
+            quorum.ledger.forget(seq);
         }
     }
 

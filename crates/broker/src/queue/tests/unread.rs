@@ -2,13 +2,17 @@
 
 use std::sync::Arc;
 
-use topology::{QueueId, QueueRecord, QueueSettings};
+use topology::{DelayedRetry, QueueId, QueueRecord, QueueSettings, QuorumSettings, RetryKind};
 
 use super::harness::{Harness, Outgoing, Seen, consumer, record};
 use crate::queue::Settle;
 
 fn declare(settings: QueueSettings) -> Harness {
     Harness::new(record(settings, true, false))
+}
+
+fn quorum() -> QueueSettings {
+    QueueSettings { quorum: Some(Box::default()), ..QueueSettings::default() }
 }
 
 fn publish(harness: &mut Harness, numbers: std::ops::Range<usize>) {
@@ -184,6 +188,160 @@ fn a_restart_that_cannot_read_a_page_brings_nothing_settled_back() {
     settle_all(&mut harness, Settle::Ack);
     harness.recover(harness.log.len(), false);
     assert_eq!(harness.queue.counts().ready, 0);
+}
+
+/// Settles those deliveries whose numbers are as wanted.
+fn settle_those(harness: &mut Harness, how: Settle, is_wanted: impl Fn(usize) -> bool) {
+    let found = harness.unacked.iter().enumerate();
+    let found = found.filter(|(_, (_, body, _))| is_wanted(number_of(body))).map(|(at, _)| at);
+    let found = found.collect();
+    harness.settle(found, how);
+}
+
+/// What is ready, in order, once a start is through.
+fn ready(harness: &mut Harness) -> Vec<usize> {
+    harness.tick(0);
+    harness.ready().iter().map(|(body, _)| number_of(body)).collect()
+}
+
+fn even(range: std::ops::Range<usize>) -> Vec<usize> {
+    range.filter(|number| number.is_multiple_of(2)).collect()
+}
+
+/// Forty messages on pages that cannot be read, all with a consumer; the odd ones were settled.
+fn half_settled(settings: QueueSettings, how: Settle) -> Harness {
+    let mut harness = declare(settings);
+    publish(&mut harness, 0..40);
+    harness.consume(consumer(1)).expect("nobody is exclusive");
+    harness.page_all_out();
+    harness.pages.set_unreadable(true);
+    settle_those(&mut harness, how, |number| number % 2 == 1);
+    harness
+}
+
+#[test]
+fn what_is_acknowledged_on_a_page_that_cannot_be_read_does_not_come_back_after_a_crash() {
+    for settings in [QueueSettings::default(), quorum()] {
+        let mut harness = half_settled(settings, Settle::Ack);
+        harness.recover(harness.log.len(), false);
+        assert_eq!(ready(&mut harness).len(), 0, "it is not read yet");
+        harness.recover(harness.log.len(), false);
+        harness.pages.set_unreadable(false);
+        harness.recover(harness.log.len(), false);
+        assert_eq!(ready(&mut harness), even(0..40));
+        let counts = harness.queue.counts();
+        assert_eq!((counts.ready, counts.persistent), (20, 20));
+        harness.recover(harness.log.len(), false);
+        assert_eq!(ready(&mut harness), even(0..40), "it is settled once");
+    }
+}
+
+#[test]
+fn what_is_acknowledged_on_a_page_that_cannot_be_read_is_counted_out_of_it_once() {
+    for settings in [QueueSettings::default(), quorum()] {
+        let mut harness = half_settled(settings, Settle::Ack);
+        harness.pages.set_unreadable(false);
+        harness.tick(0);
+        harness.tick(1000);
+        harness.recover(harness.log.len(), false);
+        assert_eq!(ready(&mut harness), even(0..40));
+        harness.consume(consumer(2)).expect("nobody is exclusive");
+        settle_all(&mut harness, Settle::Ack);
+        harness.seen.clear();
+        harness.recover(harness.log.len(), false);
+        assert_eq!((ready(&mut harness), &harness.seen[..]), (all(0..0), &[][..]));
+    }
+}
+
+#[test]
+fn a_journal_that_moves_on_says_again_what_was_acknowledged_on_an_unread_page() {
+    let mut harness = half_settled(QueueSettings::default(), Settle::Ack);
+    while harness.queue.move_journal_on(true) && harness.log.len() < 1000 {
+        harness.tick(0);
+    }
+    harness.recover(harness.log.len(), false);
+    while harness.queue.move_journal_on(true) && harness.log.len() < 1000 {
+        harness.tick(0);
+    }
+    harness.pages.set_unreadable(false);
+    harness.recover(harness.log.len(), false);
+    assert_eq!(ready(&mut harness), even(0..40));
+}
+
+#[test]
+fn transient_messages_acknowledged_on_an_unread_page_take_nothing_along() {
+    let mut harness = declare(QueueSettings::default());
+    for number in 0..40 {
+        let is_persistent = number % 2 == 0;
+        let body = format!("{number:04}{}", "x".repeat(50)).into_bytes();
+        let outgoing = Outgoing { body, priority: None, ttl_ms: None, is_persistent, failures: 0 };
+        harness.publish(&[outgoing]);
+    }
+    harness.consume(consumer(1)).expect("nobody is exclusive");
+    harness.page_all_out();
+    harness.pages.set_unreadable(true);
+    settle_those(&mut harness, Settle::Ack, |number| number % 2 == 1);
+    harness.pages.set_unreadable(false);
+    harness.recover(harness.log.len(), false);
+    assert_eq!(ready(&mut harness), even(0..40));
+}
+
+#[test]
+fn what_is_rejected_for_good_on_a_page_that_cannot_be_read_does_not_come_back_after_a_crash() {
+    let mut harness = half_settled(QueueSettings::default(), Settle::Reject);
+    harness.pages.set_unreadable(false);
+    harness.recover(harness.log.len(), false);
+    assert_eq!(ready(&mut harness), even(0..40));
+}
+
+#[test]
+fn a_dead_letter_that_was_published_does_not_come_back_from_an_unread_page() {
+    let settings =
+        QueueSettings { dead_letter_exchange: Some("dlx".into()), ..QueueSettings::default() };
+    let mut harness = declare(settings);
+    publish(&mut harness, 0..20);
+    harness.consume(consumer(1)).expect("nobody is exclusive");
+    settle_all(&mut harness, Settle::Reject);
+    harness.page_all_out();
+    harness.pages.set_unreadable(true);
+    harness.forget();
+    harness.pages.set_unreadable(false);
+    harness.recover(harness.log.len(), false);
+    assert_eq!(ready(&mut harness), all(0..0));
+}
+
+#[test]
+fn what_an_unread_page_had_settled_before_a_start_is_counted_out_of_it_once() {
+    let mut harness = declare(QueueSettings::default());
+    publish(&mut harness, 0..40);
+    harness.page_all_out();
+    harness.consume(consumer(1)).expect("nobody is exclusive");
+    settle_those(&mut harness, Settle::Ack, |number| number % 4 != 0);
+    harness.pages.set_unreadable(true);
+    harness.recover(harness.log.len(), false);
+    harness.pages.set_unreadable(false);
+    harness.tick(0);
+    harness.tick(1000);
+    harness.recover(harness.log.len(), false);
+    assert_eq!(ready(&mut harness), (0..40).step_by(4).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_purge_leaves_delayed_messages_that_cannot_be_read() {
+    let retry = DelayedRetry { kind: RetryKind::All, min_ms: 5000, max_ms: 5000 };
+    let quorum = QuorumSettings { delayed_retry: Some(retry), ..QuorumSettings::default() };
+    let mut harness =
+        declare(QueueSettings { quorum: Some(Box::new(quorum)), ..QueueSettings::default() });
+    publish(&mut harness, 0..20);
+    harness.consume(consumer(1)).expect("nobody is exclusive");
+    settle_all(&mut harness, Settle::Requeue);
+    harness.page_all_out();
+    harness.pages.set_unreadable(true);
+    assert_eq!((harness.purge(), harness.queue.counts().delayed), (0, 20));
+    harness.pages.set_unreadable(false);
+    harness.tick(0);
+    harness.tick(1000);
+    assert_eq!((harness.purge(), harness.queue.counts().delayed), (20, 0));
 }
 
 /// The journal's entry of a turn that finds damage is about the end of the turn.
