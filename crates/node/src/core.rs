@@ -154,10 +154,10 @@ impl Core {
         let known = Known {
             is_clean,
             // What was to be written never is a loss; what one entry held is known to be.
-            is_damaged: log
-                .damage()
-                .iter()
-                .any(|damage| !matches!(damage.what, Damaged::Tail { .. } | Damaged::Entry)),
+            is_damaged: log.damage().iter().any(|damage| {
+                use Damaged::{Entry, Tail, UnreadEntry};
+                !matches!(damage.what, Tail { .. } | Entry | UnreadEntry)
+            }),
             accepts_damage: options.accepts_damage,
         };
         recover_queues(&broker, &journal, &pages, known, damage, now, &mut progress)?;

@@ -50,7 +50,10 @@ pub(crate) fn describe<'a>(
     places: &'a [Damage],
     costs: &[Cost],
 ) -> Vec<(Option<&'a Damage>, String)> {
-    let is_vague = |place: &&Damage| !matches!(place.what, Damaged::Entry | Damaged::Tail { .. });
+    let is_vague = |place: &&Damage| {
+        use Damaged::{Entry, Tail, UnreadEntry};
+        !matches!(place.what, Entry | UnreadEntry | Tail { .. })
+    };
     let is_one_vague = places.iter().filter(is_vague).count() == 1;
     let is_only = |place: &Damage| is_one_vague && is_vague(&place);
     let mut lines = Vec::new();

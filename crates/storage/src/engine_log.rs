@@ -82,8 +82,8 @@ pub struct EngineLog {
     /// Taken before `index`.
     writer: Mutex<Writer>,
     index: Mutex<Index>,
-    /// One purge at a time; taken before the others.
-    purging: Mutex<()>,
+    /// One purge at a time; taken before the others. What it told of last that it could not read.
+    purging: Mutex<Option<Place>>,
     /// A leaf.
     ahead: Mutex<Ahead>,
     /// For what makes room for certain, when there is no reserve left.
@@ -99,7 +99,7 @@ impl EngineLog {
     ///
     /// # Errors
     /// [`Error::Open`]: another process has the directory, it cannot be read or written, or the
-    /// device does not read a part of the log. Nothing was changed then.
+    /// device does not read a part of the log that may be needed. Nothing was changed then.
     pub fn open(disk: Arc<dyn Disk>, dir: &Path, options: EngineOptions) -> Result<Self, Error> {
         Self::open_and_tell(disk, dir, options, &mut |_, _| {})
     }
@@ -130,15 +130,13 @@ impl EngineLog {
         listing.check()?;
         let mark = Mark::open(&*disk, dir, &listing)?;
         let mut found = Recovery::read(&*disk, dir, listing, mark, true, progress)?;
-        if let Some(Damage { file, offset, .. }) =
-            found.damage.iter().find(|damage| damage.what == Damaged::Unread)
-        {
+        let mut index = found.index();
+        if let Some(Damage { file, offset, .. }) = found.find_unread(dir, &index) {
             let file = file.display();
             return Err(io::Error::other(format!(
                 "the device does not read {file} at {offset}; nothing was changed"
             )));
         }
-        let mut index = found.index();
         let damage = std::mem::take(&mut found.damage);
         let writer = Writer::open(Arc::clone(&disk), dir, options, found, &mut index)?;
         let set_aside = |path: PathBuf, bytes| Reserve::open(Arc::clone(&disk), &path, bytes);

@@ -71,10 +71,10 @@ impl Reserve {
     }
 
     /// Writes something; when there is no room for it, once more without the reserve.
-    pub(crate) fn or_give_up(
+    pub(crate) fn or_give_up<T>(
         &self,
-        mut write: impl FnMut() -> Result<(), Error>,
-    ) -> Result<(), Error> {
+        mut write: impl FnMut() -> Result<T, Error>,
+    ) -> Result<T, Error> {
         match write() {
             Err(Error::Full(_)) if self.give_up() => write(),
             done => done,

@@ -158,6 +158,12 @@ impl Index {
             .collect()
     }
 
+    /// Whether an entry that begins there is still in use. Looks through all of them.
+    pub(super) fn needs(&self, file: u32, offset: u64) -> bool {
+        let mut places = self.groups.values().flat_map(|group| &group.places).flatten();
+        places.any(|place| place.file() == file && place.offset == offset)
+    }
+
     /// The keys of a group that keep a file alive, with their values.
     pub(super) fn keys_in(&self, file: u32, group: u64) -> Vec<(Vec<u8>, Vec<u8>)> {
         let Some(group) = self.groups.get(&group) else { return Vec::new() };

@@ -1,7 +1,11 @@
 //! Freeing files: the oldest one goes once nothing in it is needed any more. The little that still
 //! is moves to the end of the log first.
+//!
+//! What the device does not read cannot be moved, and is not given up: whoever wrote it may have it in
+//! memory or on pages, and is asked to write it again.
 
 use std::collections::BTreeSet;
+use std::io;
 
 use super::files;
 use super::index::{LogFile, Place, Readable};
@@ -26,29 +30,56 @@ enum Plan {
     HeldBack(Vec<GroupId>),
 }
 
+/// An entry that is needed and that the device does not read.
+struct Unread {
+    group: u64,
+    place: Place,
+    error: io::Error,
+}
+
 impl EngineLog {
     /// See [`crate::Log::purge`].
     pub(super) fn free_files(&self) -> Result<Vec<GroupId>, Error> {
-        let Some(_only) = self.purging.try_lock() else { return Ok(Vec::new()) };
+        let Some(mut told) = self.purging.try_lock() else { return Ok(Vec::new()) };
         self.writer.lock().check()?;
         self.ahead.lock().clear();
         if !self.reserve.is_there() {
-            self.free_files_when_full()?;
-            return Ok(Vec::new());
+            let unread = self.free_files_when_full()?;
+            return Ok(self.tell(&mut told, &unread));
         }
         self.ballast.take();
         loop {
             match self.plan() {
                 Plan::Nothing => return Ok(Vec::new()),
                 Plan::HeldBack(groups) => return Ok(groups),
-                Plan::Free(file) => self.ballast.or_give_up(|| self.free(file))?,
+                Plan::Free(file) => {
+                    let unread = self.ballast.or_give_up(|| self.free(file))?;
+                    if !unread.is_empty() {
+                        return Ok(self.tell(&mut told, &unread));
+                    }
+                }
             }
         }
     }
 
+    /// Says what cannot be read, once; returns whose it is.
+    fn tell(&self, told: &mut Option<Place>, unread: &[Unread]) -> Vec<GroupId> {
+        if let Some(Unread { place, error, .. }) = unread.first()
+            && told.replace(*place) != Some(*place)
+        {
+            let file = files::log_path(&self.dir, place.file());
+            tracing::warn!(
+                file = %file.display(), offset = place.offset, %error,
+                "cannot free a file of the log before all of it is read or written again"
+            );
+        }
+        let groups: BTreeSet<GroupId> = unread.iter().map(|it| GroupId(it.group)).collect();
+        groups.into_iter().collect()
+    }
+
     /// See [`crate::Log::pack`].
     pub(super) fn pack_files(&self, left_max: u64, moved_max: u64) -> Result<Vec<GroupId>, Error> {
-        let Some(_only) = self.purging.try_lock() else { return Ok(Vec::new()) };
+        let Some(mut told) = self.purging.try_lock() else { return Ok(Vec::new()) };
         if self.disk_bytes() <= left_max {
             return Ok(Vec::new());
         }
@@ -63,26 +94,32 @@ impl EngineLog {
             return Ok(groups);
         }
         for file in files {
-            self.free(file)?;
+            let unread = self.free(file)?;
+            if !unread.is_empty() {
+                return Ok(self.tell(&mut told, &unread));
+            }
         }
         Ok(Vec::new())
     }
 
     /// Frees whatever gives more room than it takes. What it takes is the ballast's: the rest is for
-    /// those who settle messages.
-    fn free_files_when_full(&self) -> Result<(), Error> {
+    /// those who settle messages. Returns what cannot be read, which ends it.
+    fn free_files_when_full(&self) -> Result<Vec<Unread>, Error> {
         self.remove_spares()?;
         while let Some((file, is_last)) = self.find_garbage() {
             if is_last {
                 self.writer.lock().rotate(&self.index)?;
             }
             let had_ballast = self.ballast.give_up();
-            self.free(file)?;
+            let unread = self.free(file)?;
             if had_ballast {
                 self.ballast.take();
             }
+            if !unread.is_empty() {
+                return Ok(unread);
+            }
         }
-        Ok(())
+        Ok(Vec::new())
     }
 
     /// The oldest file, if little enough of it is needed, and whether it is the one written to.
@@ -121,16 +158,21 @@ impl EngineLog {
         Plan::HeldBack(held_back.into_iter().collect())
     }
 
-    /// Moves what is needed of the oldest file and gives the file up.
-    fn free(&self, file: u32) -> Result<(), Error> {
+    /// Moves what is needed of the oldest file and gives the file up; unless some of it cannot be
+    /// read, which is returned.
+    fn free(&self, file: u32) -> Result<Vec<Unread>, Error> {
         let mut groups: Vec<u64> = {
             let index = self.index.lock();
-            let Some(file) = index.files().get(&file) else { return Ok(()) };
+            let Some(file) = index.files().get(&file) else { return Ok(Vec::new()) };
             file.live().map(|(group, _)| group).collect()
         };
         groups.sort_unstable();
+        let mut unread = Vec::new();
         for group in groups {
-            self.move_group(file, group)?;
+            self.move_group(file, group, &mut unread)?;
+        }
+        if !unread.is_empty() {
+            return Ok(unread);
         }
         let mut writer = self.writer.lock();
         // Names are lost or kept in any combination when the power is cut: before one goes, it must
@@ -139,10 +181,11 @@ impl EngineLog {
         writer.builder.start();
         writer.write(&self.index, Flush::Sync)?;
         self.index.lock().remove_file(file);
-        self.give_up(&mut writer, file)
+        self.give_up(&mut writer, file)?;
+        Ok(Vec::new())
     }
 
-    fn move_group(&self, file: u32, group: u64) -> Result<(), Error> {
+    fn move_group(&self, file: u32, group: u64, unread: &mut Vec<Unread>) -> Result<(), Error> {
         {
             let mut writer = self.writer.lock();
             let keys = self.index.lock().keys_in(file, group);
@@ -157,7 +200,7 @@ impl EngineLog {
         let entries = self.index.lock().entries_in(file, group);
         let mut rest = &entries[..];
         while !rest.is_empty() {
-            let moved = self.move_some(group, rest)?;
+            let moved = self.move_some(group, rest, unread)?;
             rest = &rest[moved..];
         }
         Ok(())
@@ -165,7 +208,12 @@ impl EngineLog {
 
     /// Moves those of the first entries that are still where they were, up to [`MOVED_BYTES`];
     /// returns how many it looked at.
-    fn move_some(&self, group: u64, entries: &[(u64, Place)]) -> Result<usize, Error> {
+    fn move_some(
+        &self,
+        group: u64,
+        entries: &[(u64, Place)],
+        unread: &mut Vec<Unread>,
+    ) -> Result<usize, Error> {
         let mut writer = self.writer.lock();
         writer.builder.start();
         let mut count = 0;
@@ -180,10 +228,7 @@ impl EngineLog {
                 Ok(()) => drop(writer.builder.moved(group, index, &bytes)),
                 Err(Unusable::Damaged) => writer.builder.lost(group, index),
                 // Its file stays: what is not read now may be read another time.
-                Err(Unusable::Unread(error)) => {
-                    let file = files::log_path(&self.dir, place.file());
-                    return Err(super::unread(&file, place, &error));
-                }
+                Err(Unusable::Unread(error)) => unread.push(Unread { group, place, error }),
             }
             if writer.builder.payload_len() >= MOVED_BYTES {
                 break;

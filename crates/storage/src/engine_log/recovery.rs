@@ -44,6 +44,9 @@ pub enum Damaged {
     /// The device does not read what may be a block. A log is not opened while there is any of
     /// this: nothing is given up for what may come back.
     Unread,
+    /// The device does not read one entry, or all of it. That is no matter if the entry is not needed
+    /// any more, and as [`Damaged::Unread`] if it is.
+    UnreadEntry,
     /// What follows the log's last whole block is cut off: a write that was never synced, as a
     /// power cut leaves it, or damage to the last one.
     Tail {
@@ -67,6 +70,7 @@ impl fmt::Display for Damaged {
             Self::MissingBlocks => "blocks are missing",
             Self::MissingFile => "the file is missing",
             Self::Unread => "the device does not read it",
+            Self::UnreadEntry => "the device does not read an entry",
             Self::Tail { .. } => "what follows the last whole block is torn",
         })
     }
@@ -198,6 +202,20 @@ impl Recovery {
         index
     }
 
+    /// The first place that the device does not read and that may be needed. `index` is this log's.
+    pub(super) fn find_unread(&self, dir: &Path, index: &Index) -> Option<&Damage> {
+        let is_needed = |damage: &Damage| {
+            let mut files = self.files.iter().map(|file| file.number);
+            let file = files.find(|&file| files::log_path(dir, file) == damage.file);
+            file.is_none_or(|file| index.needs(file, damage.offset))
+        };
+        self.damage.iter().find(|damage| match damage.what {
+            Damaged::Unread => true,
+            Damaged::UnreadEntry => is_needed(damage),
+            _ => false,
+        })
+    }
+
     fn find_damage(&self, dir: &Path) -> Vec<Damage> {
         let mut damage = Vec::new();
         let mut expected = None;
@@ -290,7 +308,11 @@ impl Walk<'_> {
 
     fn add(&mut self, offset: u64, end: u64, what: Damaged) {
         let file = self.path.clone();
-        let what = if self.scan.is_unread(offset, end) { Damaged::Unread } else { what };
+        let what = match what {
+            Damaged::Entry if self.scan.is_unread(offset, end) => Damaged::UnreadEntry,
+            _ if self.scan.is_unread(offset, end) => Damaged::Unread,
+            _ => what,
+        };
         self.damage.push(Damage { file, offset, len: end - offset, what });
     }
 }
