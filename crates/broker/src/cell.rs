@@ -104,7 +104,8 @@ impl QueueCell {
     pub(crate) fn lock(&self) -> Locked<'_> {
         let mut queue = self.queue.lock();
         if self.is_crashed() && !self.is_deleted() {
-            self.fence(&mut queue);
+            self.fence(queue);
+            queue = self.queue.lock();
         }
         Locked { queue, cell: self, was_panicking: std::thread::panicking() }
     }
@@ -112,14 +113,17 @@ impl QueueCell {
     /// Lets nobody see what a bug has left. What the journal and the pages have is as it was: the next
     /// start brings the queue back.
     #[cold]
-    fn fence(&self, queue: &mut Queue) {
+    fn fence(&self, mut queue: MutexGuard<'_, Queue>) {
+        let settings = queue.settings().clone();
+        let empty = Queue::new(self.record.clone(), settings, Timestamp(0));
+        let broken = std::mem::replace(&mut *queue, empty);
         self.mark_deleted();
-        for consumer in queue.consumers() {
+        drop(queue);
+        // Whatever comes of looking into it.
+        for consumer in broken.consumers() {
             consumer.mailbox.post(Event::ConsumerCancelled(consumer.key));
             consumer.mailbox.wake();
         }
-        let settings = queue.settings().clone();
-        *queue = Queue::new(self.record.clone(), settings, Timestamp(0));
     }
 
     /// True once a bug has ended a change of the queue halfway. It is out of service until the next

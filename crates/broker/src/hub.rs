@@ -111,7 +111,7 @@ pub struct Broker {
     /// Where dead letters went round; the node tells the operator.
     pub cycles: Cycles,
     /// Queues that a bug has stopped; the node tells the operator, see [`Broker::handle_crashes`].
-    pub crashes: Crashes,
+    pub crashes: Arc<Crashes>,
     /// Consumers of direct replies.
     pub(crate) reply_consumers: ReplyConsumers,
     /// What is copied to `amq.rabbitmq.trace`.
@@ -155,7 +155,7 @@ impl Broker {
             registry: Registry::default(),
             timers: Timers::default(),
             cycles: Cycles::default(),
-            crashes: Crashes::default(),
+            crashes: Arc::default(),
             reply_consumers: ReplyConsumers::new(seed),
             firehose: Firehose::default(),
             counting: Counting::default(),
@@ -340,16 +340,20 @@ impl Broker {
         }
     }
 
-    /// The queues that were found to have crashed since the last call: by whoever worked with them next.
-    /// They let go of their consumers.
+    /// The queues that have crashed since the last call; they let go of their consumers. What the turns
+    /// owed to other queues is carried out.
     pub fn handle_crashes(&self) -> Vec<QueueRef> {
-        let mut crashed = Vec::new();
-        for cell in self.crashes.take().into_iter().filter_map(|id| self.queue(id)) {
+        let mut crashed = self.queues();
+        crashed.retain(|cell| cell.is_crashed() && self.crashes.tell(cell.record.id));
+        for cell in &crashed {
             let queue = cell.lock();
-            self.forget_resident(&cell);
+            self.forget_resident(cell);
             drop(queue);
             self.timers.disarm(cell.armed_ms(), cell.record.id);
-            crashed.push(cell);
+        }
+        while let Some(mut turn) = self.crashes.take_left() {
+            self.equip(&mut turn);
+            self.finish(turn);
         }
         crashed
     }
@@ -617,10 +621,16 @@ impl Broker {
         let mut turn = self.turns.lock().pop().unwrap_or_default();
         turn.now = now;
         turn.congested = None;
-        if turn.fx.pages.is_none() {
-            turn.fx.pages.clone_from(&self.pages);
-        }
+        self.equip(&mut turn);
         turn
+    }
+
+    /// Gives a new turn what all of them share.
+    fn equip(&self, turn: &mut Turn) {
+        if turn.crashes.is_none() {
+            turn.fx.pages.clone_from(&self.pages);
+            turn.crashes = Some(self.crashes.clone());
+        }
     }
 
     /// Ends a turn: publishes dead letters and the firehose's copies, arms timers, deletes what nobody uses, wakes mailboxes.

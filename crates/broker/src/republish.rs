@@ -1,5 +1,7 @@
 //! Dead letters on their way from the queue they died in to the queues behind its exchange.
 
+use std::sync::Arc;
+
 use smallvec::SmallVec;
 use topology::QueueId;
 
@@ -20,6 +22,8 @@ struct Outcome {
     taken_by: Vec<QueueId>,
     /// A queue that it is for did not take it.
     is_refused: bool,
+    /// A queue that it is for has crashed, and comes back with the next start.
+    has_crashed: bool,
 }
 
 impl Outcome {
@@ -36,14 +40,13 @@ impl Broker {
     /// The original is forgotten by its queue's journal only after the copies are in the journals
     /// of theirs: a crash in between leaves both, never neither.
     pub(crate) fn publish_dead_letters(&self, turn: &mut Turn) {
-        let letters = std::mem::take(&mut turn.dead_letters);
-        for run in letters.chunk_by(|(a, _), (b, _)| std::sync::Arc::ptr_eq(a, b)) {
-            let mut rest = run;
-            while !rest.is_empty() {
-                let (part, left) = rest.split_at(part_len(rest));
-                self.publish_part(turn, part);
-                rest = left;
-            }
+        let mut left = turn.dead_letters.len();
+        while 0 < left {
+            let count = part_len(&turn.dead_letters[..left]);
+            // A bug in one of their queues leaves the others in the turn.
+            let part: Vec<_> = turn.dead_letters.drain(..count).collect();
+            self.publish_part(turn, &part);
+            left -= count;
         }
     }
 
@@ -59,6 +62,8 @@ impl Broker {
             let Some(ticket) = letter.ticket else { continue };
             match &letter.safe_in {
                 Some(_) if !outcome.is_safe() => kept.push((ticket, outcome.taken_by)),
+                // The original outlives that with its journal, and dies again after the next start.
+                None if outcome.has_crashed => {}
                 safe_in => {
                     confirmed += usize::from(safe_in.is_some());
                     done.push(ticket);
@@ -102,7 +107,7 @@ impl Broker {
                 deaths.add(strategy, letter.reason);
             }
             let taken_by = letter.safe_in.clone().unwrap_or_default();
-            outcomes.push(Outcome { taken_by, is_refused: false });
+            outcomes.push(Outcome { taken_by, ..Outcome::default() });
             for target in found.unwrap_or_default() {
                 if outcomes[copies.len()].taken_by.contains(&target) {
                     continue;
@@ -123,7 +128,10 @@ impl Broker {
             let rejected = self.publish(turn, &cell, &batch).rejected;
             for (place, index) in (0u32..).zip(chosen) {
                 match rejected.contains(&place) {
-                    true => outcomes[index].is_refused = true,
+                    true => {
+                        outcomes[index].is_refused = true;
+                        outcomes[index].has_crashed |= cell.is_crashed();
+                    }
                     false => outcomes[index].taken_by.push(target),
                 }
             }
@@ -158,13 +166,14 @@ impl Broker {
     }
 }
 
-/// How many of `letters`, which are not none, are published together: at least one.
+/// How many of `letters`, which are not none, are published together: at least one, all of one queue.
 fn part_len(letters: &[(QueueRef, DeadLetter)]) -> usize {
     let mut bytes = 0;
+    let is_of_one = |(queue, _): &&(QueueRef, DeadLetter)| Arc::ptr_eq(queue, &letters[0].0);
     let has_room = |(_, letter): &&(QueueRef, DeadLetter)| {
         let had_room = bytes < COPIES_BYTES_MAX;
         bytes += letter.image.as_ref().len();
         had_room
     };
-    letters.iter().take(COPIES_MAX).take_while(has_room).count()
+    letters.iter().take(COPIES_MAX).take_while(is_of_one).take_while(has_room).count()
 }

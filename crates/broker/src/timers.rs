@@ -1,6 +1,6 @@
 //! When which queue wants to be looked at.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 
 use parking_lot::Mutex;
 use stdx::{Signal, Timestamp};
@@ -38,16 +38,16 @@ impl Timers {
     }
 
     /// Takes deadlines that have come, `max` at most.
-    pub(crate) fn take_due(&self, now: Timestamp, max: usize) -> Vec<(Timestamp, QueueId)> {
+    pub(crate) fn take_due(&self, now: Timestamp, max: usize) -> Due<'_> {
         let mut deadlines = self.deadlines.lock();
-        let mut due = Vec::new();
+        let mut due = VecDeque::new();
         while due.len() < max
             && let Some(first) = deadlines.first().copied().filter(|(at, _)| *at <= now)
         {
             deadlines.pop_first();
-            due.push(first);
+            due.push_back(first);
         }
-        due
+        Due { timers: self, due }
     }
 
     /// The earliest deadline.
@@ -58,5 +58,29 @@ impl Timers {
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.deadlines.lock().len()
+    }
+}
+
+/// Deadlines that have come, the first of them first. Those that a bug in one queue's work leaves here
+/// come again.
+pub(crate) struct Due<'a> {
+    timers: &'a Timers,
+    due: VecDeque<(Timestamp, QueueId)>,
+}
+
+impl Iterator for Due<'_> {
+    type Item = (Timestamp, QueueId);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.due.pop_front()
+    }
+}
+
+impl Drop for Due<'_> {
+    fn drop(&mut self) {
+        if !self.due.is_empty() {
+            self.timers.deadlines.lock().extend(self.due.drain(..));
+            self.timers.signal.raise();
+        }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use stdx::Timestamp;
 use topology::QueueId;
 
+use crate::crashes::Crashes;
 use crate::{DeadLetter, Effects, Lsn, MailboxRef, QueueRef, Trace};
 
 /// One turn: what was read from one socket, one timer, one operator's command.
@@ -27,6 +28,8 @@ pub struct Turn {
     pub(crate) deadlines: Vec<(Timestamp, u64, QueueId)>,
     pub(crate) doomed: Vec<QueueId>,
     pub(crate) congested: Option<QueueRef>,
+    /// Who carries it out if nobody else does.
+    pub(crate) crashes: Option<Arc<Crashes>>,
 }
 
 /// Mailboxes that may not send what they got before they are [released](crate::Mailbox::release).
@@ -47,6 +50,30 @@ impl Holding {
 impl Drop for Holding {
     fn drop(&mut self) {
         self.release(Lsn(0));
+    }
+}
+
+/// Only a bug ends a turn that is not carried out. It has stopped one queue: what the turn owes to
+/// others is left for somebody else to do.
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let Some(crashes) = self.crashes.take() else { return };
+        let is_done = self.touched.is_empty()
+            && self.dead_letters.is_empty()
+            && self.traces.is_empty()
+            && self.deadlines.is_empty()
+            && self.doomed.is_empty();
+        if is_done && !std::thread::panicking() {
+            return;
+        }
+        let mut left = Self::default();
+        left.now = self.now;
+        left.touched = std::mem::take(&mut self.touched);
+        left.dead_letters = std::mem::take(&mut self.dead_letters);
+        left.traces = std::mem::take(&mut self.traces);
+        left.deadlines = std::mem::take(&mut self.deadlines);
+        left.doomed = std::mem::take(&mut self.doomed);
+        crashes.leave(left);
     }
 }
 

@@ -568,7 +568,8 @@ async fn tell_of_crashes(broker: Arc<Broker>) {
             false => std::task::Poll::Pending,
         })
         .await;
-        for queue in broker.handle_crashes() {
+        let found = catch_unwind(AssertUnwindSafe(|| broker.handle_crashes()));
+        for queue in found.unwrap_or_default() {
             error!("{queue:?} has crashed and is out of service until the next start");
         }
     }
@@ -589,7 +590,7 @@ async fn run_timers(broker: Arc<Broker>) {
         let polled = catch_unwind(AssertUnwindSafe(|| broker.poll_timers(now)));
         let next = polled.unwrap_or_else(|_| {
             error!("a queue's timer ended by a bug");
-            Some(now.plus_ms(1000))
+            Some(now)
         });
         let armed = std::future::poll_fn(|ctx| match broker.timers.signal.poll_take(ctx) {
             true => std::task::Poll::Ready(()),

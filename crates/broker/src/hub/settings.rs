@@ -29,6 +29,22 @@ struct Rollout {
     done: Vec<(Completion, Result<Outcome, Refusal>)>,
 }
 
+impl Settings {
+    /// Takes a queue that a change has not reached.
+    fn next_queue(&self) -> Option<QueueRef> {
+        self.rollouts.lock().iter_mut().find_map(|rollout| rollout.rest.pop())
+    }
+
+    /// Takes one of those who asked for a change that has reached all queues.
+    fn next_done(&self) -> Option<(Completion, Result<Outcome, Refusal>)> {
+        let mut rollouts = self.rollouts.lock();
+        let done = rollouts.iter_mut().filter(|rollout| rollout.rest.is_empty());
+        let next = done.filter_map(|rollout| rollout.done.pop()).next();
+        rollouts.retain(|rollout| !(rollout.rest.is_empty() && rollout.done.is_empty()));
+        next
+    }
+}
+
 impl Broker {
     /// What a queue acts on as the control plane stands.
     pub(super) fn settings_of(&self, state: &State, queue: &QueueRecord) -> Arc<QueueSettings> {
@@ -65,19 +81,14 @@ impl Broker {
     }
 
     /// Gives some queues the settings that follow from changed policies; says whether there are more.
+    ///
+    /// Each is taken out of its rollout alone: a bug in one leaves the others to the next call.
     pub(super) fn poll_rollouts(&self, now: Timestamp) -> bool {
-        let (cells, done) = {
-            let mut rollouts = self.settings.rollouts.lock();
-            let Some(rollout) = rollouts.first_mut() else { return false };
-            let left = rollout.rest.len().saturating_sub(QUEUES_PER_POLL_MAX);
-            let cells = rollout.rest.split_off(left);
-            let done = if left == 0 { rollouts.remove(0).done } else { Vec::new() };
-            (cells, done)
-        };
-        for cell in cells {
+        for _ in 0..QUEUES_PER_POLL_MAX {
+            let Some(cell) = self.settings.next_queue() else { break };
             self.renew_settings(now, &cell);
         }
-        for (done, result) in done {
+        while let Some((done, result)) = self.settings.next_done() {
             done(result);
         }
         !self.settings.rollouts.lock().is_empty()

@@ -1,3 +1,4 @@
+mod crashes;
 mod deaths;
 mod policies;
 
@@ -381,48 +382,4 @@ impl Mailbox for Witness {
     fn wake(&self) {
         self.1.fetch_add(1, Ordering::Relaxed);
     }
-}
-
-#[test]
-fn a_queue_that_a_bug_stops_is_closed_and_others_go_on() {
-    let control = start();
-    let broker = control.broker();
-    let [queue, other] =
-        ["q", "other"].map(|name| control.declare_as(name, Timestamp(0), false, FieldTable::new()));
-    let publish = |queue: &QueueRef| {
-        let mut turn = broker.begin(Timestamp(0));
-        let published = broker.publish(&mut turn, queue, &[incoming(b"kept")]);
-        broker.finish(turn);
-        published.rejected.to_vec()
-    };
-    publish(&queue);
-    let witness = Arc::new(Witness::default());
-    let mut turn = broker.begin(Timestamp(0));
-    let subscriber = Consumer { mailbox: witness.clone(), ..consumer(2) };
-    broker.consume(&mut turn, &queue, subscriber).expect("nobody is exclusive");
-    let kept = control.journal.entries(queue.record.id);
-
-    let bug = std::panic::AssertUnwindSafe(|| {
-        broker.get(&mut turn, &queue, None, |_| panic!("a bug, for the test"));
-    });
-    std::panic::catch_unwind(bug).expect_err("it does panic");
-    assert!(queue.is_crashed() && !other.is_crashed());
-    assert_eq!((publish(&queue), publish(&other)), (vec![0], vec![]), "refused, and taken");
-    let crashed = broker.handle_crashes();
-    assert!(Arc::ptr_eq(&crashed[0], &queue) && crashed.len() == 1);
-    assert!(matches!(witness.0.lock()[..], [Event::ConsumerCancelled(_)]));
-    let mut turn = broker.begin(Timestamp(0));
-    let refused = broker.consume(&mut turn, &queue, consumer(3));
-    assert_eq!(refused.err(), Some(ConsumeRefusal::Gone));
-    assert_eq!(broker.counts(&other).ready, 1);
-    broker.seal(Timestamp(0));
-
-    // The next start brings it back.
-    assert_eq!(control.journal.entries(queue.record.id), kept);
-    let mut recovery = crate::Queue::recover(queue.record.clone(), queue.settings(), Timestamp(0));
-    for (index, entry) in &kept {
-        recovery.entry(*index, entry).expect("as it was written");
-    }
-    let recovered = recovery.finish(false, &mut crate::Effects::default());
-    assert_eq!(recovered.counts().ready, 1);
 }

@@ -104,6 +104,25 @@ fn many_small_queues_stay_within_the_limit_together() {
 }
 
 #[test]
+fn what_a_bug_left_of_a_turn_is_carried_out_with_pages_at_hand() {
+    let (broker, ..) = start();
+    let queue = declare(&broker, "q");
+    publish(&broker, &queue, 0..2000);
+    run_pager(&broker);
+    let witness = Arc::new(Witness::default());
+    let bug = std::panic::AssertUnwindSafe(|| {
+        let mut turn = broker.begin(NOW);
+        turn.touched.push(witness.clone());
+        panic!("a bug, for the test");
+    });
+    std::panic::catch_unwind(bug).expect_err("it does panic");
+    broker.handle_crashes();
+    assert_eq!(witness.wakes(), 1);
+    // The turn is used again, and others are.
+    assert_eq!(get_all(&broker, &queue), (0..2000).collect::<Vec<_>>());
+}
+
+#[test]
 fn whoever_waits_for_the_pager_twice_is_woken_once() {
     let (broker, ..) = start();
     let queue = declare(&broker, "q");
