@@ -12,7 +12,7 @@ use crate::connection::{Connection, Stage};
 use crate::errors::{Failure, Fault};
 use crate::handshake::SILENT_CLOSE_DELAY_MS;
 use crate::pending::Then;
-use crate::side::Side;
+use crate::shared::Side;
 use crate::work::Work;
 
 /// Longest time a closing connection waits for the other side, in ms.

@@ -17,7 +17,7 @@ use crate::closing::CLOSING_TIMEOUT_MS;
 use crate::connection::{Capabilities, Connection, Peer, Stage};
 use crate::errors::{Failure, not_allowed};
 use crate::heartbeat::Heartbeat;
-use crate::tally::PROTOCOL;
+use crate::shared::PROTOCOL;
 use crate::work::Work;
 
 /// RabbitMQ lets clients wait before it drops them for what they did in the handshake, so that they

@@ -8,9 +8,6 @@ use statistics::{DIRECT_REPLIES, MessageCount, MessageCounts, QueueTraffic, Traf
 
 use crate::lanes::{Fate, Lane, Lanes};
 
-/// Label of the protocol in statistics.
-pub(crate) const PROTOCOL: &str = "amqp091";
-
 /// Rows of a channel's [`Tally`] above which all that its connection counted is handed over at the end of
 /// the turn.
 const TALLY_ROWS_MAX: usize = 1024;

@@ -60,6 +60,8 @@ pub struct Ledger {
     readers: HashMap<QueueName, u32>,
     /// Those that were read since the clients came.
     read: HashSet<QueueName>,
+    /// See [`Ledger::lose_places`].
+    has_lost_places: bool,
     /// Consumers and gets so far.
     readings: u64,
     /// What went wrong, in words.
@@ -202,6 +204,15 @@ impl Ledger {
         let read = std::mem::take(&mut self.read);
         for message in self.messages.values_mut().filter(|it| read.contains(&it.sent.queue)) {
             message.home.tries.crash();
+        }
+    }
+
+    /// The broker is about to end; whether it may not have read all of its pages. Then what came back to a
+    /// quorum queue lately may lie in its old place after the next start, though others do not.
+    pub fn lose_places(&mut self, is_unread: bool) {
+        self.has_lost_places = is_unread;
+        if is_unread {
+            self.messages.values_mut().for_each(|message| message.home.tries.lose_place());
         }
     }
 
@@ -358,6 +369,9 @@ impl Ledger {
     /// A publisher's messages of one priority come in the order in which they were published. In a
     /// quorum queue, those do that nobody saw before and that were tried as often as each other.
     fn check_order(&mut self, queue: QueueName, found: &[Id]) {
+        if queue.is_quorum() && self.has_lost_places {
+            return;
+        }
         let mut last: HashMap<(u32, u8, u32), Id> = HashMap::new();
         for &id in found {
             let Message { sent, home, .. } = &self.messages[&id];

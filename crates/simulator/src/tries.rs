@@ -119,6 +119,12 @@ impl Tries {
         }
     }
 
+    /// The queue is about to end, and may not have read the message since it was given back: then it
+    /// knows it as one that somebody had.
+    pub(crate) fn lose_place(&mut self) {
+        self.is_returned &= !self.is_given_back;
+    }
+
     /// It may have failed more often than `limit` times.
     pub(crate) fn may_exceed(&self, limit: Option<u32>) -> bool {
         limit.is_some_and(|limit| limit < self.failures_max)

@@ -31,6 +31,8 @@ const TICK_MS: u64 = 40;
 const LONG_MS: u64 = 5000;
 /// Nothing is secret here.
 const SALT: [u8; 4] = [1, 2, 3, 4];
+/// In one of so many histories confirms wait for the operating system only.
+const UNSYNCED_ONE_IN: u64 = 4;
 /// One of so many histories ends with a disk that rots.
 const ROTS_ONE_IN: u64 = 4;
 /// Bits that rot then at most.
@@ -44,8 +46,13 @@ pub(crate) struct World {
     disk: SimDisk,
     /// The disk has a limit.
     is_tight: bool,
-    /// A sync or a write of this round is bound to fail, or has.
+    /// A call of this round is bound to fail, or has.
     is_call_failing: bool,
+    /// A read of this round is.
+    is_read_failing: bool,
+    /// Confirms wait for the device. Others promise nothing for the case that the power is cut: it is at
+    /// the very end then, if at all.
+    is_synced: bool,
     /// Sizes of the node's log: mostly so small that files come and go.
     log: EngineOptions,
     now: Timestamp,
@@ -106,12 +113,15 @@ impl World {
         let mut chance = Chance::new(seed);
         let disk = SimDisk::new(chance.bits());
         let log = log_options(&mut chance);
+        let is_synced = !chance.one_in(UNSYNCED_ONE_IN);
         Self {
             seed,
             chance,
             disk,
             is_tight: false,
             is_call_failing: false,
+            is_read_failing: false,
+            is_synced,
             log,
             now: Timestamp(1_000_000),
             ledger: Ledger::default(),
@@ -164,7 +174,7 @@ impl World {
             disk: Arc::new(self.disk.clone()),
             data_dir: DATA_DIR.into(),
             log: self.log,
-            is_synced: true,
+            is_synced: self.is_synced,
             broker: BrokerConfig { resident_max: self.resident_max(), ..BrokerConfig::default() },
             rules: Rules::default(),
             first_boot: first_boot(),
@@ -336,6 +346,11 @@ impl World {
             }
             1..=6 => self.make_room(),
             7 | 10..=13 => self.purge(core),
+            14 => {
+                self.disk.fail_read(1 + self.chance.below(3));
+                (self.is_call_failing, self.is_read_failing) = (true, true);
+                self.note("one of the next reads will fail");
+            }
             8 if self.chance.one_in(4) => {
                 self.disk.fail_sync(1);
                 self.is_call_failing = true;
@@ -359,14 +374,14 @@ impl World {
 
     fn end(&mut self, core: Core, actors: Vec<Actor>) {
         let end = match self.chance.below(4) {
-            _ if core.has_failed() => End::PowerCut,
-            0 => End::Stop,
-            1 => End::Kill,
-            _ => End::PowerCut,
+            0 if !core.has_failed() => End::Stop,
+            1 if !core.has_failed() => End::Kill,
+            _ => self.worst_end(),
         };
         self.note(&format!("the round ends with {end:?}"));
         self.restarts += 1;
         self.cover(&core, end);
+        self.ledger.lose_places(self.is_read_failing);
         match end {
             End::Stop => {
                 for actor in actors {
@@ -377,34 +392,33 @@ impl World {
                         self.disk.kill();
                         self.ledger.stop();
                     }
-                    Err(_) if self.is_call_failing => self.cut_power(),
+                    Err(_) if self.is_call_failing => self.crash(self.worst_end()),
                     Err(error) => {
                         self.ledger.violations.push(format!("no clean stop: {error}"));
                     }
                 }
             }
             // The clients' sockets break after the node is gone, so that it never hears of it.
-            End::Kill => {
-                self.kill();
-                let_go(&core, actors, self.now);
-            }
-            End::PowerCut => {
-                self.cut_power();
+            End::Kill | End::PowerCut => {
+                self.crash(end);
                 let_go(&core, actors, self.now);
             }
         }
         // Armed faults go with the node.
-        self.is_call_failing = false;
+        (self.is_call_failing, self.is_read_failing) = (false, false);
         self.now = self.now.plus_ms(self.chance.below(LONG_MS));
     }
 
-    fn kill(&mut self) {
-        self.disk.kill();
-        self.ledger.crash();
+    /// The worst that what was confirmed must outlive.
+    fn worst_end(&self) -> End {
+        if self.is_synced { End::PowerCut } else { End::Kill }
     }
 
-    fn cut_power(&mut self) {
-        self.disk.power_cut(self.chance.bits());
+    fn crash(&mut self, end: End) {
+        match end {
+            End::PowerCut => self.disk.power_cut(self.chance.bits()),
+            End::Stop | End::Kill => self.disk.kill(),
+        }
         self.ledger.crash();
     }
 

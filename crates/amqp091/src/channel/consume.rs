@@ -13,7 +13,7 @@ use topology::{
 use crate::connection::Connection;
 use crate::errors::{Failure, Fault, not_allowed, precondition_failed};
 use crate::pending::Then;
-use crate::side::Slot;
+use crate::shared::Slot;
 use crate::tally::SlotCounts;
 use crate::work::Work;
 

@@ -28,7 +28,7 @@ use crate::errors::{
     precondition_failed, unimplemented_method,
 };
 use crate::pending::Then;
-use crate::side::Side;
+use crate::shared::Side;
 use crate::work::Work;
 
 pub(crate) use tx::Transaction;

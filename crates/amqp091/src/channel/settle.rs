@@ -8,8 +8,7 @@ use parking_lot::MutexGuard;
 
 use crate::connection::{Connection, blame};
 use crate::errors::{Failure, Fault, precondition_failed};
-use crate::shared::Inner;
-use crate::side::Side;
+use crate::shared::{Inner, Side};
 use crate::work::Work;
 
 use super::tx::Taken;

@@ -11,7 +11,7 @@ use crate::connection::Connection;
 use crate::errors::{Failure, Fault, channel_error, precondition_failed};
 use crate::lanes::Fate;
 use crate::memo::Facts;
-use crate::side::Side;
+use crate::shared::Side;
 use crate::unacked::Delivered;
 use crate::work::{Queues, Work};
 

@@ -504,7 +504,7 @@ fn a_connection_is_small() {
         "{}",
         size_of::<crate::channel::Channel>()
     );
-    assert!(size_of::<crate::side::Side>() <= 144, "{}", size_of::<crate::side::Side>());
+    assert!(size_of::<crate::shared::Side>() <= 144, "{}", size_of::<crate::shared::Side>());
 }
 
 #[test]

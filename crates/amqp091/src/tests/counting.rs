@@ -9,7 +9,6 @@ use amqp091_codec::{
 };
 use broker::Broker;
 use expect_test::expect;
-use field_table::ShortStr;
 use statistics::{AuthAttempts, AuthSource, Clients, MessageCount, MessageCounts};
 
 use super::kit::{Client, broker, slow_broker};
@@ -307,34 +306,6 @@ fn attempts_to_log_in_are_counted_and_by_source_if_that_is_wanted() {
     assert_eq!(listed(broker.auth_attempts_by_source()), [("amqp091", source, 0, 1)]);
     broker.forget_auth_attempts();
     assert!(broker.auth_attempts().is_empty() && broker.auth_attempts_by_source().is_empty());
-}
-
-#[test]
-fn a_direct_reply_counts_for_a_queue_that_there_is_not() {
-    let broker = broker();
-    let (mut asker, mut answerer) = (Client::open(&broker), Client::open(&broker));
-    asker.consume("amq.rabbitmq.reply-to", "r", true);
-    asker.declare("q");
-    let reply_to = ShortStr::new("amq.rabbitmq.reply-to").ok();
-    let properties = BasicProperties { reply_to, ..BasicProperties::default() };
-    asker.publish_with("", "q", &properties, false, "ask");
-    answerer.get("q", true);
-    let request = answerer.said();
-    let address = request.split('"').find(|it| it.starts_with("amq.rabbitmq.reply-to."));
-    counted(&broker);
-    answerer.publish("", address.expect("requests say where to answer"), "answer");
-    asker.said();
-    let text = counted(&broker);
-    let mut lines: Vec<&str> = text.lines().collect();
-    lines.sort_unstable();
-    assert_eq!(
-        lines,
-        [
-            r#""" -> amq.rabbitmq.reply-to: 1"#,
-            r#""": publish 1"#,
-            "amq.rabbitmq.reply-to (volatile): deliver_no_ack 1",
-        ]
-    );
 }
 
 #[test]

@@ -68,8 +68,8 @@ function bindingsCard(ctx, exchange, outgoing, incoming) {
   const bind = button('Add binding', () => addBinding(ctx, { vhost: exchange.vhost, source: exchange.name }), { iconName: 'plus' });
   return card({ title: 'Bindings', actions: bind, note: `${format.count(outgoing.length)} out, ${format.count(incoming.length)} in` },
     bindingGraph(ctx, { id: 'exchange', kind: 'exchanges', name: exchange.name, incoming, outgoing, after: unroutedWay(exchange) }),
-    incoming.length > 0 && h('div', { class: 'part', key: 'in' }, h('h3', {}, 'From other exchanges'), bindingTable(ctx, { id: 'exchange.in', bindings: incoming, side: 'source' })),
-    h('div', { class: 'part', key: 'out' }, incoming.length > 0 && h('h3', {}, 'To queues and exchanges'),
+    incoming.length > 0 && h('div', { key: 'in' }, h('h3', {}, 'From other exchanges'), bindingTable(ctx, { id: 'exchange.in', bindings: incoming, side: 'source' })),
+    h('div', { key: 'out' }, incoming.length > 0 && h('h3', {}, 'To queues and exchanges'),
       bindingTable(ctx, {
         id: 'exchange.out', bindings: outgoing, side: 'destination',
         none: empty({ title: 'Nothing is bound here', text: 'Messages published to this exchange reach no queue.', iconName: 'exchanges' }),
