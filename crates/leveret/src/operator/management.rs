@@ -194,6 +194,7 @@ impl Management for NodeOperator {
     }
 
     fn declare_queue(&self, user: Option<&str>, declare: DeclareQueue) -> Answer<bool> {
+        self.broker.note_queue_declared();
         let existing = {
             let topology = self.broker.topology();
             topology
