@@ -213,20 +213,31 @@ export const scenarios = {
     await health.getByText('All is well').waitFor();
   },
 
-  async 'several queues are chosen, purged and deleted at once'({ page, open, api, amqp }) {
+  async 'several queues are chosen, moved, purged and deleted at once'({ page, open, api, amqp }) {
     const names = ['ui.many.a', 'ui.many.b', 'ui.many.c'];
     for (const name of names) await api('PUT', at(name), { durable: true });
     await publish(amqp, 'ui.many.a', ['1', '2']);
+    await eventually('two messages', async () => (await api('GET', at('ui.many.a'))).messages_ready === 2);
     await open('queues?name=ui.many');
     await page.getByLabel('Choose ui.many.a').check();
     await page.getByRole('link', { name: 'ui.many.c' }).focus();
     await page.keyboard.press('x');
     await page.getByText('2 queues chosen').waitFor();
+    await page.getByRole('group', { name: 'Chosen' }).getByRole('button', { name: 'Move' }).click();
+    await dialog(page).getByText('2 ready messages').waitFor();
+    await dialog(page).getByLabel('To queue').fill('ui.many.b');
+    await dialog(page).getByRole('button', { name: 'Move messages' }).click();
+    await page.locator('.toast', { hasText: '2 moved' }).waitFor();
+    await eventually('they are in the other', async () => (await api('GET', at('ui.many.b'))).messages === 2);
+
+    await page.getByLabel('Choose ui.many.b').check();
+    await page.getByLabel('Choose ui.many.c').check();
+    await page.getByText('2 queues chosen').waitFor();
     await page.getByRole('group', { name: 'Chosen' }).getByRole('button', { name: 'Purge' }).click();
     await dialog(page).getByText('ui.many.c').waitFor();
     await dialog(page).getByRole('button', { name: 'Purge queues' }).click();
     await page.locator('.toast', { hasText: '2 purged' }).waitFor();
-    await eventually('nothing is in it', async () => (await api('GET', at('ui.many.a'))).messages === 0);
+    await eventually('nothing is in it', async () => (await api('GET', at('ui.many.b'))).messages === 0);
 
     await page.getByLabel('Choose all on this page').check();
     await page.getByText('3 queues chosen').waitFor();

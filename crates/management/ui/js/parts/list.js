@@ -23,6 +23,8 @@ export const listPage = (spec) => ({
     const state = listState(ctx, spec);
     const list = await fetchPage(ctx, spec, state, signal);
     await spec.complete?.(list.items, ctx);
+    // What is chosen is what the broker says of it now.
+    for (const row of list.items) if (state.chosen.has(spec.rowKey(row))) state.chosen.set(spec.rowKey(row), row);
     return { list };
   },
   view: (ctx) => [

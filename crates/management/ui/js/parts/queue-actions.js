@@ -67,8 +67,21 @@ export const moveMessages = (ctx, queue) => formDialog({
 const shared = (queues) => (new Set(queues.map((queue) => queue.vhost)).size > 1 ? (queue) => `${queue.vhost}: ${queue.name}` : (queue) => queue.name);
 const ready = (queues) => format.plural(queues.reduce((sum, queue) => sum + (queue.messages_ready ?? 0), 0), 'ready message');
 
+async function moveTo(queue, to) {
+  if (to === queue.name) throw new Error('That is the same queue.');
+  await moveAll({ vhost: queue.vhost, queue: queue.name, to, count: queue.messages_ready ?? 0 });
+}
+
 /** What can be done with several queues of the list. */
 export const bulkActions = (ctx) => [
+  {
+    label: 'Move',
+    run: (queues, done) => doToAll(ctx, queues, (queue, { to }) => moveTo(queue, to), {
+      title: `Move the messages of ${format.plural(queues.length, 'queue')}`,
+      text: `Their ${ready(queues)} go to another queue of the same virtual host, one queue after the other. None is removed before it is safe there.`,
+      action: 'Move messages', past: 'moved', name: shared(queues), fields: [{ name: 'to', label: 'To queue', required: true, wide: true }], danger: false, done,
+    }),
+  },
   {
     label: 'Purge',
     run: (queues, done) => doToAll(ctx, queues, (queue) => api.del(`${at(queue)}/contents`), {
