@@ -289,6 +289,14 @@ export const scenarios = {
     await page.keyboard.press('j');
     await page.keyboard.press('Enter');
     await page.getByRole('heading', { name: 'ui.keys.b', level: 1 }).waitFor();
+    assert.equal(await page.evaluate(() => document.activeElement.id), 'main', 'the row that was followed has gone, the page has the focus');
+
+    await page.reload();
+    await page.getByRole('heading', { name: 'ui.keys.b', level: 1 }).waitFor();
+    await page.keyboard.press('Tab');
+    assert.equal(await page.evaluate(() => document.activeElement.innerText), 'Skip to the page');
+    await page.keyboard.press('Enter');
+    assert.equal(await page.evaluate(() => document.activeElement.id), 'main');
     for (const name of ['ui.keys.a', 'ui.keys.b']) await api('DELETE', at(name));
   },
 

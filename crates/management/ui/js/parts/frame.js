@@ -20,7 +20,7 @@ export function frame(app, content) {
     bar(app),
     h('div', {},
       banners(app),
-      h('main', { class: 'page', id: 'main', tabindex: '-1', key: app.address, onmount: takeFocus }, content)),
+      h('main', { class: 'page', id: 'main', tabindex: '-1', key: app.address, onmount: (main) => takeFocus(app, main) }, content)),
     h('button', { class: 'veil', 'aria-label': 'Close the menu', tabindex: '-1', onclick: () => toggleMenu(app) }));
 }
 
@@ -28,7 +28,8 @@ let first = true;
 
 /** What had the focus may have gone with the page before: keys go on from the new one then. A first
  * page leaves it to the browser, so that the way past the navigation comes first. */
-function takeFocus(main) {
+function takeFocus(app, main) {
+  if (app.address === undefined) return;
   if (!first && document.activeElement === document.body) main.focus({ preventScroll: true });
   first = false;
 }
