@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use amqp091_codec::{
     ChannelClose, ConnectionClose, ConnectionCloseOk, FrameError, MethodId, ReplyCode,
 };
-use broker::{ConnectionState, ConsumerId, Lsn, QueueRef, Settle, Status, Ticket};
+use broker::{ConnectionState, ConsumerId, Lsn, Occurrence, QueueRef, Settle, Status, Ticket};
 use topology::Command;
 
 use crate::connection::{Connection, Stage};
@@ -162,6 +162,7 @@ impl Connection {
         self.release_all(work);
         self.delete_exclusive_queues();
         if let Some(entry) = self.entry.take() {
+            self.broker.note_connection_closed(&entry);
             self.broker.registry.close(&entry);
             self.broker.forget_counting(self.id);
         }
@@ -208,6 +209,9 @@ impl Connection {
             self.broker.leave_traffic(traffic, was_heard_of);
         }
         if let Some(entry) = &self.entry {
+            self.broker
+                .events
+                .note(|| Occurrence::ChannelClosed(entry.clone(), channel.entry.clone()));
             self.broker.registry.close_channel(entry, &channel.entry);
         }
     }

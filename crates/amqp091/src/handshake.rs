@@ -8,7 +8,9 @@ use amqp091_codec::{
     ProtocolHeader, ReplyCode, Table,
 };
 use auth::{Anonymous, Attempt, Circumstances, Mechanism, Rejection};
-use broker::{Broker, BrokerConfig, ConnectionFacts, ConnectionState, Status};
+use broker::{
+    Broker, BrokerConfig, ConnectionFacts, ConnectionState, LoginTried, Occurrence, Status,
+};
 use field_table::{FieldTable, ValueRef};
 use stdx::Timestamp;
 use topology::Refusal;
@@ -105,7 +107,10 @@ impl Connection {
         }
         self.note_client(start.client_properties);
         let claimed = attempt.as_ref().map_or_else(|_| String::new(), |it| it.user.clone());
-        let user = match attempt.map_err(|it| it.to_string()).and_then(|it| self.known(it)) {
+        let user = match attempt
+            .map_err(|it| it.to_string())
+            .and_then(|it| self.known(mechanism.name, it))
+        {
             Ok(user) => user,
             Err(why) => {
                 self.note_attempt(&claimed, false);
@@ -147,7 +152,7 @@ impl Connection {
     }
 
     /// The user of an attempt, or why it is refused.
-    fn known(&self, attempt: Attempt) -> Result<String, String> {
+    fn known(&self, mechanism: &'static str, attempt: Attempt) -> Result<String, String> {
         let Attempt { user, password } = attempt;
         let is_right = match password {
             Some(password) => self.broker.is_password_of(&user, &password),
@@ -155,11 +160,29 @@ impl Connection {
         };
         if is_right {
             self.log_authenticated(&user);
+            self.note_login(mechanism, &user, None);
             return Ok(user);
         }
         let why = format!("user '{user}' - invalid credentials");
         self.log_not_authenticated(&user, &why);
+        self.note_login(mechanism, &user, Some(&why));
         Err(why)
+    }
+
+    fn note_login(&self, mechanism: &'static str, user: &str, error: Option<&str>) {
+        self.broker.events.note(|| {
+            let tried = LoginTried {
+                user: user.to_owned(),
+                mechanism,
+                connection: self.peer.name(),
+                peer_host: self.peer.peer_host,
+                peer_port: self.peer.peer_port,
+                host: self.peer.host,
+                is_encrypted: self.peer.tls.is_some(),
+                error: error.map(str::to_owned),
+            };
+            Occurrence::LoginTried(Box::new(tried))
+        });
     }
 
     /// Reads what matters out of the client's properties.
@@ -255,6 +278,7 @@ impl Connection {
         if broker.alarms().any() {
             entry.set_state(ConnectionState::Blocking);
         }
+        broker.events.note(|| Occurrence::ConnectionOpened(entry.clone()));
         self.entry = Some(entry);
         self.login = None;
         self.certificate = None;

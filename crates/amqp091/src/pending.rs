@@ -64,6 +64,7 @@ impl Connection {
         self.next_token += 1;
         self.pending = Some(Box::new(Pending { token, channel, method, then }));
         let (broker, shared, owner) = (self.broker.clone(), self.shared.clone(), self.id);
+        let actor = self.user.clone();
         let done = Box::new(move |result| {
             let mut inner = shared.lock();
             if inner.is_gone {
@@ -75,7 +76,7 @@ impl Connection {
             drop(inner);
             shared.signal.raise();
         });
-        self.broker.propose_with(command, done);
+        self.broker.propose_as(actor, command, done);
         // A control plane that commits at once saves the wait.
         self.handle_events(work);
     }

@@ -88,6 +88,8 @@ pub struct BrokerConfig {
     pub is_global_qos_permitted: bool,
     /// What is written into messages.
     pub interceptors: Interceptors,
+    /// The vhost whose [`EVENT_EXCHANGE`](crate::EVENT_EXCHANGE) tells of what happens.
+    pub event_vhost: String,
 }
 
 impl Default for BrokerConfig {
@@ -121,6 +123,7 @@ impl Default for BrokerConfig {
             default_queue_type: QueueKind::Classic,
             is_global_qos_permitted: true,
             interceptors: Interceptors::default(),
+            event_vhost: "/".to_owned(),
         }
     }
 }

@@ -15,7 +15,7 @@ use parking_lot::RwLock;
 use smallvec::SmallVec;
 use topology::QueueRecord;
 
-use crate::dead_letter::properties::{headers_only, properties_table};
+use crate::dead_letter::properties::{headers_only, is_persistent, properties_table};
 use crate::{
     Batch, Broker, ConnectionEntry, ConnectionFacts, ConsumerKey, Delivery, MailboxRef, QueueRef,
     Turn,
@@ -219,7 +219,8 @@ impl Broker {
         }
     }
 
-    /// Publishes a transient message of the broker's own to an exchange, which need not be there.
+    /// Publishes a message of the broker's own to an exchange, which need not be there. It is persistent
+    /// if its properties say so.
     pub fn publish_own(
         &self,
         turn: &mut Turn,
@@ -239,7 +240,7 @@ impl Broker {
         let routing_key = key.get(..ROUTING_KEY_MAX).unwrap_or(key);
         let incoming = Incoming {
             message: MessageRef { routing_key, ..*message },
-            is_persistent: false,
+            is_persistent: is_persistent(message.properties),
             priority: None,
             ttl_ms: None,
             history: History::default(),

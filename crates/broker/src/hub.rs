@@ -20,6 +20,7 @@ use crate::attempts::AuthBook;
 use crate::cell::Locked;
 use crate::crashes::Crashes;
 use crate::deaths::DeadLetterCounters;
+use crate::events::{Events, INTERNAL_USER, Occurrence};
 use crate::firehose::Firehose;
 use crate::queue::TimedOut;
 use crate::registry::Registry;
@@ -28,8 +29,8 @@ use crate::timers::Timers;
 use crate::traffic::{Counting, QueueChurn};
 use crate::{
     AuthenticatorRef, BrokerConfig, Completion, ConsumeRefusal, Consumer, ConsumerId, ConsumerKey,
-    ConsumerView, Control, Counts, Cycles, Event, Getter, Got, Journal, Lsn, MailboxRef, Pages,
-    Queue, QueueCell, QueueRef, Settle, Ticket, Turn,
+    ConsumerView, Control, Counts, Cycles, Done, Event, Getter, Got, Journal, Lsn, MailboxRef,
+    Pages, Queue, QueueCell, QueueRef, Settle, Ticket, Turn,
 };
 use message::Incoming;
 use paging::Paging;
@@ -112,6 +113,8 @@ pub struct Broker {
     pub cycles: Cycles,
     /// Queues that a bug has stopped; the node tells the operator, see [`Broker::handle_crashes`].
     pub crashes: Arc<Crashes>,
+    /// What whoever listens at the exchange of events is told; the node publishes it.
+    pub events: Events,
     /// Consumers of direct replies.
     pub(crate) reply_consumers: ReplyConsumers,
     /// What is copied to `amq.rabbitmq.trace`.
@@ -156,6 +159,7 @@ impl Broker {
             timers: Timers::default(),
             cycles: Cycles::default(),
             crashes: Arc::default(),
+            events: Events::default(),
             reply_consumers: ReplyConsumers::new(seed),
             firehose: Firehose::default(),
             counting: Counting::default(),
@@ -229,16 +233,21 @@ impl Broker {
     /// Proposes a command; `mailbox` gets [`Event::Committed`] with `token` when it is durable
     /// and applied, or refused.
     pub fn propose(&self, token: u64, command: Command, mailbox: MailboxRef) {
-        let done = Box::new(move |result| {
+        let done = move |result| {
             mailbox.post(Event::Committed { token, result });
             mailbox.wake();
-        });
-        self.control.propose(command, done);
+        };
+        self.control.propose(command, Completion::new(done));
     }
 
     /// Proposes a command; `done` is called with what became of it, on the control plane's thread.
-    pub fn propose_with(&self, command: Command, done: Completion) {
-        self.control.propose(command, done);
+    pub fn propose_with(&self, command: Command, done: Done) {
+        self.control.propose(command, Completion::new(done));
+    }
+
+    /// As [`Self::propose_with`], for a user who asks for it.
+    pub fn propose_as(&self, actor: Arc<str>, command: Command, done: Done) {
+        self.control.propose(command, Completion::of(actor, done));
     }
 
     /// Applies a committed command: the topology first, then what it means for queues; then `done`
@@ -258,6 +267,7 @@ impl Broker {
                 }
             }
             self.generation.fetch_add(1, Ordering::Release);
+            self.events.look(&topology, &self.config.event_vhost);
             result
         };
         let mut losers = Vec::new();
@@ -276,13 +286,20 @@ impl Broker {
                 _ => {}
             }
         }
+        if result.is_ok() {
+            self.events.note(|| Occurrence::Changed {
+                actor: done.actor().cloned().unwrap_or_else(|| INTERNAL_USER.into()),
+                command: command.clone(),
+                changes: changes.clone(),
+            });
+        }
         let policies_of = changes.iter().find_map(|change| match change {
             Change::PoliciesChanged(vhost) => Some(vhost),
             _ => None,
         });
         match policies_of {
             Some(vhost) => self.begin_rollout(vhost, done, result),
-            None => done(result),
+            None => done.tell(result),
         }
         for (mailbox, key) in losers {
             mailbox.post(Event::ConsumerCancelled(key));
@@ -303,6 +320,7 @@ impl Broker {
                 queues.insert(record.id, self.new_cell(now, &state, record));
             }
             *topology = state;
+            self.events.look(&topology, &self.config.event_vhost);
             self.generation.fetch_add(1, Ordering::Release);
         }
         for cell in self.queues() {
@@ -370,6 +388,7 @@ impl Broker {
             let mut queue = cell.lock();
             cell.mark_deleted();
             losers.extend(queue.consumers().map(|it| (it.mailbox.clone(), it.key)));
+            queue.consumers().for_each(|it| self.note_consumer(&cell, it, false));
             if record.durable {
                 self.journal.remove(record);
             }
@@ -428,7 +447,13 @@ impl Broker {
         if cell.is_deleted() || cell.is_doomed() {
             return Err(ConsumeRefusal::Gone);
         }
+        let id = consumer.id;
         queue.add_consumer(turn.now, consumer, &mut turn.fx)?;
+        if self.events.is_open()
+            && let Some(added) = queue.consumers().find(|it| it.id == id)
+        {
+            self.note_consumer(cell, added, true);
+        }
         self.deliver(turn, cell, &mut queue);
         self.conclude(turn, cell, queue);
         Ok(cell.mark_lsn())
@@ -437,6 +462,11 @@ impl Broker {
     /// Ends a subscription. What it holds unacked stays with it until settled.
     pub fn cancel(&self, turn: &mut Turn, cell: &QueueRef, consumer: ConsumerId) {
         let mut queue = cell.lock();
+        if self.events.is_open()
+            && let Some(removed) = queue.consumers().find(|it| it.id == consumer)
+        {
+            self.note_consumer(cell, removed, false);
+        }
         queue.remove_consumer(turn.now, consumer, &mut turn.fx);
         self.deliver(turn, cell, &mut queue);
         self.conclude(turn, cell, queue);
@@ -717,6 +747,7 @@ impl Broker {
             self.alarms.fetch_and(!bit, Ordering::Relaxed)
         };
         if (before & bit != 0) != is_on {
+            self.events.note(|| Occurrence::AlarmChanged { bit, is_on });
             for entry in self.registry.connections() {
                 entry.mailbox.post(Event::AlarmsChanged);
                 entry.mailbox.wake();

@@ -1,5 +1,7 @@
 //! The seams to what makes things durable: the journal of queues and the control plane's log.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use topology::{Command, Outcome, QueueRecord, Refusal};
 
@@ -47,8 +49,39 @@ pub trait Journal: Send + Sync {
     fn has_failed(&self) -> bool;
 }
 
+/// Called once with what became of a proposed command.
+pub type Done = Box<dyn FnOnce(Result<Outcome, Refusal>) + Send>;
+
 /// Told once what became of a proposed command.
-pub type Completion = Box<dyn FnOnce(Result<Outcome, Refusal>) + Send>;
+pub struct Completion {
+    actor: Option<Arc<str>>,
+    done: Done,
+}
+
+impl Completion {
+    /// For a command that nobody asked for.
+    pub fn new(done: impl FnOnce(Result<Outcome, Refusal>) + Send + 'static) -> Self {
+        Self { actor: None, done: Box::new(done) }
+    }
+
+    /// For a command that this user asked for.
+    pub fn of(
+        actor: Arc<str>,
+        done: impl FnOnce(Result<Outcome, Refusal>) + Send + 'static,
+    ) -> Self {
+        Self { actor: Some(actor), done: Box::new(done) }
+    }
+
+    /// Who asked, if somebody did.
+    pub fn actor(&self) -> Option<&Arc<str>> {
+        self.actor.as_ref()
+    }
+
+    /// Tells it.
+    pub fn tell(self, result: Result<Outcome, Refusal>) {
+        (self.done)(result);
+    }
+}
 
 /// The replicated log of the control plane.
 pub trait Control: Send + Sync {

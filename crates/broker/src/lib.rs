@@ -17,6 +17,7 @@ mod crashes;
 mod cycles;
 pub mod dead_letter;
 mod deaths;
+mod events;
 mod firehose;
 mod hub;
 mod journal;
@@ -37,11 +38,12 @@ pub use cell::{QueueCell, QueueRef};
 pub use config::{Authenticator, AuthenticatorRef, BrokerConfig, Identity, Interceptors};
 pub use crashes::Crashes;
 pub use cycles::{Cycle, Cycles};
+pub use events::{ConsumerFacts, EVENT_EXCHANGE, Events, INTERNAL_USER, LoginTried, Occurrence};
 pub use firehose::{Party, Trace};
 pub use hub::{
     Alarms, BodyRoom, Broker, DamagedPage, NoRoom, PageJob, Published, Reading, Recovered,
 };
-pub use journal::{Completion, Control, Journal, Lsn};
+pub use journal::{Completion, Control, Done, Journal, Lsn};
 pub use mailbox::{ConsumerKey, Event, Intake, Mailbox, MailboxRef};
 pub use outbox::Outbox;
 pub use pages::{PageDamage, PageRef, Pages};

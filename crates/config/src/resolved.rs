@@ -27,6 +27,8 @@ pub struct Config {
     pub disk_free_limit: DiskFreeLimit,
     /// Where log lines go.
     pub log: Log,
+    /// `event_exchange.vhost`: whose exchange tells of what happens; the default one when absent.
+    pub event_vhost: Option<String>,
     /// `data_dir`, our own key: the directory everything durable lives in.
     pub data_dir: Option<PathBuf>,
     /// `cluster_name`; the node's name when absent.
@@ -64,6 +66,7 @@ impl Default for Config {
             total_memory_override: None,
             disk_free_limit: DiskFreeLimit::Absolute(50_000_000),
             log: Log::default(),
+            event_vhost: None,
             data_dir: None,
             cluster_name: None,
             classic_queue_confirm: ConfirmDurability::Fsync,

@@ -6,10 +6,12 @@
 
 mod check_data;
 mod collector;
+mod events;
 mod listeners;
 mod logging;
 mod operator;
 mod server;
+mod tasks;
 
 use std::ffi::OsString;
 use std::io::{self, BufRead, Write};

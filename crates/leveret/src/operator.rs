@@ -131,7 +131,7 @@ impl NodeOperator {
     fn commit(&self, command: Command) -> Result<Outcome, Refusal> {
         let (sender, receiver) = mpsc::channel();
         let done = Box::new(move |result| drop(sender.send(result)));
-        self.broker.propose_with(command.clone(), done);
+        self.broker.propose_as(operator::actor(), command.clone(), done);
         match receiver.recv_timeout(COMMIT_TIMEOUT) {
             Ok(result) => {
                 match &result {

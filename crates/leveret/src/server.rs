@@ -2,7 +2,6 @@
 
 use std::io::{self, Write};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -23,11 +22,11 @@ use tokio::net::UnixListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 use topology::{AddUser, AddVhost, Command, QueueKind, Rules, SetGlobalParameter, SetPermissions};
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
 use crate::listeners::{Bound, Listeners};
-use crate::logging;
 use crate::operator::{Facts, NodeOperator};
+use crate::{events, logging, tasks};
 
 /// What clients are told when the server stops.
 pub(crate) const SHUTDOWN: &str = "broker forced connection closure with reason 'shutdown'";
@@ -37,12 +36,6 @@ const GOODBYE_MAX: Duration = Duration::from_secs(3);
 
 /// Time between two looks whether they have.
 const GOODBYE_POLL: Duration = Duration::from_millis(5);
-
-/// Time between two large blocks for the allocator's sake, beyond the second it keeps freed ones.
-const REMINDER_INTERVAL: Duration = Duration::from_millis(1500);
-
-/// Length of such a block, in bytes: large enough to have pages of its own.
-const REMINDER_LEN: usize = 8 * 1024 * 1024;
 
 /// What a detached server writes to its standard output once it runs.
 pub(crate) const RUNNING_LINE: &str = "running\n";
@@ -198,6 +191,8 @@ fn node_options(config: &Config, node_name: &str, data_dir: &Path) -> NodeOption
     broker.connections_max = limits.max_connections;
     broker.channels_per_node_max = limits.channel_max_per_node;
     broker.consumers_per_channel_max = limits.consumer_max_per_channel;
+    broker.event_vhost =
+        config.event_vhost.clone().unwrap_or_else(|| config.default_user.vhost.clone());
     broker.is_global_qos_permitted = config.deprecated.global_qos;
     broker.interceptors = Interceptors {
         timestamp: config.interceptors.timestamp,
@@ -310,12 +305,13 @@ async fn serve(
         let config = config.clone();
         Listeners::new(Box::new(move || bind_http(&config)), served)
     };
-    tokio::spawn(run_control_socket(control, operator.clone()));
-    tokio::spawn(run_timers(node.broker.clone()));
+    tokio::spawn(tasks::run_control_socket(control, operator.clone()));
+    tokio::spawn(tasks::run_timers(node.broker.clone()));
     tokio::spawn(operator.collector().clone().run());
-    tokio::spawn(warn_of_cycles(node.broker.clone()));
-    tokio::spawn(tell_of_crashes(node.broker.clone()));
-    tokio::spawn(remind_allocator());
+    tokio::spawn(tasks::warn_of_cycles(node.broker.clone()));
+    tokio::spawn(tasks::tell_of_crashes(node.broker.clone()));
+    tokio::spawn(tasks::remind_allocator());
+    events::start(node.broker.clone());
     if config.log.exchange.is_some() {
         logging::exchange::start(node.broker.clone(), config.default_user.vhost.clone()).await;
     }
@@ -498,115 +494,4 @@ fn tls_options(tls: &config::TlsOptions, listener: &str, keys: &str) -> anyhow::
             })
             .collect(),
     })
-}
-
-async fn run_control_socket(socket: UnixListener, operator: Arc<NodeOperator>) {
-    loop {
-        let stream = match socket.accept().await {
-            Ok((stream, _)) => stream,
-            Err(error) => {
-                warn!(%error, "cannot accept on the control socket");
-                tokio::time::sleep(GOODBYE_POLL).await;
-                continue;
-            }
-        };
-        let is_ours = stream.peer_cred().is_ok_and(|peer| operator.may_operate(peer.uid()));
-        if !is_ours {
-            warn!("refused a control connection of another user");
-            continue;
-        }
-        let operator = operator.clone();
-        // Commands may wait for the disk: they get a thread that may block.
-        tokio::task::spawn_blocking(move || {
-            let served = stream
-                .into_std()
-                .and_then(|stream| ctl::server::serve_connection(stream, &*operator));
-            if let Err(error) = served {
-                tracing::debug!(%error, "a control connection ended early");
-            }
-        });
-    }
-}
-
-/// Has the allocator give memory back to the system after large messages or long queues: it keeps
-/// freed blocks for a second, then waits for the next large block to look at them, and a broker that
-/// has become idle asks for none.
-async fn remind_allocator() {
-    let mut ticks = tokio::time::interval(REMINDER_INTERVAL);
-    loop {
-        ticks.tick().await;
-        // Never written to, so that it takes addresses and no memory.
-        drop(std::hint::black_box(Vec::<u8>::with_capacity(REMINDER_LEN)));
-    }
-}
-
-/// Tells of dead letters that were dropped because they went round, in RabbitMQ's words.
-async fn warn_of_cycles(broker: Arc<Broker>) {
-    loop {
-        std::future::poll_fn(|ctx| match broker.cycles.signal.poll_take(ctx) {
-            true => std::task::Poll::Ready(()),
-            false => std::task::Poll::Pending,
-        })
-        .await;
-        for cycle in broker.cycles.take() {
-            let queues: Vec<String> = cycle.iter().map(|name| erlang_binary(name)).collect();
-            warn!(
-                "Message dropped because the following list of queues (ordered by death recency) \
-                 contains a dead letter cycle without reason 'rejected'. This list will not be \
-                 logged again: [{}]",
-                queues.join(",")
-            );
-        }
-    }
-}
-
-/// Tells of queues that a bug has stopped.
-async fn tell_of_crashes(broker: Arc<Broker>) {
-    loop {
-        std::future::poll_fn(|ctx| match broker.crashes.signal.poll_take(ctx) {
-            true => std::task::Poll::Ready(()),
-            false => std::task::Poll::Pending,
-        })
-        .await;
-        let found = catch_unwind(AssertUnwindSafe(|| broker.handle_crashes()));
-        for queue in found.unwrap_or_default() {
-            error!("{queue:?} has crashed and is out of service until the next start");
-        }
-    }
-}
-
-/// A name as Erlang prints a binary.
-fn erlang_binary(name: &[u8]) -> String {
-    let text = String::from_utf8_lossy(name).replace('\\', "\\\\").replace('"', "\\\"");
-    let encoding = if text.is_ascii() { "" } else { "/utf8" };
-    format!("<<\"{text}\"{encoding}>>")
-}
-
-/// Does what queues want done at a time.
-async fn run_timers(broker: Arc<Broker>) {
-    loop {
-        let now = net::now();
-        // A bug in one queue's expiry must not end everybody else's.
-        let polled = catch_unwind(AssertUnwindSafe(|| broker.poll_timers(now)));
-        let next = polled.unwrap_or_else(|_| {
-            error!("a queue's timer ended by a bug");
-            Some(now)
-        });
-        let armed = std::future::poll_fn(|ctx| match broker.timers.signal.poll_take(ctx) {
-            true => std::task::Poll::Ready(()),
-            false => std::task::Poll::Pending,
-        });
-        // There may be more to do at once: connections come first.
-        tokio::task::yield_now().await;
-        match next {
-            None => armed.await,
-            Some(at) => {
-                let wait = Duration::from_millis(at.since_ms(net::now()));
-                tokio::select! {
-                    () = armed => {}
-                    () = tokio::time::sleep(wait) => {}
-                }
-            }
-        }
-    }
 }

@@ -265,7 +265,7 @@ impl Shared {
             caller,
             body,
         };
-        (verb.2)(&call)
+        operator::on_behalf_of(&call.caller.name, || (verb.2)(&call))
     }
 
     /// Bytes of the body that a method of a path reads, if it reads one.

@@ -6,7 +6,9 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use broker::{Broker, BrokerConfig, DamagedPage, Journal, Lsn, MailboxRef, PageDamage, PageRef};
+use broker::{
+    Broker, BrokerConfig, Completion, DamagedPage, Journal, Lsn, MailboxRef, PageDamage, PageRef,
+};
 use bytes::Bytes;
 use consensus::{Committed, Group};
 use storage::{Damage, Durability, EngineLog, EngineOptions, PageStore, RealDisk, ShadowDisk, Wal};
@@ -237,7 +239,7 @@ fn recover_control_plane(
     }
     group.poll(&mut |committed| match committed {
         Committed::Entry { index, data, .. } => match Command::decode(data) {
-            Ok(command) => broker.apply(now, index, &command, Box::new(|_| {})),
+            Ok(command) => broker.apply(now, index, &command, Completion::new(|_| {})),
             Err(error) => {
                 report.lost.push(format!("control plane: entry {index}: {error}"));
             }

@@ -36,7 +36,7 @@ impl Control for Proposals {
         if let Err(unsent) = self.0.send(Work::Propose(command, done))
             && let Work::Propose(_, done) = unsent.0
         {
-            done(Err(stopping()));
+            done.tell(Err(stopping()));
         }
     }
 }
@@ -104,7 +104,7 @@ impl<L: Log> ControlPlane<L> {
         let (sender, receiver) = std::sync::mpsc::channel();
         for command in commands {
             let sender = sender.clone();
-            self.propose(command, Box::new(move |result| drop(sender.send(result))));
+            self.propose(command, Completion::new(move |result| drop(sender.send(result))));
         }
         drop(sender);
         self.turn(now)?;
@@ -184,7 +184,7 @@ impl<L: Log> ControlPlane<L> {
     fn refuse_all(&mut self) {
         let postponed = self.postponed.drain(..).map(|(_, done)| done);
         let waiting = self.waiting.drain().map(|(_, done)| done);
-        waiting.chain(postponed).for_each(|done| done(Err(stopping())));
+        waiting.chain(postponed).for_each(|done| done.tell(Err(stopping())));
     }
 
     fn propose(&mut self, command: Command, done: Completion) {
@@ -200,7 +200,7 @@ impl<L: Log> ControlPlane<L> {
             }
             Err(error) => {
                 let text = error.to_string();
-                done(Err(Refusal { kind: RefusalKind::InternalError, text }));
+                done.tell(Err(Refusal { kind: RefusalKind::InternalError, text }));
             }
         }
     }
@@ -240,7 +240,7 @@ impl<L: Log> ControlPlane<L> {
                 // Entries of an earlier run have contexts that nobody waits for.
                 let context = context.try_into().map(u64::from_le_bytes);
                 let waiting = context.ok().and_then(|context| waiting.remove(&context));
-                let done = waiting.unwrap_or_else(|| Box::new(|_| {}));
+                let done = waiting.unwrap_or_else(|| Completion::new(|_| {}));
                 apply(broker, now, index, data, done);
             }
             Committed::Snapshot { data, .. } => failed = restore(broker, data, now).err(),
@@ -260,7 +260,7 @@ fn apply(broker: &Broker, now: Timestamp, index: u64, data: &[u8], done: Complet
         Err(error) => {
             // The log's checksums rule damage out, so a newer version wrote it.
             error!(index, %error, "cannot read a command of the control plane's log");
-            done(Err(Refusal { kind: RefusalKind::InternalError, text: error.to_string() }));
+            done.tell(Err(Refusal { kind: RefusalKind::InternalError, text: error.to_string() }));
         }
     }
 }

@@ -5,6 +5,7 @@
 //! JSON), sockets, or how the broker does what it is asked.
 #![forbid(unsafe_code)]
 
+mod actor;
 mod counters;
 mod info;
 mod management;
@@ -14,6 +15,7 @@ mod term;
 
 use std::{fmt, time::Duration};
 
+pub use actor::{actor, on_behalf_of};
 pub use counters::{Counters, QueueSummary};
 pub use info::{
     BindingInfo, ChannelInfo, ConnectionInfo, ConsumerInfo, ExchangeInfo, PeerInfo, PermissionInfo,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{ExchangeRecord, QueueRecord};
+use crate::{Binding, ExchangeRecord, QueueRecord};
 
 /// What became of a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,11 +42,12 @@ pub enum Outcome {
 
 /// What the data plane has to act on. The list is complete: what is not in it needs no action beyond
 /// looking at the new state.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Event {
     /// A vhost was created, with its predeclared exchanges.
     VhostCreated(Arc<str>),
-    /// A vhost was deleted: its connections are to be closed. Its queues were announced before.
+    /// A vhost was deleted: its connections are to be closed. Its queues and exchanges were announced
+    /// before.
     VhostDeleted(Arc<str>),
     /// The limits of a vhost changed.
     VhostLimitsChanged(Arc<str>),
@@ -69,6 +70,10 @@ pub enum Event {
     ExchangeCreated(Arc<ExchangeRecord>),
     /// An exchange was deleted, with its bindings.
     ExchangeDeleted(Arc<ExchangeRecord>),
+    /// A binding was created.
+    BindingCreated(Arc<Binding>),
+    /// A binding was deleted, maybe with one of its ends.
+    BindingDeleted(Arc<Binding>),
     /// A queue was created and wants a machine.
     QueueCreated(Arc<QueueRecord>),
     /// A queue was deleted, with its bindings: its consumers are to be cancelled, its messages

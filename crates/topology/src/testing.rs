@@ -7,11 +7,12 @@ use serde_json::Value;
 use smallvec::SmallVec;
 
 use crate::{
-    AddUser, AddVhost, BindingSpec, ClearParameter, ClearPermissions, ClearTopicPermissions,
-    Command, ConnectionId, DeclareExchange, DeclareQueue, DeleteExchange, DestinationKind, Event,
-    Outcome, Overflow, Permission, Policy, ProtectVhost, QueueId, QueueSettings, Refusal,
-    ResourceKind, SetGlobalParameter, SetParameter, SetPermissions, SetTopicPermissions,
-    SetUserLimits, SetUserTags, SetVhostLimits, State, TopicVariables, UserLimits, VhostLimits,
+    AddUser, AddVhost, Binding, BindingSpec, ClearParameter, ClearPermissions,
+    ClearTopicPermissions, Command, ConnectionId, DeclareExchange, DeclareQueue, DeleteExchange,
+    DestinationKind, Event, Outcome, Overflow, Permission, Policy, ProtectVhost, QueueId,
+    QueueSettings, Refusal, ResourceKind, SetGlobalParameter, SetParameter, SetPermissions,
+    SetTopicPermissions, SetUserLimits, SetUserTags, SetVhostLimits, State, TopicVariables,
+    UserLimits, VhostLimits,
 };
 
 /// A state with one vhost, `v`, driven by text.
@@ -441,6 +442,10 @@ fn describe(outcome: &Outcome) -> String {
     }
 }
 
+fn ends(binding: &Binding) -> String {
+    format!("{} -> {}", binding.source.name, binding.destination.name())
+}
+
 fn describe_event(event: &Event) -> String {
     match event {
         Event::VhostCreated(name) => format!("VhostCreated {name}"),
@@ -453,6 +458,8 @@ fn describe_event(event: &Event) -> String {
         Event::PermissionsChanged { user, vhost } => format!("PermissionsChanged {user} {vhost}"),
         Event::ExchangeCreated(exchange) => format!("ExchangeCreated {}", exchange.name),
         Event::ExchangeDeleted(exchange) => format!("ExchangeDeleted {}", exchange.name),
+        Event::BindingCreated(binding) => format!("BindingCreated {}", ends(binding)),
+        Event::BindingDeleted(binding) => format!("BindingDeleted {}", ends(binding)),
         Event::QueueCreated(queue) => format!("QueueCreated {}", queue.name),
         Event::QueueDeleted(queue) => format!("QueueDeleted {}", queue.name),
         Event::PoliciesChanged(vhost) => format!("PoliciesChanged {vhost}"),

@@ -132,6 +132,7 @@ impl<'a> BindingRef<'a> {
 #[derive(Debug, Default)]
 pub(crate) struct Cascade {
     pub(crate) exchanges: Vec<Arc<ExchangeRecord>>,
+    pub(crate) bindings: Vec<Arc<Binding>>,
 }
 
 impl Vhost {
@@ -288,6 +289,10 @@ impl Vhost {
     }
 
     /// Whether `name` is the source of bindings, apart from implicit ones.
+    pub fn has_bindings_from(&self, name: &str) -> bool {
+        self.is_bound(name)
+    }
+
     pub(crate) fn is_bound(&self, name: &str) -> bool {
         self.exchanges.get(name).is_some_and(|exchange| exchange.binding_count != 0)
     }
@@ -333,7 +338,7 @@ impl Vhost {
         let ByDestination(binding) = self.bindings.take(&ByDestination(Arc::clone(binding)))?;
         self.generation += 1;
         self.detach(&binding);
-        let mut cascade = Cascade::default();
+        let mut cascade = Cascade { bindings: vec![Arc::clone(&binding)], ..Cascade::default() };
         self.auto_delete(vec![Arc::clone(&binding.source)], &mut cascade);
         Some(cascade)
     }
@@ -341,8 +346,9 @@ impl Vhost {
     pub(crate) fn remove_queue(&mut self, name: &str) -> Option<(Arc<QueueRecord>, Cascade)> {
         let ByName(queue) = self.queues.take(name.as_bytes())?;
         self.generation += 1;
-        let sources = self.detach_destination(Destination::Queue(Arc::clone(&queue)));
         let mut cascade = Cascade::default();
+        let destination = Destination::Queue(Arc::clone(&queue));
+        let sources = self.detach_destination(destination, &mut cascade);
         self.auto_delete(sources, &mut cascade);
         Some((queue, cascade))
     }
@@ -371,10 +377,12 @@ impl Vhost {
     /// Takes an exchange and all bindings from and to it away. Returns the sources of the latter.
     fn detach_exchange(&mut self, name: &str, cascade: &mut Cascade) -> Vec<Arc<ExchangeRecord>> {
         let Some(record) = self.exchange(name).cloned() else { return Vec::new() };
-        let sources = self.detach_destination(Destination::Exchange(Arc::clone(&record)));
+        let destination = Destination::Exchange(Arc::clone(&record));
+        let sources = self.detach_destination(destination, cascade);
         if let Some(exchange) = self.exchanges.remove(name) {
             for binding in exchange.routes.bindings() {
-                self.bindings.remove(&ByDestination(binding));
+                self.bindings.remove(&ByDestination(Arc::clone(&binding)));
+                cascade.bindings.push(binding);
             }
         }
         cascade.exchanges.push(record);
@@ -382,7 +390,11 @@ impl Vhost {
     }
 
     /// Takes all bindings to a destination away. Returns their sources, each once.
-    fn detach_destination(&mut self, destination: Destination) -> Vec<Arc<ExchangeRecord>> {
+    fn detach_destination(
+        &mut self,
+        destination: Destination,
+        cascade: &mut Cascade,
+    ) -> Vec<Arc<ExchangeRecord>> {
         let (kind, name) = (destination.kind(), destination.name().to_owned());
         let Some(default_exchange) = self.exchange("").cloned() else { return Vec::new() };
         // Smaller than all bindings to the destination: no name sorts before the empty one.
@@ -409,6 +421,7 @@ impl Vhost {
             if sources.last().is_none_or(|last| last.name != binding.source.name) {
                 sources.push(Arc::clone(&binding.source));
             }
+            cascade.bindings.push(binding);
         }
         sources
     }

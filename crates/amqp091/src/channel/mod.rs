@@ -16,7 +16,7 @@ use amqp091_codec::{
     AccessRequestOk, ChannelClose, ChannelCloseOk, ChannelFlowOk, ChannelOpenOk, ConfirmSelect,
     ConfirmSelectOk, Method, MethodArguments, MethodId,
 };
-use broker::ChannelEntry;
+use broker::{ChannelEntry, Occurrence};
 use std::sync::atomic::Ordering;
 use topology::Command;
 
@@ -121,6 +121,7 @@ impl Connection {
             let config = self.broker.config();
             self.broker.registry.open_channel(connection, entry, config, &topology)?
         };
+        self.broker.events.note(|| Occurrence::ChannelOpened(connection.clone(), entry.clone()));
         self.shared.lock().channels.insert(number, Box::new(Side::new(entry.clone())));
         let channel = Channel {
             state: State::Starting,

@@ -148,6 +148,11 @@ pub(crate) fn headers_only(headers: &FieldTable) -> Vec<u8> {
     properties.encode()
 }
 
+/// Whether the `delivery_mode` property makes a message persistent.
+pub(crate) fn is_persistent(raw: &[u8]) -> bool {
+    Properties::parse(raw).is_some_and(|it| it.raw(DELIVERY_MODE) == Some(&[2]))
+}
+
 /// The `timestamp` property, seconds since the epoch.
 pub(crate) fn timestamp(raw: &[u8]) -> Option<u64> {
     let value = Properties::parse(raw)?.raw(TIMESTAMP)?;

@@ -62,7 +62,7 @@ impl Broker {
         let rest: Vec<_> =
             self.queues().into_iter().filter(|cell| cell.record.vhost == *vhost).collect();
         if rest.is_empty() {
-            return done(result);
+            return done.tell(result);
         }
         {
             let mut rollouts = self.settings.rollouts.lock();
@@ -89,7 +89,7 @@ impl Broker {
             self.renew_settings(now, &cell);
         }
         while let Some((done, result)) = self.settings.next_done() {
-            done(result);
+            done.tell(result);
         }
         !self.settings.rollouts.lock().is_empty()
     }

@@ -41,14 +41,14 @@ impl SlowControl {
         let mut index = self.index.lock();
         *index += 1;
         let (sender, receiver) = std::sync::mpsc::channel();
-        let done = Box::new(move |result| drop(sender.send(result)));
+        let done = Completion::new(move |result| drop(sender.send(result)));
         self.broker().apply(now, *index, command, done);
         receiver.try_recv().expect("answered at once").expect("nothing is against it")
     }
 
     fn apply_proposed(&self, now: Timestamp) {
         for (command, done) in std::mem::take(&mut *self.proposed.lock()) {
-            done(Ok(self.apply(now, &command)));
+            done.tell(Ok(self.apply(now, &command)));
         }
     }
 

@@ -16,6 +16,14 @@ pub(super) const KEYS: &[Key] = &[
         },
     },
     Key {
+        name: "event_exchange.vhost",
+        about: "the vhost whose exchange amq.rabbitmq.event tells of what happens",
+        set: |typed, entry| {
+            typed.config.event_vhost = Some(entry.value.to_owned());
+            Ok(())
+        },
+    },
+    Key {
         name: "cluster_name",
         about: "name of the cluster, shown to clients",
         set: |typed, entry| {

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// RabbitMQ's plugins whose work this server does, by name. Whoever builds one in adds it.
-pub const BUILT_IN: &[&str] = &["rabbitmq_auth_mechanism_ssl"];
+pub const BUILT_IN: &[&str] = &["rabbitmq_auth_mechanism_ssl", "rabbitmq_event_exchange"];
 
 /// The plugins that come with RabbitMQ, by name.
 const KNOWN: &[&str] = &[

@@ -6,6 +6,7 @@ mod configuration;
 mod connections;
 mod consumers;
 mod dead_letters;
+mod events;
 mod exchanges;
 mod firehose;
 mod kit;

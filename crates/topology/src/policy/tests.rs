@@ -366,9 +366,9 @@ fn a_policy_names_the_alternate_exchange_unless_an_argument_does() {
             declare-queue r
               queue r created: true | QueueCreated r
             bind amq.fanout q ''
-              bound: true
+              bound: true | BindingCreated amq.fanout -> q
             bind amq.topic r '#'
-              bound: true
+              bound: true | BindingCreated amq.topic -> r
             declare-exchange x direct
               exchange created: true | ExchangeCreated x
             declare-exchange y direct alternate-exchange=amq.topic

@@ -71,7 +71,7 @@ impl State {
             Command::DeleteExchange(command) => self.delete_exchange(command, events),
             Command::DeclareQueue(command) => self.declare_queue(command, events),
             Command::DeleteQueues(ids) => Ok(self.delete_queues(ids, events)),
-            Command::Bind(spec) => self.bind(spec),
+            Command::Bind(spec) => self.bind(spec, events),
             Command::Unbind(spec) => self.unbind(spec, events),
             Command::DeleteTransient => Ok(self.delete_transient(events)),
             Command::SetClusterName(name) => {
@@ -160,6 +160,7 @@ impl State {
             self.queues.remove(&queue.id);
             events.push(Event::QueueDeleted(Arc::clone(queue)));
         }
+        events.extend(vhost.exchanges().cloned().map(Event::ExchangeDeleted));
         for user in self.users.values_mut() {
             let had_topics = user.topic_permissions.len();
             user.topic_permissions.retain(|(vhost, _), _| **vhost != *name);
@@ -340,16 +341,20 @@ impl State {
         let ById(queue) = self.queues.take(&id)?;
         let vhost = self.vhosts.get_mut(&queue.vhost)?;
         let (_, cascade) = vhost.remove_queue(&queue.name)?;
-        events.push(Event::QueueDeleted(Arc::clone(&queue)));
         announce(cascade, events);
+        events.push(Event::QueueDeleted(Arc::clone(&queue)));
         Some(queue)
     }
 
-    pub(super) fn bind(&mut self, spec: &BindingSpec) -> Applied {
+    pub(super) fn bind(&mut self, spec: &BindingSpec, events: &mut Vec<Event>) -> Applied {
         // What it says was checked when it was asked for, and is not asked again.
         let vhost = self.vhost_mut(&spec.vhost)?;
         let binding = resolve(vhost, spec)?;
-        Ok(Outcome::Bound { created: vhost.add_binding(&binding) })
+        let created = vhost.add_binding(&binding);
+        if created {
+            events.push(Event::BindingCreated(binding));
+        }
+        Ok(Outcome::Bound { created })
     }
 
     fn unbind(&mut self, spec: &BindingSpec, events: &mut Vec<Event>) -> Applied {
@@ -404,5 +409,6 @@ fn permissions_changed(user: &User, vhost: Arc<str>) -> Event {
 }
 
 fn announce(cascade: Cascade, events: &mut Vec<Event>) {
+    events.extend(cascade.bindings.into_iter().map(Event::BindingDeleted));
     events.extend(cascade.exchanges.into_iter().map(Event::ExchangeDeleted));
 }

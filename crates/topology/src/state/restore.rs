@@ -58,7 +58,7 @@ impl State {
             self.restore_queue(name, queue)?;
         }
         for binding in stored.bindings {
-            self.bind(&binding.into_spec(name)).map_err(refused)?;
+            self.bind(&binding.into_spec(name), &mut Vec::new()).map_err(refused)?;
         }
         for mut policy in stored.policies {
             name.clone_into(&mut policy.vhost);

@@ -218,7 +218,7 @@ fn a_crash_under_a_new_policy_leaves_it_to_other_queues() {
         name: "p".to_owned(),
         value: json!({ "pattern": "^q", "definition": { "max-length": 1 }, "priority": 0 }),
     });
-    let done = Box::new(move |_| sender.send(()).expect("the test listens"));
+    let done = Completion::new(move |_| sender.send(()).expect("the test listens"));
     broker.apply(Timestamp(0), 1000, &policy, done);
     run_into(|| broker.poll_timers(Timestamp(1)));
     assert!(told.try_recv().is_err());

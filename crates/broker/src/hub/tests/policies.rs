@@ -28,7 +28,7 @@ impl SlowControl {
         *index += 1;
         let is_done = Arc::new(AtomicBool::new(false));
         let told = is_done.clone();
-        let done = Box::new(move |result: Result<Outcome, topology::Refusal>| {
+        let done = Completion::new(move |result| {
             result.expect("nothing is against it");
             told.store(true, Ordering::Relaxed);
         });

@@ -98,7 +98,7 @@ fn exclusive_queues_are_locked() {
             bind amq.fanout e '' by=2
               ResourceLocked: cannot obtain exclusive access to locked queue 'e' in vhost 'v'. It could be originally declared on another connection or the exclusive property value does not match that of the original declaration.
             bind amq.fanout e ''
-              bound: true
+              bound: true | BindingCreated amq.fanout -> e
             unbind amq.fanout e '' by=2
               ResourceLocked: cannot obtain exclusive access to locked queue 'e' in vhost 'v'. It could be originally declared on another connection or the exclusive property value does not match that of the original declaration.
             unbind amq.fanout e '' by=1
@@ -106,7 +106,7 @@ fn exclusive_queues_are_locked() {
             unbind amq.direct e '' by=2
               may; exists: false
             restart
-              1 deleted | QueueDeleted e
+              1 deleted | BindingDeleted amq.fanout -> e | QueueDeleted e
             lookup e 1
               NotFound: no queue 'e' in vhost 'v'
         "#]],
@@ -158,7 +158,7 @@ fn quorum_queues_are_durable_and_streams_are_refused_last() {
             declare-queue ''
               NotFound: no queue '' in vhost 'v'
             delete-vhost v
-              done | QueueDeleted z | VhostDeleted v
+              done | QueueDeleted z | ExchangeDeleted  | ExchangeDeleted amq.direct | ExchangeDeleted amq.fanout | ExchangeDeleted amq.headers | ExchangeDeleted amq.match | ExchangeDeleted amq.rabbitmq.trace | ExchangeDeleted amq.topic | VhostDeleted v
             add-vhost v quorum
               vhost created: true | VhostCreated v
             declare-queue z durable
@@ -240,11 +240,11 @@ fn exchanges_are_declared_once() {
             declare-queue q durable
               queue q created: true | QueueCreated q
             bind x q k
-              bound: true
+              bound: true | BindingCreated x -> q
             delete-exchange x if-unused
               PreconditionFailed: exchange 'x' in vhost 'v' in use
             delete-exchange x
-              done | ExchangeDeleted x
+              done | BindingDeleted x -> q | ExchangeDeleted x
         "#]],
     );
 }
@@ -278,11 +278,11 @@ fn bindings_are_a_set() {
             declare-exchange h headers
               exchange created: true | ExchangeCreated h
             bind amq.direct q k
-              bound: true
+              bound: true | BindingCreated amq.direct -> q
             bind amq.direct q k
               bound: false
             bind amq.direct q k a=1 b=2
-              bound: true
+              bound: true | BindingCreated amq.direct -> q
             bind amq.direct q k b=2 a=1
               bound: false
             bind h q '' x-match=most
@@ -290,11 +290,11 @@ fn bindings_are_a_set() {
             bind h q '' x-match=5
               PreconditionFailed: Invalid x-match field type signedint (value 5); expected longstr
             bind h q '' x-match=any a=1
-              bound: true
+              bound: true | BindingCreated h -> q
             bind amq.topic q #.a.#.b.#
               PreconditionFailed: Topic binding key '#.a.#.b.#' uses 3 '#' wildcards, at most 2 are allowed
             bind amq.topic exchange:h #
-              bound: true
+              bound: true | BindingCreated amq.topic -> h
             bind nope2 nope k
               NotFound: no exchange 'nope2' in vhost 'v'
             bind amq.direct nope k
@@ -308,7 +308,7 @@ fn bindings_are_a_set() {
             unbind amq.direct q other
               unbound: false
             unbind amq.direct q k
-              unbound: true
+              unbound: true | BindingDeleted amq.direct -> q
             unbind nope q k
               unbound: false
             bindings
@@ -350,35 +350,35 @@ fn auto_delete_exchanges_go_with_their_last_binding() {
             declare-queue q
               queue q created: true | QueueCreated q
             bind a exchange:b ''
-              bound: true
+              bound: true | BindingCreated a -> b
             bind b q ''
-              bound: true
+              bound: true | BindingCreated b -> q
             delete-queue q
-              1 deleted | QueueDeleted q | ExchangeDeleted b | ExchangeDeleted a
+              1 deleted | BindingDeleted b -> q | BindingDeleted a -> b | ExchangeDeleted b | ExchangeDeleted a | QueueDeleted q
             declare-queue q
               queue q created: true | QueueCreated q
             declare-exchange c fanout auto-delete
               exchange created: true | ExchangeCreated c
             bind amq.fanout exchange:c ''
-              bound: true
+              bound: true | BindingCreated amq.fanout -> c
             bind c q ''
-              bound: true
+              bound: true | BindingCreated c -> q
             unbind amq.fanout exchange:c ''
-              unbound: true
+              unbound: true | BindingDeleted amq.fanout -> c
             unbind c q ''
-              unbound: true | ExchangeDeleted c
+              unbound: true | BindingDeleted c -> q | ExchangeDeleted c
             declare-exchange d direct auto-delete
               exchange created: true | ExchangeCreated d
             bind d q one
-              bound: true
+              bound: true | BindingCreated d -> q
             bind d q two
-              bound: true
+              bound: true | BindingCreated d -> q
             unbind d q one
-              unbound: true
+              unbound: true | BindingDeleted d -> q
             route d two
               q
             restart
-              1 deleted | QueueDeleted q | ExchangeDeleted d
+              1 deleted | BindingDeleted d -> q | ExchangeDeleted d | QueueDeleted q
             declare-queue q
               queue q created: true | QueueCreated q
         "#]],

@@ -177,7 +177,7 @@ fn limits_are_reached() {
             open-channel u 2
               NotAllowed: number of channels opened for user 'u' has reached the maximum allowed user limit of 2
             delete-vhost v
-              done | QueueDeleted one | QueueDeleted two | VhostDeleted v
+              done | QueueDeleted one | QueueDeleted two | ExchangeDeleted  | ExchangeDeleted amq.direct | ExchangeDeleted amq.fanout | ExchangeDeleted amq.headers | ExchangeDeleted amq.match | ExchangeDeleted amq.rabbitmq.trace | ExchangeDeleted amq.topic | VhostDeleted v
             delete-vhost v
               NotFound: Virtual host "v" does not exist
         "#]],
@@ -293,7 +293,7 @@ fn a_protected_vhost_stays() {
             protect-vhost v off
               done
             delete-vhost v
-              done | VhostDeleted v
+              done | ExchangeDeleted  | ExchangeDeleted amq.direct | ExchangeDeleted amq.fanout | ExchangeDeleted amq.headers | ExchangeDeleted amq.match | ExchangeDeleted amq.rabbitmq.trace | ExchangeDeleted amq.topic | VhostDeleted v
         "#]],
     );
 }

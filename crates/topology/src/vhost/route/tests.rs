@@ -60,11 +60,11 @@ fn direct_and_fanout() {
             declare-queue b
               queue b created: true | QueueCreated b
             bind amq.direct a k
-              bound: true
+              bound: true | BindingCreated amq.direct -> a
             bind amq.direct b k
-              bound: true
+              bound: true | BindingCreated amq.direct -> b
             bind amq.direct b l
-              bound: true
+              bound: true | BindingCreated amq.direct -> b
             route amq.direct k
               a b
             route amq.direct l
@@ -74,13 +74,13 @@ fn direct_and_fanout() {
             route amq.direct m
               nowhere
             unbind amq.direct a k
-              unbound: true
+              unbound: true | BindingDeleted amq.direct -> a
             route amq.direct k
               b
             bind amq.fanout a one
-              bound: true
+              bound: true | BindingCreated amq.fanout -> a
             bind amq.fanout a two
-              bound: true
+              bound: true | BindingCreated amq.fanout -> a
             route amq.fanout any
               a
             cacheable amq.fanout
@@ -131,17 +131,17 @@ fn topics() {
             declare-queue empty
               queue empty created: true | QueueCreated empty
             bind amq.topic all #
-              bound: true
+              bound: true | BindingCreated amq.topic -> all
             bind amq.topic star a.*.c
-              bound: true
+              bound: true | BindingCreated amq.topic -> star
             bind amq.topic tail a.#
-              bound: true
+              bound: true | BindingCreated amq.topic -> tail
             bind amq.topic middle #.b.#
-              bound: true
+              bound: true | BindingCreated amq.topic -> middle
             bind amq.topic exact a.b.c
-              bound: true
+              bound: true | BindingCreated amq.topic -> exact
             bind amq.topic empty ''
-              bound: true
+              bound: true | BindingCreated amq.topic -> empty
             route amq.topic a.b.c
               all star tail middle exact
             route amq.topic a
@@ -159,9 +159,9 @@ fn topics() {
             route amq.topic x.#.y
               all
             unbind amq.topic all #
-              unbound: true
+              unbound: true | BindingDeleted amq.topic -> all
             unbind amq.topic exact a.b.c
-              unbound: true
+              unbound: true | BindingDeleted amq.topic -> exact
             route amq.topic a.b.c
               star tail middle
             route amq.topic x
@@ -208,17 +208,17 @@ fn headers() {
             declare-queue everything
               queue everything created: true | QueueCreated everything
             bind amq.headers all '' a=1 b=two
-              bound: true
+              bound: true | BindingCreated amq.headers -> all
             bind amq.headers any '' x-match=any a=1 b=two
-              bound: true
+              bound: true | BindingCreated amq.headers -> any
             bind amq.headers with-x '' x-match=all-with-x a=1 x-y=1
-              bound: true
+              bound: true | BindingCreated amq.headers -> with-x
             bind amq.headers any-with-x '' x-match=any-with-x x-y=1
-              bound: true
+              bound: true | BindingCreated amq.headers -> any-with-x
             bind amq.headers present '' p=void
-              bound: true
+              bound: true | BindingCreated amq.headers -> present
             bind amq.headers everything ''
-              bound: true
+              bound: true | BindingCreated amq.headers -> everything
             route amq.headers k a=1 b=two
               all any everything
             route amq.headers k a=long:1
@@ -267,15 +267,15 @@ fn bindings_between_exchanges_may_go_in_circles() {
             declare-exchange y fanout
               exchange created: true | ExchangeCreated y
             bind x exchange:y ''
-              bound: true
+              bound: true | BindingCreated x -> y
             bind y exchange:x ''
-              bound: true
+              bound: true | BindingCreated y -> x
             bind x a ''
-              bound: true
+              bound: true | BindingCreated x -> a
             bind y a ''
-              bound: true
+              bound: true | BindingCreated y -> a
             bind y b ''
-              bound: true
+              bound: true | BindingCreated y -> b
             route x k
               a b
             route y k
@@ -283,11 +283,11 @@ fn bindings_between_exchanges_may_go_in_circles() {
             cacheable x
               true
             bind y exchange:amq.headers ''
-              bound: true
+              bound: true | BindingCreated y -> amq.headers
             cacheable x
               false
             delete-exchange y
-              done | ExchangeDeleted y
+              done | BindingDeleted x -> y | BindingDeleted y -> x | BindingDeleted y -> a | BindingDeleted y -> b | BindingDeleted y -> amq.headers | ExchangeDeleted y
             route x k
               a
             cacheable x
@@ -328,15 +328,15 @@ fn alternate_exchanges_take_what_is_left() {
             route x k
               nowhere
             bind y rest k
-              bound: true
+              bound: true | BindingCreated y -> rest
             route x k
               rest
             bind x exchange:z k
-              bound: true
+              bound: true | BindingCreated x -> z
             route x k
               nowhere
             bind z a ''
-              bound: true
+              bound: true | BindingCreated z -> a
             route x k
               a
             declare-exchange lost direct alternate-exchange=nope
@@ -391,9 +391,9 @@ fn one_of_several() {
             route random k
               nowhere
             bind random a ''
-              bound: true
+              bound: true | BindingCreated random -> a
             bind random b ''
-              bound: true
+              bound: true | BindingCreated random -> b
             route random k
               b
             cacheable random
@@ -401,11 +401,11 @@ fn one_of_several() {
             route modulus k
               nowhere
             bind modulus c ''
-              bound: true
+              bound: true | BindingCreated modulus -> c
             bind modulus b ''
-              bound: true
+              bound: true | BindingCreated modulus -> b
             bind modulus a ''
-              bound: true
+              bound: true | BindingCreated modulus -> a
             route modulus k1
               a
             route modulus k2
