@@ -60,11 +60,12 @@ impl Connection {
         then: Then,
     ) {
         self.flush(work);
+        // What goes with a connection goes by itself.
+        let is_asked = !matches!(then, Then::ConnectionClosed);
         let token = self.next_token;
         self.next_token += 1;
         self.pending = Some(Box::new(Pending { token, channel, method, then }));
         let (broker, shared, owner) = (self.broker.clone(), self.shared.clone(), self.id);
-        let actor = self.user.clone();
         let done = Box::new(move |result| {
             let mut inner = shared.lock();
             if inner.is_gone {
@@ -76,7 +77,10 @@ impl Connection {
             drop(inner);
             shared.signal.raise();
         });
-        self.broker.propose_as(actor, command, done);
+        match is_asked {
+            true => self.broker.propose_as(self.user.clone(), command, done),
+            false => self.broker.propose_with(command, done),
+        }
         // A control plane that commits at once saves the wait.
         self.handle_events(work);
     }

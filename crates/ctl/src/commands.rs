@@ -56,12 +56,15 @@ mod list_users;
 mod list_vhost_limits;
 mod list_vhosts;
 mod listeners;
+mod log_location;
+mod log_tail;
 mod memory_breakdown;
 mod ping;
 pub(crate) mod plugins;
 mod policies;
 mod purge_queue;
 mod revive;
+mod rotate_logs;
 mod server_version;
 mod set_cluster_name;
 mod set_disk_free_limit;
@@ -105,6 +108,7 @@ pub(crate) const COMMANDS: &[&Command] = &[
     &help::COMMAND,
     &version::COMMAND,
     &await_startup::COMMAND,
+    &rotate_logs::COMMAND,
     &shutdown::COMMAND,
     &start_app::COMMAND,
     &stop::COMMAND,
@@ -148,6 +152,7 @@ pub(crate) const COMMANDS: &[&Command] = &[
     &list_hashes::COMMAND,
     &list_queues::COMMAND,
     &listeners::COMMAND,
+    &log_tail::COMMAND,
     &memory_breakdown::COMMAND,
     &ping::COMMAND,
     &server_version::COMMAND,
@@ -177,6 +182,7 @@ pub(crate) const COMMANDS: &[&Command] = &[
     &close_all_connections::COMMAND,
     &close_all_user_connections::COMMAND,
     &close_connection::COMMAND,
+    &log_location::COMMAND,
     &set_cluster_name::COMMAND,
     &set_disk_free_limit::COMMAND,
     &set_log_level::COMMAND,

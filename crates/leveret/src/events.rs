@@ -5,36 +5,53 @@
 mod messages;
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use amqp091_codec::BasicProperties;
 use broker::{Broker, EVENT_EXCHANGE};
 use message::MessageRef;
+use tokio::sync::oneshot;
 use topology::{Command, DeclareExchange};
-use tracing::debug;
+use tracing::warn;
 
 use messages::EventMessage;
 
 /// The delivery mode of a persistent message.
 const PERSISTENT: u8 = 2;
 
-/// Declares the exchange and publishes what happens from now on.
-pub(crate) fn start(broker: Arc<Broker>) {
+/// Longest wait for the exchange: on a full disk it is declared when there is room.
+const DECLARE_MAX: Duration = Duration::from_secs(1);
+
+/// Declares the exchange, if it is not there, and publishes what happens from now on.
+pub(crate) async fn start(broker: Arc<Broker>) {
+    let vhost = broker.config().event_vhost.clone();
+    let is_there =
+        broker.topology().vhost(&vhost).is_some_and(|it| it.exchange(EVENT_EXCHANGE).is_some());
+    if !is_there {
+        declare(&broker, vhost).await;
+    }
+    tokio::spawn(publish_all(broker));
+}
+
+async fn declare(broker: &Broker, vhost: String) {
     let declare = DeclareExchange {
-        vhost: broker.config().event_vhost.clone(),
+        vhost,
         name: EVENT_EXCHANGE.to_owned(),
         kind: "topic".to_owned(),
         durable: true,
         internal: true,
         ..DeclareExchange::default()
     };
-    let then = Box::new(|result| {
-        if let Err(refusal) = result {
-            debug!("Could not declare exchange '{EVENT_EXCHANGE}', reason: {refusal}");
-        }
-    });
+    let (done, declared) = oneshot::channel();
+    let then = Box::new(move |result| drop(done.send(result)));
     broker.propose_with(Command::DeclareExchange(declare), then);
-    tokio::spawn(publish_all(broker));
+    match tokio::time::timeout(DECLARE_MAX, declared).await {
+        Ok(Ok(Ok(_))) => {}
+        Ok(Ok(Err(refusal))) => {
+            warn!("Could not declare exchange '{EVENT_EXCHANGE}', reason: {refusal}");
+        }
+        Ok(Err(_)) | Err(_) => warn!("exchange '{EVENT_EXCHANGE}' waits to be declared"),
+    }
 }
 
 async fn publish_all(broker: Arc<Broker>) {

@@ -311,7 +311,7 @@ async fn serve(
     tokio::spawn(tasks::warn_of_cycles(node.broker.clone()));
     tokio::spawn(tasks::tell_of_crashes(node.broker.clone()));
     tokio::spawn(tasks::remind_allocator());
-    events::start(node.broker.clone());
+    events::start(node.broker.clone()).await;
     if config.log.exchange.is_some() {
         logging::exchange::start(node.broker.clone(), config.default_user.vhost.clone()).await;
     }

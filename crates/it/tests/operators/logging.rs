@@ -117,3 +117,22 @@ fn the_level_changes_while_the_broker_runs() {
     let log = server.log_with("Deleted user 'ann'");
     assert!(!log.contains("Created user") && !log.contains("authenticated"), "{log}");
 }
+
+#[test]
+fn the_tools_show_where_the_log_is_and_its_last_lines() {
+    let server = Server::start("log.file = {dir}/all.log");
+    let file = server.dir().join("all.log").display().to_string();
+    assert_eq!(ctl(&server, "rabbitmq-diagnostics", &["log_location", "-q"]), format!("{file}\n"));
+    let all = ctl(&server, "rabbitmq-diagnostics", &["log_location", "--all", "-q"]);
+    assert_eq!(all, format!("{file}\n<stdout>\n"));
+    ctl(&server, "rabbitmqctl", &["trace_on"]);
+    ctl(&server, "rabbitmqctl", &["trace_off"]);
+    let _ = server.file_with("all.log", "Disabling tracing");
+    let tail = ctl(&server, "rabbitmq-diagnostics", &["log_tail", "-N", "2", "-q"]);
+    let tail: Vec<&str> = tail.lines().collect();
+    assert_eq!(tail.len(), 2, "{tail:?}");
+    assert!(tail[0].ends_with("Enabling tracing for vhost '/'"), "{tail:?}");
+    assert!(tail[1].ends_with("Disabling tracing for vhost '/'"), "{tail:?}");
+    let refused = server.ctl("rabbitmqctl", &["rotate_logs"]);
+    assert_eq!(refused.status.code(), Some(69));
+}
