@@ -8,12 +8,13 @@ mod limits;
 mod listeners;
 pub(crate) mod logging;
 mod management;
+mod prometheus;
 mod statistics;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use crate::resolved::{MANAGEMENT_PORT, MANAGEMENT_TLS_PORT};
+use crate::resolved::{MANAGEMENT_PORT, MANAGEMENT_TLS_PORT, PROMETHEUS_PORT, PROMETHEUS_TLS_PORT};
 use crate::{Config, ListenAddress, TlsVersion};
 
 const GROUPS: &[&[Key]] = &[
@@ -24,6 +25,7 @@ const GROUPS: &[&[Key]] = &[
     broker::KEYS,
     management::KEYS,
     statistics::KEYS,
+    prometheus::KEYS,
 ];
 
 /// Old names and the ones to use now.
@@ -117,6 +119,12 @@ pub struct Typed {
     pub(crate) management_tls: TypedAddress,
     /// `management.sample_retention_policies.*`: section, seconds kept, seconds between two.
     pub(crate) sample_retention: Vec<(String, u32, u32)>,
+    /// `prometheus.tcp.listener = none`
+    pub(crate) is_prometheus_off: bool,
+    /// `prometheus.tcp.*`
+    pub(crate) prometheus_tcp: TypedAddress,
+    /// `prometheus.ssl.*`
+    pub(crate) prometheus_tls: TypedAddress,
 }
 
 /// A listener of which parts may be left to their defaults.
@@ -170,6 +178,16 @@ impl Typed {
         resolve_management(&mut config, &self.management_tcp, &self.management_tls)?;
         statistics::resolve_retention(&mut config.statistics.retention, self.sample_retention)?;
         config.management.is_stats_disabled |= config.statistics.is_disabled;
+        let prometheus = &mut config.prometheus;
+        prometheus.tls = self.prometheus_tls.or_port(PROMETHEUS_TLS_PORT);
+        // Unlike the HTTP API it stays where it is when there is one with TLS.
+        let tcp = self.prometheus_tcp.or_port(PROMETHEUS_PORT).or(prometheus.tcp);
+        prometheus.tcp = tcp.filter(|_| !self.is_prometheus_off);
+        let own = &prometheus.tls_options;
+        if prometheus.tls.is_some() && (own.certfile.is_none() || own.keyfile.is_none()) {
+            let text = "prometheus.ssl needs prometheus.ssl.certfile and prometheus.ssl.keyfile";
+            return Err(text.to_owned());
+        }
         Ok(config)
     }
 }

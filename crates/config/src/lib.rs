@@ -31,7 +31,7 @@ pub use paths::{
 pub use resolved::{
     Auth, CertLoginFrom, Config, ConfirmDurability, DefaultUser, DiskFreeLimit, Interceptors,
     Limits, ListenAddress, Listeners, Management, MemoryCalculation, MemoryHighWatermark,
-    QueueType, RatesMode, SampleRetention, SanType, Statistics, TcpListenOptions, TlsOptions,
-    TlsVerify, TlsVersion,
+    Prometheus, QueueType, RatesMode, SampleRetention, SanType, Statistics, TcpListenOptions,
+    TlsOptions, TlsVerify, TlsVersion,
 };
 pub use value::information_unit;

@@ -51,6 +51,8 @@ pub struct Config {
     pub management: Management,
     /// What is counted, how often, and how long it is kept.
     pub statistics: Statistics,
+    /// `prometheus.*`: metrics.
+    pub prometheus: Prometheus,
 }
 
 impl Default for Config {
@@ -76,6 +78,7 @@ impl Default for Config {
             deprecated: DeprecatedFeatures::default(),
             interceptors: Interceptors::default(),
             management: Management::default(),
+            prometheus: Prometheus::default(),
             statistics: Statistics::default(),
         }
     }
@@ -208,6 +211,50 @@ impl Default for Management {
             has_queue_totals: false,
             login_session_timeout_min: None,
             requires_json_extension: false,
+        }
+    }
+}
+
+/// Where metrics are unless told otherwise.
+pub(crate) const PROMETHEUS_PORT: u16 = 15692;
+/// The same with TLS, where only its address is told.
+pub(crate) const PROMETHEUS_TLS_PORT: u16 = 15691;
+
+/// `prometheus.*`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Prometheus {
+    /// `prometheus.tcp.*`; `None` when it is switched off.
+    pub tcp: Option<ListenAddress>,
+    /// `prometheus.ssl.port` and `.ip`
+    pub tls: Option<ListenAddress>,
+    /// `prometheus.ssl.*`
+    pub tls_options: TlsOptions,
+    /// `prometheus.path`: a slash and more.
+    pub path: String,
+    /// `prometheus.return_per_object_metrics`
+    pub is_per_object: bool,
+    /// `prometheus.authentication.enabled`
+    pub is_login_needed: bool,
+    /// `prometheus.tcp.compress`: gzip for who takes it.
+    pub is_compressed: bool,
+    /// `prometheus.tcp.max_connections`; `None` leaves it to the server.
+    pub connections_max: Option<usize>,
+    /// `prometheus.tcp.request_timeout`: for the head of a request.
+    pub request_timeout: Duration,
+}
+
+impl Default for Prometheus {
+    fn default() -> Self {
+        Self {
+            tcp: Some(ListenAddress { ip: None, port: PROMETHEUS_PORT }),
+            tls: None,
+            tls_options: TlsOptions::default(),
+            path: "/metrics".to_owned(),
+            is_per_object: false,
+            is_login_needed: false,
+            is_compressed: true,
+            connections_max: None,
+            request_timeout: Duration::from_secs(5),
         }
     }
 }

@@ -111,5 +111,24 @@ fn parse(answer: &str) -> HttpReply {
         let (name, value) = line.split_once(':')?;
         Some((name.to_lowercase(), value.trim().to_owned()))
     });
-    HttpReply { status, headers: headers.collect(), body: body.to_owned() }
+    let mut reply = HttpReply { status, headers: headers.collect(), body: body.to_owned() };
+    if reply.header("transfer-encoding") == Some("chunked") {
+        reply.body = dechunked(&reply.body).unwrap_or_else(|| panic!("a body ends: {answer:?}"));
+    }
+    reply
+}
+
+/// What the chunks hold; nothing when the last one is missing.
+fn dechunked(mut chunks: &str) -> Option<String> {
+    let mut body = String::new();
+    loop {
+        let (len, rest) = chunks.split_once("\r\n")?;
+        match usize::from_str_radix(len, 16).ok()? {
+            0 => return Some(body),
+            len => {
+                body.push_str(rest.get(..len)?);
+                chunks = rest.get(len..)?.strip_prefix("\r\n")?;
+            }
+        }
+    }
 }

@@ -28,13 +28,15 @@ pub struct Server {
     port: u16,
     tls_port: u16,
     http_port: u16,
+    metrics_port: u16,
 }
 
 impl Server {
     /// Starts a broker on a free port with these lines of `rabbitmq.conf` besides its listener.
     ///
     /// In the lines, `{dir}` stands for the test's own directory, `{port}` for the AMQP port,
-    /// `{tls-port}` for that of AMQP over TLS and `{http-port}` for that of HTTP. The listener is on 127.0.0.1 unless they say otherwise.
+    /// `{tls-port}` for that of AMQP over TLS, `{http-port}` for that of HTTP and `{metrics-port}` for that of
+    /// metrics. The listener is on 127.0.0.1 unless they say otherwise.
     ///
     /// # Panics
     /// When the binary cannot be built or does not accept connections in time; the panic shows its log.
@@ -52,7 +54,8 @@ impl Server {
     #[must_use]
     pub fn prepare(conf: &str) -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
-        let (port, tls_port, http_port) = (free_port(), free_port(), free_port());
+        let (port, tls_port) = (free_port(), free_port());
+        let (http_port, metrics_port) = (free_port(), free_port());
         let mut conf = conf.replace("{dir}", &dir.path().to_string_lossy());
         if !conf.contains("listeners.tcp.") {
             conf.push_str("\nlisteners.tcp.1 = 127.0.0.1:{port}\n");
@@ -60,11 +63,15 @@ impl Server {
         if !["management.tcp.", "management.ssl."].iter().any(|it| conf.contains(it)) {
             conf.push_str("\nmanagement.tcp.port = {http-port}\nmanagement.tcp.ip = 127.0.0.1\n");
         }
+        if !conf.contains("prometheus.tcp.") {
+            conf.push_str("\nprometheus.tcp.listener = 127.0.0.1:{metrics-port}\n");
+        }
         let conf = conf.replace("{port}", &port.to_string());
+        let conf = conf.replace("{metrics-port}", &metrics_port.to_string());
         let conf = conf.replace("{http-port}", &http_port.to_string());
         let conf = conf.replace("{tls-port}", &tls_port.to_string());
         fs::write(dir.path().join("rabbitmq.conf"), conf).expect("the directory is writable");
-        Self { child: None, dir, port, tls_port, http_port }
+        Self { child: None, dir, port, tls_port, http_port, metrics_port }
     }
 
     /// `127.0.0.1:PORT` of the AMQP listener.
@@ -77,6 +84,12 @@ impl Server {
     #[must_use]
     pub fn http_address(&self) -> String {
         format!("127.0.0.1:{}", self.http_port)
+    }
+
+    /// `127.0.0.1:PORT` of the metrics.
+    #[must_use]
+    pub fn metrics_address(&self) -> String {
+        format!("127.0.0.1:{}", self.metrics_port)
     }
 
     /// `127.0.0.1:PORT` of the TLS listener, if the configuration has one on `{tls-port}`.

@@ -49,6 +49,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "management",
         &["amqp091-codec", "config", "field-table", "net", "operator", "statistics", "topology"],
     ),
+    ("prometheus", &["config", "net", "operator", "topology"]),
     // top
     ("perf", &["amqp091-codec", "field-table"]),
     (
@@ -67,6 +68,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "node",
             "operator",
             "perf",
+            "prometheus",
             "statistics",
             "stdx",
             "topology",

@@ -77,6 +77,12 @@ fn log_started(protocol: &str, address: SocketAddr) {
             info!("Management plugin: HTTP (non-TLS) listener started on port {}", address.port())
         }
         "https" => info!("Management plugin: HTTPS listener started on port {}", address.port()),
+        "http/prometheus" => {
+            info!("Prometheus metrics: HTTP (non-TLS) listener started on port {}", address.port())
+        }
+        "https/prometheus" => {
+            info!("Prometheus metrics: HTTPS listener started on port {}", address.port())
+        }
         other => info!("started {other} listener on {address}"),
     }
 }

@@ -8,6 +8,7 @@ mod listings;
 mod log;
 mod maintenance;
 mod management;
+mod metrics;
 mod policies;
 
 use std::path::PathBuf;
@@ -58,6 +59,8 @@ pub(crate) struct NodeOperator {
     broker: Arc<Broker>,
     resources: Arc<Resources>,
     facts: Facts,
+    /// Seconds since 1970.
+    started_at_s: u64,
     listeners: Vec<ListenerInfo>,
     certificates: Vec<certificates::Files>,
     watermark: std::sync::Mutex<MemoryHighWatermark>,
@@ -92,6 +95,7 @@ impl NodeOperator {
         Self {
             broker: node.broker.clone(),
             resources: node.resources.clone(),
+            started_at_s: (net::now().0 - facts.started_at.elapsed().as_millis() as u64) / 1000,
             facts,
             certificates: certificates::of_listeners(&listeners, config),
             listeners,
@@ -228,6 +232,11 @@ fn hashed(password: NewPassword<'_>) -> (String, String) {
     (hash, algorithm.name().to_owned())
 }
 
+/// How many may be open.
+fn descriptors_max() -> u64 {
+    rlimit::getrlimit(rlimit::Resource::NOFILE).map_or(0, |(soft, _)| soft)
+}
+
 type JsonMap = serde_json::Map<String, serde_json::Value>;
 
 /// Reads one limit; -1 is none, as is a name that was not given.
@@ -332,8 +341,7 @@ impl Operator for NodeOperator {
             (topology.queue_count(), topology.vhosts().count() as u64)
         };
         let memory = self.resources.memory_use();
-        let descriptors_max =
-            rlimit::getrlimit(rlimit::Resource::NOFILE).map_or(0, |(soft, _)| soft);
+        let descriptors_max = descriptors_max();
         NodeStatus {
             os_pid: std::process::id(),
             os: "Linux".to_owned(),

@@ -298,12 +298,18 @@ async fn serve(
     };
     let bound = listeners.bind()?;
     let bound_http = bind_http(config)?;
-    let all = [&bound, &bound_http];
+    let bound_metrics = bind_metrics(config)?;
+    let all = [&bound, &bound_http, &bound_metrics];
     let operator = Arc::new(NodeOperator::new(node, facts, config, listeners.clone(), &all));
     let http = {
         let served = Http::new(operator.clone(), config.management.clone());
         let config = config.clone();
         Listeners::new(Box::new(move || bind_http(&config)), served)
+    };
+    let metrics = {
+        let served = prometheus::Http::new(operator.clone(), config.prometheus.clone());
+        let config = config.clone();
+        Listeners::new(Box::new(move || bind_metrics(&config)), served)
     };
     tokio::spawn(tasks::run_control_socket(control, operator.clone()));
     tokio::spawn(tasks::run_timers(node.broker.clone()));
@@ -322,6 +328,7 @@ async fn serve(
     let _hangup = signal(SignalKind::hangup())?;
     // Before those of AMQP: whoever finds these open finds all of them.
     http.accept(bound_http);
+    metrics.accept(bound_metrics);
     info!("Ready to start client connection listeners");
     listeners.accept(bound);
     operator.set_running();
@@ -338,6 +345,7 @@ async fn serve(
     };
     info!("stopping");
     http.close().await;
+    metrics.close().await;
     listeners.close().await;
     say_goodbye(&node.broker, SHUTDOWN).await;
     anyhow::ensure!(!has_failed, "stopped: the data directory {data_dir} took a write no more");
@@ -451,18 +459,52 @@ fn bind(config: &Config) -> anyhow::Result<Bound> {
 /// Binds where HTTP is spoken.
 fn bind_http(config: &Config) -> anyhow::Result<Bound> {
     let wanted = &config.management;
+    bind_web(&Web {
+        tcp: wanted.tcp,
+        tls: wanted.tls.map(|address| (address, &wanted.tls_options)),
+        keys: "management.ssl",
+        protocols: ["http", "https"],
+        what: "the HTTP API",
+    })
+}
+
+/// Binds where metrics are.
+fn bind_metrics(config: &Config) -> anyhow::Result<Bound> {
+    let wanted = &config.prometheus;
+    bind_web(&Web {
+        tcp: wanted.tcp,
+        tls: wanted.tls.map(|address| (address, &wanted.tls_options)),
+        keys: "prometheus.ssl",
+        protocols: ["http/prometheus", "https/prometheus"],
+        what: "metrics (prometheus.tcp.port)",
+    })
+}
+
+/// Where something listens that speaks HTTP.
+struct Web<'a> {
+    tcp: Option<ListenAddress>,
+    tls: Option<(ListenAddress, &'a config::TlsOptions)>,
+    /// What stands before the names of its TLS options.
+    keys: &'a str,
+    /// Without and with TLS.
+    protocols: [&'static str; 2],
+    /// For errors.
+    what: &'a str,
+}
+
+fn bind_web(web: &Web<'_>) -> anyhow::Result<Bound> {
     let bind = |address: ListenAddress, tls: Option<Arc<_>>| {
         let address = socket_address(address);
         Listener::bind(address, ListenerOptions::default(), tls)
-            .with_context(|| format!("cannot listen on {address} for the HTTP API"))
+            .with_context(|| format!("cannot listen on {address} for {}", web.what))
     };
     let mut bound = Vec::new();
-    if let Some(address) = wanted.tcp {
-        bound.push((bind(address, None)?, "http"));
+    if let Some(address) = web.tcp {
+        bound.push((bind(address, None)?, web.protocols[0]));
     }
-    if let Some(address) = wanted.tls {
-        let options = tls_options(&wanted.tls_options, "management.ssl", "management.ssl")?;
-        bound.push((bind(address, Some(net::server_config(&options)?))?, "https"));
+    if let Some((address, options)) = web.tls {
+        let options = tls_options(options, web.keys, web.keys)?;
+        bound.push((bind(address, Some(net::server_config(&options)?))?, web.protocols[1]));
     }
     Ok(bound)
 }

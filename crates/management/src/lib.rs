@@ -14,7 +14,6 @@ mod api;
 mod assets;
 mod body;
 mod call;
-mod connection;
 mod erlang;
 mod figures;
 mod json;

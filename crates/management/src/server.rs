@@ -23,7 +23,6 @@ use crate::api::later;
 use crate::assets;
 use crate::body::{self, OPEN_BODY_LEN_MAX};
 use crate::call::{self, Call, Caller, Query};
-use crate::connection;
 use crate::login::{self, Credentials};
 use crate::origin;
 use crate::reply::{Answer, Failure, Reply};
@@ -84,7 +83,7 @@ impl Serve for Http {
             let shared = shared.clone();
             async move { Ok::<_, Infallible>(shared.respond(request, peer.peer.ip()).await) }
         });
-        if let Err(error) = connection::drive(socket, timeout, service).await {
+        if let Err(error) = net::drive_http(socket, timeout, service).await {
             debug!(peer = %peer.peer, %error, "an HTTP connection ended early");
         }
     }

@@ -9,6 +9,7 @@ mod actor;
 mod counters;
 mod info;
 mod management;
+mod metrics;
 mod policies;
 mod status;
 mod term;
@@ -23,6 +24,10 @@ pub use info::{
 };
 pub use management::{
     BrokerFacts, CertificateInfo, GetMessages, GetMode, GotMessage, Management, Publication,
+};
+pub use metrics::{
+    ChannelFigures, ConnectionFigures, ExchangeFigures, Metrics, NodeFigures, NodeIdentity,
+    QueueFigures,
 };
 pub use policies::{ParameterInfo, PolicyInfo, PolicyObject, PolicyScope};
 pub use status::{ListenerInfo, MemoryInfo, NodeStatus, RunState};

@@ -79,6 +79,9 @@ const PYTEST: Pytest = Pytest {
 /// The HTTP interface of RabbitMQ's management plugin.
 const MANAGEMENT: u16 = 15672;
 
+/// RabbitMQ's metrics.
+const METRICS: u16 = 15692;
+
 const fn seconds(count: u64) -> Duration {
     Duration::from_secs(count)
 }
@@ -140,6 +143,17 @@ pub(super) const ALL: &[Suite] = &[
             ..PYTEST
         }),
         needs_port: None,
+        limit: seconds(60),
+    },
+    Suite {
+        name: "prometheus",
+        about: "The metrics, read by the parser of Prometheus' Python client",
+        program: Program::Pytest(Pytest {
+            source: Source::Carried("prometheus"),
+            modules: &["."],
+            ..PYTEST
+        }),
+        needs_port: Some(METRICS),
         limit: seconds(60),
     },
     Suite {

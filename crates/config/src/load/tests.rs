@@ -55,6 +55,29 @@ fn the_http_api_listens_where_told() {
 }
 
 #[test]
+fn metrics_are_where_told() {
+    let ports = |text: &str| {
+        let prometheus = config(text).prometheus;
+        (prometheus.tcp.map(|it| it.port), prometheus.tls.map(|it| it.port))
+    };
+    let files = "prometheus.ssl.certfile = /c.pem\nprometheus.ssl.keyfile = /k.pem\n";
+    assert_eq!(ports(""), (Some(15692), None));
+    assert_eq!(ports("prometheus.tcp.listener = none"), (None, None));
+    assert_eq!(ports("prometheus.tcp.listener = 127.0.0.1:9090"), (Some(9090), None));
+    assert_eq!(ports("prometheus.tcp.ip = ::1"), (Some(15692), None));
+    assert_eq!(ports(&format!("{files}prometheus.ssl.port = 9443")), (Some(15692), Some(9443)));
+    let only_tls = format!("{files}prometheus.tcp.listener = none\nprometheus.ssl.ip = ::1");
+    assert_eq!(ports(&only_tls), (None, Some(15691)));
+    assert_eq!(config("prometheus.path = /my/metrics/").prometheus.path, "/my/metrics");
+    check(
+        "prometheus.ssl.port = 15691",
+        expect![
+            "rabbitmq.conf: prometheus.ssl needs prometheus.ssl.certfile and prometheus.ssl.keyfile"
+        ],
+    );
+}
+
+#[test]
 fn memory_is_counted_as_told() {
     let told = config(
         "vm_memory_calculation_strategy = legacy\ntotal_memory_available_override_value = 2GiB",

@@ -11,7 +11,14 @@ use crate::{
 };
 
 /// RabbitMQ's plugins whose work this server does, by name. Whoever builds one in adds it.
-pub const BUILT_IN: &[&str] = &["rabbitmq_auth_mechanism_ssl", "rabbitmq_event_exchange"];
+pub const BUILT_IN: &[&str] = &[
+    "rabbitmq_auth_mechanism_ssl",
+    "rabbitmq_event_exchange",
+    "rabbitmq_management",
+    "rabbitmq_management_agent",
+    "rabbitmq_prometheus",
+    "rabbitmq_web_dispatch",
+];
 
 /// The plugins that come with RabbitMQ, by name.
 const KNOWN: &[&str] = &[

@@ -66,7 +66,7 @@ fn the_overview_counts_what_there_is() {
     assert_eq!(overview["product_version"], "4.3.6");
     let protocols: Vec<_> = overview["listeners"].as_array().expect("a list").clone();
     let protocols: Vec<_> = protocols.iter().map(|it| it["protocol"].clone()).collect();
-    assert_eq!(protocols, ["amqp", "http"]);
+    assert_eq!(protocols, ["amqp", "http", "http/prometheus"]);
     // Whoever is no monitor sees no listeners, and counts what is his.
     let bob = get(&guest.with_login(Some("bob:pw")), "/api/overview");
     assert_eq!(bob.get("listeners"), None);

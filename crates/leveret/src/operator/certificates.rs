@@ -18,6 +18,7 @@ pub(super) fn of_listeners(listeners: &[ListenerInfo], config: &Config) -> Vec<F
         let options = match listener.protocol.as_str() {
             "amqp/ssl" => &config.tls,
             "https" => &config.management.tls_options,
+            "https/prometheus" => &config.prometheus.tls_options,
             _ => return None,
         };
         let (cacertfile, certfile) = (options.cacertfile.clone(), options.certfile.clone()?);

@@ -126,7 +126,7 @@ fn add_rates(
 pub(super) fn listeners(call: &Call<'_>) -> Value {
     let node = call.broker.node_name();
     let shown = call.broker.listeners().into_iter().map(|it| {
-        let is_tls = it.protocol == "https" || it.protocol.ends_with("/ssl");
+        let is_tls = it.protocol.starts_with("https") || it.protocol.ends_with("/ssl");
         json!({
             "node": node,
             "protocol": it.protocol,
@@ -148,10 +148,14 @@ pub(super) fn contexts(call: &Call<'_>) -> Value {
     };
     let shown = call.broker.listeners().into_iter().filter(|it| it.protocol.starts_with("http"));
     let shown = shown.map(|it| {
+        let (description, path) = match it.protocol.ends_with("/prometheus") {
+            true => ("RabbitMQ Prometheus", "/"),
+            false => ("RabbitMQ Management", path),
+        };
         json!({
             "ssl_opts": [],
             "node": node,
-            "description": "RabbitMQ Management",
+            "description": description,
             "path": path,
             "port": it.port.to_string(),
         })

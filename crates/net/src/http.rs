@@ -1,11 +1,10 @@
 //! One connection: HTTP/1.1 on a socket, and how long it waits for its client.
 
 use std::convert::Infallible;
+use std::error::Error;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http_body_util::Full;
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::HttpService;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -20,13 +19,18 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Answers the requests that come through `socket`, encrypted or not, until its client is done, stops
 /// reading, or takes longer than `head_timeout` for a head.
-pub(crate) async fn drive<S>(
+///
+/// # Errors
+/// When the connection ends otherwise than between two requests.
+pub async fn drive_http<S>(
     socket: impl AsyncRead + AsyncWrite,
     head_timeout: Duration,
     service: S,
 ) -> hyper::Result<()>
 where
-    S: HttpService<Incoming, ResBody = Full<Bytes>, Error = Infallible>,
+    S: HttpService<Incoming, Error = Infallible>,
+    S::ResBody: Body + 'static,
+    <S::ResBody as Body>::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     let mut socket = TimeoutStream::new(socket);
     socket.set_write_timeout(Some(WRITE_TIMEOUT));

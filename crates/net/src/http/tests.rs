@@ -1,3 +1,5 @@
+use bytes::Bytes;
+use http_body_util::Full;
 use hyper::Response;
 use hyper::service::service_fn;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -15,7 +17,7 @@ fn connection() -> (tokio::io::DuplexStream, tokio::task::JoinHandle<hyper::Resu
     let service = service_fn(|_| async {
         Ok::<_, Infallible>(Response::new(Full::new(Bytes::from(vec![b'x'; ANSWER_LEN]))))
     });
-    (client, tokio::spawn(drive(server, Duration::from_secs(5), service)))
+    (client, tokio::spawn(drive_http(server, Duration::from_secs(5), service)))
 }
 
 #[tokio::test(start_paused = true)]

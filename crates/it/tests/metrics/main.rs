@@ -1,0 +1,153 @@
+//! Metrics for Prometheus against what a RabbitMQ 4.3.6 answered.
+
+use it::{HttpClient, HttpReply, Server};
+
+/// Asks for metrics, without a login.
+fn scraper(server: &Server) -> HttpClient {
+    HttpClient::new(&server.metrics_address()).with_login(None)
+}
+
+/// Lines of a scrape that begin so.
+#[track_caller]
+fn samples(server: &Server, path: &str, begin: &str) -> Vec<String> {
+    let reply = scraper(server).get(path);
+    assert_eq!(reply.status, 200, "{path}: {reply:?}");
+    reply.body.lines().filter(|line| line.starts_with(begin)).map(str::to_owned).collect()
+}
+
+/// Declares a queue and publishes so many messages to it.
+fn fill(server: &Server, queue: &str, count: usize) {
+    let mut client = server.channel();
+    client.call(1, &format!("queue.declare queue={queue} durable")).expect("a queue");
+    for number in 0..count {
+        client.send(1, &format!("basic.publish routing-key={queue} \"m{number}\"")).expect("sent");
+    }
+    // Whoever sees the reply knows that the messages are where they have to be.
+    client.call(1, &format!("queue.declare queue={queue} passive")).expect("it is there");
+}
+
+#[test]
+fn messages_of_queues_are_summed_and_told_apart() {
+    let server = Server::start("");
+    fill(&server, "q", 3);
+    fill(&server, "r", 1);
+    let ready = samples(&server, "/metrics", "rabbitmq_queue_messages_ready ");
+    assert_eq!(ready, ["rabbitmq_queue_messages_ready 4"]);
+    assert_eq!(samples(&server, "/metrics", "rabbitmq_queues "), ["rabbitmq_queues 2"]);
+    let ready = samples(&server, "/metrics/per-object", "rabbitmq_queue_messages_ready{");
+    assert_eq!(
+        ready,
+        [
+            r#"rabbitmq_queue_messages_ready{vhost="/",queue="q"} 3"#,
+            r#"rabbitmq_queue_messages_ready{vhost="/",queue="r"} 1"#,
+        ]
+    );
+    let path = "/metrics/detailed?family=queue_consumer_count&queue=^r";
+    assert_eq!(
+        samples(&server, path, "rabbitmq_detailed_"),
+        [
+            r#"rabbitmq_detailed_queue_consumers{vhost="/",queue="r"} 0"#,
+            r#"rabbitmq_detailed_queue_info{vhost="/",queue="r",queue_type="rabbit_classic_queue",membership="leader"} 1"#,
+        ]
+    );
+}
+
+#[test]
+fn clients_exchanges_and_the_node_have_metrics() {
+    let server = Server::start("cluster_name = hares");
+    let _client = server.channel();
+    assert_eq!(samples(&server, "/metrics", "rabbitmq_channels "), ["rabbitmq_channels 1"]);
+    assert_eq!(samples(&server, "/metrics", "rabbitmq_connections "), ["rabbitmq_connections 1"]);
+    let alarms = samples(&server, "/metrics", "rabbitmq_alarms_");
+    assert_eq!(
+        alarms,
+        ["rabbitmq_alarms_free_disk_space_watermark 0", "rabbitmq_alarms_memory_used_watermark 0"]
+    );
+    let identity = samples(&server, "/metrics", "rabbitmq_identity_info").concat();
+    assert!(identity.contains(r#"rabbitmq_cluster="hares""#), "{identity}");
+    assert!(identity.contains(r#"rabbitmq_endpoint="aggregated""#), "{identity}");
+    let path = "/metrics/detailed?family=exchange_bindings&family=vhost_status";
+    let cluster = samples(&server, path, "rabbitmq_cluster_");
+    let direct =
+        r#"rabbitmq_cluster_exchange_bindings{vhost="/",exchange="amq.direct",type="direct"} 0"#;
+    assert!(cluster.iter().any(|it| it == direct), "{cluster:?}");
+    assert!(cluster.iter().any(|it| it == r#"rabbitmq_cluster_vhost_status{vhost="/"} 1"#));
+    let memory = samples(&server, "/metrics/memory-breakdown", "rabbitmq_memory_");
+    assert_eq!(memory.len(), 3, "{memory:?}");
+}
+
+#[test]
+fn scrapes_are_counted() {
+    let server = Server::start("");
+    let counted = |path: &str| samples(&server, path, "telemetry_scrape_size_bytes_count").concat();
+    assert_eq!(counted("/metrics"), "");
+    let labels = r#"{registry="default",content_type="text/plain; version=0.0.4"}"#;
+    assert_eq!(counted("/metrics"), format!("telemetry_scrape_size_bytes_count{labels} 1"));
+    assert_eq!(counted("/metrics/per-object"), "", "each registry for itself");
+}
+
+/// Status, content type, allowed methods, body.
+fn shown(reply: &HttpReply) -> (u16, Option<&str>, Option<&str>, &str) {
+    (reply.status, reply.header("content-type"), reply.header("allow"), &reply.body)
+}
+
+#[test]
+fn bad_requests_get_the_answers_of_rabbitmq() {
+    let server = Server::start("");
+    let scraper = scraper(&server);
+    let (text, allow) = (Some("text/plain"), Some("HEAD, GET, OPTIONS"));
+    let nowhere = r#"{"error":"Object Not Found","reason":"Not Found"}"#;
+    let pattern = "Invalid 'queue' regex at position 1: missing closing parenthesis";
+    for (path, expected) in [
+        ("/metrics/nope", (404, text, allow, "Unknown Registry")),
+        ("/", (404, Some("application/json"), None, nowhere)),
+        ("/metrics/a/b", (404, Some("application/json"), None, nowhere)),
+        ("/metrics/detailed?queue=(", (400, text, allow, pattern)),
+    ] {
+        assert_eq!(shown(&scraper.get(path)), expected, "{path}");
+    }
+    for (method, expected) in [
+        ("POST", (405, None, allow, "")),
+        ("OPTIONS", (200, None, allow, "")),
+        ("HEAD", (204, None, None, "")),
+        ("BREW", (501, None, None, "")),
+    ] {
+        assert_eq!(shown(&scraper.ask(method, "/metrics", &[], b"")), expected, "{method}");
+    }
+}
+
+#[test]
+fn text_is_what_there_is_compressed_for_who_takes_it() {
+    let server = Server::start("");
+    let scraper = scraper(&server);
+    let ask = |name, value| scraper.ask("GET", "/metrics/memory-breakdown", &[(name, value)], b"");
+    for (accept, status) in [
+        ("application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5", 200),
+        ("text/*", 200),
+        ("application/json", 406),
+        ("text/html", 406),
+    ] {
+        assert_eq!(ask("accept", accept).status, status, "{accept}");
+    }
+    let reply = ask("accept", "*/*");
+    assert_eq!(reply.header("content-type"), Some("text/plain; version=0.0.4"));
+    assert_eq!(reply.header("vary"), Some("accept-encoding"));
+    assert_eq!(ask("accept-encoding", "gzip;q=0").header("content-encoding"), None);
+    assert_eq!(ask("accept-encoding", "deflate").header("content-encoding"), None);
+}
+
+#[test]
+fn a_login_is_asked_for_where_the_configuration_says_so() {
+    let server = Server::start(
+        "prometheus.authentication.enabled = true\nprometheus.path = /figures\n\
+         prometheus.return_per_object_metrics = true",
+    );
+    let guest = HttpClient::new(&server.metrics_address());
+    let refused = guest.with_login(None).get("/figures");
+    let realm = Some("Basic realm=\"RabbitMQ Prometheus\"");
+    assert_eq!((refused.status, refused.header("www-authenticate")), (401, realm));
+    assert_eq!(guest.with_login(Some("guest:wrong")).get("/figures").status, 401);
+    let shown = guest.get("/figures");
+    assert!(shown.body.contains(r#"rabbitmq_endpoint="per-object""#), "{shown:?}");
+    assert_eq!(guest.get("/metrics").status, 404);
+}

@@ -1,0 +1,153 @@
+//! Every metric: name, what it tells, where its number comes from. One line each, families in RabbitMQ's
+//! order.
+
+use operator::{ChannelFigures, ConnectionFigures, NodeFigures, QueueFigures};
+
+use crate::families::{Breakdown, Described, ListedExchange, ListedVhost};
+use crate::metric::{Family, Metric, Number, counter, gauge, gauge_of_each, untyped};
+
+pub(crate) const NODE_COARSE: Family<NodeFigures> = Family {
+    name: "node_coarse_metrics",
+    metrics: &[
+        gauge("process_open_fds", "Open file descriptors", |it| it.descriptors.into()),
+        gauge("process_resident_memory_bytes", "Memory that counts against the watermark, bytes", |it| it.memory.into()),
+        gauge("disk_space_available_bytes", "Free space where the data is, bytes", |it| it.disk_free.into()),
+        gauge("erlang_processes_used", "Tasks, which stand in for Erlang's processes", |it| it.tasks.into()),
+    ],
+};
+
+pub(crate) const NODE: Family<NodeFigures> = Family {
+    name: "node_metrics",
+    metrics: &[
+        gauge("process_max_fds", "File descriptors that may be open", |it| it.descriptors_max.into()),
+        gauge("resident_memory_limit_bytes", "Memory from which publishers wait, bytes", |it| it.memory_limit.into()),
+        gauge("disk_space_available_limit_bytes", "Free space below which publishers wait, bytes", |it| it.disk_free_limit.into()),
+        gauge("erlang_processes_limit", "Tasks that there may be", |it| it.tasks_max.into()),
+        gauge("erlang_uptime_seconds", "Time since the node started", |it| (it.uptime_ms as f64 / 1000.0).into()),
+    ],
+};
+
+pub(crate) const QUEUE_COARSE: Family<QueueFigures> = Family {
+    name: "queue_coarse_metrics",
+    metrics: &[
+        gauge("queue_messages_ready", "Messages that wait to be delivered", |it| it.ready.into()),
+        gauge("queue_messages_unacked", "Messages that were delivered and are not settled", |it| it.unacked.into()),
+        gauge("queue_messages", "All messages of the queue", |it| it.messages.into()),
+    ],
+};
+
+const QUEUE_CONSUMERS: Metric<QueueFigures> =
+    gauge("queue_consumers", "Consumers of the queue", |it| it.consumers.into());
+
+pub(crate) const QUEUE_CONSUMER_COUNT: Family<QueueFigures> =
+    Family { name: "queue_consumer_count", metrics: &[QUEUE_CONSUMERS] };
+
+pub(crate) const QUEUE: Family<QueueFigures> = Family {
+    name: "queue_metrics",
+    metrics: &[
+        QUEUE_CONSUMERS,
+        gauge_of_each("queue_consumer_capacity", "Whether its consumers would take more at once, 0 to 1", |it| it.consumer_capacity.into()),
+        gauge("queue_consumer_utilisation", "Another name of the capacity", |it| it.consumer_capacity.into()),
+        gauge("queue_process_memory_bytes", "Memory of the queue and its messages, bytes", |it| it.memory.into()),
+        gauge("queue_messages_ram", "Messages in memory", |it| in_memory(it, it.ready + it.unacked)),
+        gauge("queue_messages_ram_bytes", "Bodies in memory, bytes", |it| in_memory(it, it.ready_bytes + it.unacked_bytes)),
+        gauge("queue_messages_ready_ram", "Messages in memory that wait to be delivered", |it| in_memory(it, it.ready)),
+        gauge("queue_messages_unacked_ram", "Messages in memory that are not settled", |it| in_memory(it, it.unacked)),
+        gauge("queue_messages_persistent", "Messages that survive a restart", |it| it.persistent.into()),
+        gauge_of_each("queue_messages_persistent_bytes", "Bodies that survive a restart, bytes", |it| it.persistent_bytes.into()),
+        gauge("queue_messages_bytes", "Bodies of all messages, bytes", |it| (it.ready_bytes + it.unacked_bytes).into()),
+        gauge("queue_messages_ready_bytes", "Bodies that wait to be delivered, bytes", |it| it.ready_bytes.into()),
+        gauge("queue_messages_unacked_bytes", "Bodies that are not settled, bytes", |it| it.unacked_bytes.into()),
+        gauge_of_each("queue_head_message_timestamp", "Timestamp of the next message, seconds", |it| it.head_message_timestamp.map_or(f64::NAN, |it| it as f64).into()),
+    ],
+};
+
+pub(crate) const QUEUE_INFO: Family<Described> = Family {
+    name: "queue_info",
+    metrics: &[gauge("queue_info", "What kind of queue it is", |_| Number::Whole(1))],
+};
+
+pub(crate) const CHANNEL: Family<ChannelFigures> = Family {
+    name: "channel_metrics",
+    metrics: &[
+        gauge("channel_consumers", "Consumers on the channel", |it| it.consumers.into()),
+        gauge("channel_messages_unacked", "Deliveries that are not settled", |it| it.unacked.into()),
+        gauge("channel_messages_unconfirmed", "Publishes that are not confirmed", |it| it.unconfirmed.into()),
+        gauge("channel_messages_uncommitted", "Publishes of the open transaction", |it| it.uncommitted.into()),
+        gauge("channel_acks_uncommitted", "Acknowledgements of the open transaction", |it| it.acks_uncommitted.into()),
+        gauge("consumer_prefetch", "Deliveries that a new consumer may leave unsettled", |it| it.prefetch.into()),
+        gauge("channel_prefetch", "RabbitMQ has given it up, and shows no more than a sum of nothing", |_| Number::None),
+    ],
+};
+
+pub(crate) const CONNECTION_COARSE: Family<ConnectionFigures> = Family {
+    name: "connection_coarse_metrics",
+    metrics: &[
+        counter("connection_incoming_bytes_total", "Bytes that the client sent", |it| it.received_bytes.into()),
+        counter("connection_outgoing_bytes_total", "Bytes that the client was sent", |it| it.sent_bytes.into()),
+    ],
+};
+
+pub(crate) const CONNECTION: Family<ConnectionFigures> = Family {
+    name: "connection_metrics",
+    metrics: &[
+        counter("connection_incoming_packets_total", "Reads from the client's socket", |it| it.received_packets.into()),
+        counter("connection_outgoing_packets_total", "Writes to the client's socket", |it| it.sent_packets.into()),
+        gauge("connection_pending_packets", "Writes that the client has yet to take", |it| it.pending_packets.into()),
+        gauge("connection_channels", "Open channels", |it| it.channels.into()),
+    ],
+};
+
+pub(crate) const TOTALS: Family<NodeFigures> = Family {
+    name: "totals",
+    metrics: &[
+        gauge("connections", "Open connections", |it| it.connections.into()),
+        gauge("channels", "Open channels", |it| it.channels.into()),
+        gauge("consumers", "Consumers of all queues", |it| it.consumers.into()),
+        gauge("queues", "Queues", |it| it.queues.into()),
+    ],
+};
+
+pub(crate) const ALARMS: Family<NodeFigures> = Family {
+    name: "alarms",
+    metrics: &[
+        untyped("alarms_free_disk_space_watermark", "1 while publishers wait for free space", |it| it.has_disk_alarm.into()),
+        untyped("alarms_memory_used_watermark", "1 while publishers wait for free memory", |it| it.has_memory_alarm.into()),
+    ],
+};
+
+pub(crate) const CLUSTER: Family<NodeFigures> = Family {
+    name: "cluster",
+    metrics: &[
+        gauge("unreachable_cluster_peers_count", "Nodes of the cluster that cannot be reached", |_| Number::Whole(0)),
+    ],
+};
+
+pub(crate) const MEMORY: Family<Breakdown> = Family {
+    name: "node_memory",
+    metrics: &[
+        gauge("memory_code_module_bytes", "The program itself, bytes", |it| it.bytes_of("code")),
+        gauge("memory_classic_queue_erlang_process_bytes", "Queues and their messages, bytes", |it| it.bytes_of("queue_procs")),
+        gauge("memory_other_system_bytes", "Everything else, bytes", |it| it.bytes_of("other_system")),
+    ],
+};
+
+pub(crate) const VHOST_STATUS: Family<ListedVhost> = Family {
+    name: "vhost_status",
+    metrics: &[gauge("vhost_status", "1 while the vhost can be used", |_| Number::Whole(1))],
+};
+
+pub(crate) const EXCHANGE_BINDINGS: Family<ListedExchange> = Family {
+    name: "exchange_bindings",
+    metrics: &[gauge("exchange_bindings", "Bindings of the exchange", |it| it.0.bindings.into())],
+};
+
+pub(crate) const EXCHANGE_NAMES: Family<ListedExchange> = Family {
+    name: "exchange_names",
+    metrics: &[gauge("exchange_name", "The exchanges that there are", |_| Number::Whole(1))],
+};
+
+/// Messages of classic queues count as held in memory, those of others as on the disk.
+fn in_memory(queue: &QueueFigures, count: u64) -> Number {
+    if queue.is_in_memory { count.into() } else { Number::Whole(0) }
+}
