@@ -32,7 +32,7 @@ pub(crate) type Handler = fn(&Call<'_>) -> Answer;
 /// One method of a path.
 pub(crate) type Verb = (Method, Access, Handler);
 
-/// A path: `:name` stands for any one part.
+/// A path: `:name` stands for any one part, also an empty one: the default exchange has no name.
 pub(crate) struct Route {
     pub(crate) path: &'static str,
     pub(crate) verbs: &'static [Verb],
@@ -63,7 +63,7 @@ impl Route {
         for expected in self.path.split('/').skip(1) {
             let part = given.next()?;
             match expected.strip_prefix(':') {
-                Some(name) if !part.is_empty() => params.push((name, part.clone())),
+                Some(name) => params.push((name, part.clone())),
                 None if part == expected => {}
                 _ => return None,
             }

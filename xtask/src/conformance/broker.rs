@@ -77,6 +77,7 @@ impl Broker {
             (None, None) => bail!("no broker to test"),
         };
         broker.add_users();
+        suite.commands.iter().for_each(|line| broker.rabbitmqctl(line.split(' ')));
         Ok(broker)
     }
 
@@ -84,15 +85,16 @@ impl Broker {
     /// the cases that need it.
     fn add_users(&self) {
         for (name, password) in USERS {
-            for arguments in
-                [&["add_user", name, password][..], &["set_permissions", name, ".*", ".*", ".*"]]
-            {
-                let _ = Command::new(self.tools.join("rabbitmqctl"))
-                    .args(arguments)
-                    .env("LEVERET_DATA_DIR", &self.data_dir)
-                    .output();
-            }
+            self.rabbitmqctl(["add_user", name, password]);
+            self.rabbitmqctl(["set_permissions", name, ".*", ".*", ".*"]);
         }
+    }
+
+    fn rabbitmqctl<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) {
+        let _ = Command::new(self.tools.join("rabbitmqctl"))
+            .args(arguments)
+            .env("LEVERET_DATA_DIR", &self.data_dir)
+            .output();
     }
 
     /// Whether anything listens on this port of the broker's machine.

@@ -12,6 +12,8 @@ pub(super) struct Suite {
     /// The port of a part of RabbitMQ that nearly all its cases need. Where nothing listens on it
     /// the suite counts as skipped.
     pub(super) needs_port: Option<u16>,
+    /// What `rabbitmqctl` does before, one command line each: objects that the suite's own set-up makes.
+    pub(super) commands: &'static [&'static str],
     /// After this the suite is ended and counted as failed.
     pub(super) limit: Duration,
 }
@@ -97,6 +99,7 @@ pub(super) const ALL: &[Suite] = &[
             ..PYTEST
         }),
         needs_port: None,
+        commands: &[],
         limit: seconds(240),
     },
     Suite {
@@ -108,6 +111,7 @@ pub(super) const ALL: &[Suite] = &[
             ..PYTEST
         }),
         needs_port: None,
+        commands: &[],
         limit: seconds(120),
     },
     Suite {
@@ -120,6 +124,7 @@ pub(super) const ALL: &[Suite] = &[
             ..PYTEST
         }),
         needs_port: None,
+        commands: &[],
         limit: seconds(120),
     },
     Suite {
@@ -132,6 +137,7 @@ pub(super) const ALL: &[Suite] = &[
             ..PYTEST
         }),
         needs_port: None,
+        commands: &[],
         limit: seconds(240),
     },
     Suite {
@@ -143,6 +149,7 @@ pub(super) const ALL: &[Suite] = &[
             ..PYTEST
         }),
         needs_port: None,
+        commands: &[],
         limit: seconds(60),
     },
     Suite {
@@ -154,6 +161,7 @@ pub(super) const ALL: &[Suite] = &[
             ..PYTEST
         }),
         needs_port: Some(METRICS),
+        commands: &[],
         limit: seconds(60),
     },
     Suite {
@@ -165,6 +173,7 @@ pub(super) const ALL: &[Suite] = &[
             ..PYTEST
         }),
         needs_port: None,
+        commands: &[],
         limit: seconds(180),
     },
     Suite {
@@ -178,6 +187,7 @@ pub(super) const ALL: &[Suite] = &[
             ..PYTEST
         }),
         needs_port: None,
+        commands: &[],
         limit: seconds(180),
     },
     Suite {
@@ -208,6 +218,7 @@ pub(super) const ALL: &[Suite] = &[
             ..PYTEST
         }),
         needs_port: Some(MANAGEMENT),
+        commands: &[],
         limit: seconds(180),
     },
     Suite {
@@ -235,6 +246,7 @@ pub(super) const ALL: &[Suite] = &[
             ..PYTEST
         }),
         needs_port: None,
+        commands: &[],
         limit: seconds(300),
     },
     Suite {
@@ -271,6 +283,7 @@ pub(super) const ALL: &[Suite] = &[
             ..PYTEST
         }),
         needs_port: None,
+        commands: &[],
         limit: seconds(600),
     },
     Suite {
@@ -287,6 +300,7 @@ pub(super) const ALL: &[Suite] = &[
             ],
         }),
         needs_port: None,
+        commands: &[],
         limit: seconds(120),
     },
     Suite {
@@ -301,6 +315,7 @@ pub(super) const ALL: &[Suite] = &[
             examples: &["publisher_confirms"],
         }),
         needs_port: None,
+        commands: &[],
         limit: seconds(120),
     },
     Suite {
@@ -324,7 +339,48 @@ pub(super) const ALL: &[Suite] = &[
             examples: &[],
         }),
         needs_port: None,
+        commands: &[],
         limit: seconds(180),
+    },
+    Suite {
+        name: "rabbitmq_http_client",
+        about: "The tests of RabbitMQ's client of the HTTP API, blocking and async",
+        program: Program::Crate(Crate {
+            package: "rabbitmq_http_client",
+            version: "0.93.0",
+            arguments: &["--features", "async,blocking,tabled"],
+            tests: &["--test=integration"],
+            long_tests: &["--test=unit", "--test=proptests"],
+            examples: &[],
+        }),
+        needs_port: Some(MANAGEMENT),
+        commands: &[
+            "add_user rust3 rust3",
+            "set_permissions -p / rust3 .* .* .*",
+            "add_vhost rust/http/api/client",
+            "set_permissions -p rust/http/api/client guest .* .* .*",
+            "set_cluster_name rabbitmq@localhost",
+        ],
+        limit: seconds(600),
+    },
+    Suite {
+        name: "rabbitmqadmin",
+        about: "The tests of rabbitmqadmin v2",
+        program: Program::Crate(Crate {
+            package: "rabbitmqadmin",
+            version: "2.35.0",
+            arguments: &[],
+            tests: &["--test=integration"],
+            long_tests: &["--test=unit", "--test=proptests"],
+            examples: &[],
+        }),
+        needs_port: Some(MANAGEMENT),
+        commands: &[
+            "add_vhost rust/rabbitmqadmin",
+            "set_permissions -p rust/rabbitmqadmin guest .* .* .*",
+            "set_cluster_name rabbitmq@localhost",
+        ],
+        limit: seconds(600),
     },
 ];
 

@@ -1,6 +1,6 @@
 //! The node: a cluster of one.
 
-use operator::MemoryInfo;
+use operator::{MemoryInfo, NodeStatus};
 use serde_json::{Map, Value, json};
 use statistics::Subject;
 
@@ -53,7 +53,7 @@ fn node(call: &Call<'_>) -> Result<Value, Failure> {
         "processors": facts.processors,
         "exchange_types": exchanges::types(),
         "auth_mechanisms": mechanisms(&facts.mechanisms),
-        "applications": [],
+        "applications": applications(&status),
         "contexts": overview::contexts(call),
         "log_files": status.log_files,
         "db_dir": status.data_dir.display().to_string(),
@@ -93,6 +93,17 @@ fn add_statistics(call: &Call<'_>, node: &mut Value) -> Result<(), Failure> {
     Ok(())
 }
 
+/// The broker itself, and RabbitMQ's plugins whose work it does.
+fn applications(status: &NodeStatus) -> Value {
+    let rabbit = ("rabbit", "RabbitMQ");
+    let plugins = status.active_plugins.iter().map(|name| (name.as_str(), "built in"));
+    let shown = std::iter::once(rabbit).chain(plugins).map(|(name, description)| {
+        let version = &status.rabbitmq_version;
+        json!({ "name": name, "description": description, "version": version })
+    });
+    shown.collect()
+}
+
 fn mechanisms(enabled: &[String]) -> Value {
     let known = [
         ("ANONYMOUS", "SASL ANONYMOUS authentication mechanism"),
@@ -111,9 +122,45 @@ fn mechanisms(enabled: &[String]) -> Value {
     Value::Array(shown.to_vec())
 }
 
+/// What RabbitMQ names in its breakdown. Tools want all of it; what only Erlang has takes nothing.
+const MEMORY_KEYS: [&str; 26] = [
+    "connection_readers",
+    "connection_writers",
+    "connection_channels",
+    "connection_other",
+    "stream_queue_procs",
+    "stream_queue_replica_reader_procs",
+    "stream_queue_coordinator_procs",
+    "quorum_queue_procs",
+    "quorum_queue_dlx_procs",
+    "queue_procs",
+    "plugins",
+    "metadata_store",
+    "other_proc",
+    "metrics",
+    "mgmt_db",
+    "quorum_ets",
+    "mnesia",
+    "metadata_store_ets",
+    "other_ets",
+    "binary",
+    "msg_index",
+    "code",
+    "atom",
+    "other_system",
+    "allocated_unused",
+    "reserved_unallocated",
+];
+
+/// A number for each part of the breakdown.
+fn breakdown(memory: &MemoryInfo, number: impl Fn(u64) -> u64) -> Map<String, Value> {
+    let known = memory.breakdown.iter().map(|(name, bytes)| (name.as_str(), *bytes));
+    let all = MEMORY_KEYS.map(|name| (name, 0)).into_iter().chain(known);
+    all.map(|(name, bytes)| (name.to_owned(), number(bytes).into())).collect()
+}
+
 fn memory(memory: &MemoryInfo) -> Value {
-    let breakdown = memory.breakdown.iter().map(|(name, bytes)| (name.clone(), (*bytes).into()));
-    let mut shown: Map<String, Value> = breakdown.collect();
+    let mut shown = breakdown(memory, |bytes| bytes);
     shown.insert("strategy".to_owned(), memory.strategy_name().into());
     let total = json!({
         "erlang": memory.allocated, "rss": memory.rss, "allocated": memory.allocated,
@@ -134,10 +181,8 @@ pub(crate) fn memory_relative(call: &Call<'_>) -> Answer {
     require(call)?;
     let memory = call.broker.status().memory;
     let total = memory.breakdown.iter().map(|(_, bytes)| bytes).sum::<u64>().max(1);
-    let percent = |bytes: u64| (bytes as f64 * 100.0 / total as f64).round() as u64;
-    let shares = memory.breakdown.iter();
-    let mut shares: Map<String, Value> =
-        shares.map(|(name, bytes)| (name.clone(), percent(*bytes).into())).collect();
+    let percent = |bytes| (bytes as f64 * 100.0 / total as f64).round() as u64;
+    let mut shares = breakdown(&memory, percent);
     shares.insert("total".to_owned(), 100.into());
     listing::value(call.query, json!({ "memory": shares }))
 }

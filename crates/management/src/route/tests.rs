@@ -29,6 +29,8 @@ fn a_path_has_one_route() {
     is("/api/queues/detailed", "/api/queues/detailed");
     is("/api/queues/%2F", "/api/queues/:vhost vhost=/");
     is("/api/queues/a%2Fb%20c/q%2Fodd", "/api/queues/:vhost/:queue vhost=a/b c queue=q/odd");
+    is("/api/queues/%2F/", "/api/queues/:vhost vhost=/");
+    is("/api/queues/%2F//", "/api/queues/:vhost/:queue vhost=/ queue=");
     // `+` is a plus in a path.
     is("/api/queues/a+b", "/api/queues/:vhost vhost=a+b");
 }
