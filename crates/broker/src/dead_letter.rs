@@ -4,6 +4,7 @@
 //! hub.
 
 pub(crate) mod properties;
+mod revival;
 #[cfg(test)]
 mod tests;
 
@@ -13,6 +14,7 @@ use stdx::Timestamp;
 
 use crate::{DeadLetter, DeathReason};
 use properties::Properties;
+pub use revival::{Revival, as_published};
 
 const DEATHS: &str = "x-death";
 

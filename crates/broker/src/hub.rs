@@ -1,5 +1,6 @@
 //! The broker as the node shares it: queues behind locks, the topology, and the work of a turn.
 
+mod browse;
 mod paging;
 mod pressure;
 mod recovery;

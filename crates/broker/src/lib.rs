@@ -50,8 +50,8 @@ pub use pages::{PageDamage, PageRef, Pages};
 pub use protocol::{Protocol, Status};
 pub use queue::{
     ActivityStatus, Attempts, Batch, ConsumeRefusal, Consumer, ConsumerId, ConsumerView, Counts,
-    Damaged, DeadLetter, DeathReason, Delivery, Effects, Getter, Got, PageOut, Queue, Recovery,
-    Settle, Ticket,
+    Damaged, DeadLetter, DeathReason, Delivery, Effects, Getter, Got, MessageId, PageOut, Queue,
+    Recovery, Settle, Sight, TakenOut, Ticket,
 };
 pub use registry::{
     ChannelEntry, ConnectionEntry, ConnectionFacts, ConnectionState, Registry, TlsFacts,

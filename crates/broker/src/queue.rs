@@ -17,6 +17,7 @@ mod journal;
 mod ledger;
 mod let_go;
 mod level;
+mod look;
 mod messages;
 mod page;
 mod paging;
@@ -26,6 +27,7 @@ mod record;
 mod recovery;
 #[cfg(test)]
 mod tests;
+mod transfer;
 mod unread;
 mod varint;
 
@@ -42,8 +44,11 @@ pub(crate) use effects::TimedOut;
 pub use effects::{DeadLetter, DeathReason, Effects};
 pub use holders::Getter;
 pub use ledger::Attempts;
+pub(crate) use look::Look;
+pub use look::{MessageId, Sight};
 pub use paging::PageOut;
 pub use recovery::{Damaged, Recovery};
+pub use transfer::TakenOut;
 
 use consumers::Consumers;
 use journal::{Journal, Mark};

@@ -153,6 +153,21 @@ pub(crate) fn is_persistent(raw: &[u8]) -> bool {
     Properties::parse(raw).is_some_and(|it| it.raw(DELIVERY_MODE) == Some(&[2]))
 }
 
+/// Raw properties as clients may see them.
+pub(crate) fn without_blind_copies(raw: &[u8]) -> Vec<u8> {
+    if !message::has_blind_copies(raw) {
+        return raw.to_vec();
+    }
+    let mut properties = Properties::parse(raw).unwrap_or_default();
+    let headers = properties.raw(HEADERS).and_then(|raw| FieldTable::decode_all(raw).ok());
+    let mut headers = headers.unwrap_or_default();
+    headers.remove(message::BLIND_COPIES);
+    let mut encoded = Vec::new();
+    headers.encode(&mut encoded);
+    properties.set(HEADERS, Some(&encoded));
+    properties.encode()
+}
+
 /// The `timestamp` property, seconds since the epoch.
 pub(crate) fn timestamp(raw: &[u8]) -> Option<u64> {
     let value = Properties::parse(raw)?.raw(TIMESTAMP)?;

@@ -12,6 +12,7 @@
 
 mod gather;
 mod images;
+mod look;
 mod paging;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -22,10 +23,11 @@ use message::MessageRef;
 use super::blob::Shared;
 use super::effects::Freed;
 use super::page::Page;
-use super::record::{self, DEAD, Header, SHARED, SHARED_BODY_MIN, SHARED_MESSAGE_MIN};
+use super::record::{self, DEAD, Header, SHARED, SHARED_BODY_MIN, SHARED_MESSAGE_MIN, UNACKED};
 use crate::PageRef;
 
 use images::Images;
+pub(super) use look::AbsentChunk;
 pub(super) use paging::{Leaving, Loaded, Lost, Want};
 
 /// Capacity of a full-grown chunk. A queue's first chunks are smaller. (All are small in tests, so
@@ -204,7 +206,7 @@ pub(super) struct Level {
     /// All chunks before this one are absent.
     resident_from: u32,
     rare: Option<Box<Rare>>,
-    /// Flag of records after the cursor that are not ready: 0 in a classic queue.
+    /// Flag of records after the cursor that are somewhere else in the order: 0 in a classic queue.
     pub(super) moved: u8,
     /// Whose messages these are: see [`page::Salt`].
     owner: u64,
@@ -417,7 +419,7 @@ impl Level {
         }
         let Some(first) = self.live_from(self.cursor) else { return 0 };
         let mut place = first.place;
-        let skipped = DEAD | self.moved;
+        let skipped = self.not_ready();
         let Some(chunk) = self.chunk_mut(place.chunk) else { return 0 };
         let (mut taken, mut last_seq, mut freed) = (0, 0, 0);
         while taken < max
@@ -452,13 +454,60 @@ impl Level {
 
     /// Makes a taken message ready again, at its old place in the order.
     pub(super) fn put_back(&mut self, place: Place, seq: u64) {
-        self.returned.insert(seq, place);
+        match self.is_ahead(place) {
+            true => self.tail_ready += 1,
+            false => drop(self.returned.insert(seq, place)),
+        }
     }
 
     /// Takes a ready record out of the order, before the cursor gets there.
     pub(super) fn move_away(&mut self, place: Place) {
         self.update_flags(place, self.moved, 0);
         self.tail_ready -= 1;
+    }
+
+    /// Flags of records after the cursor that are not ready: ended, taken out, or somewhere else.
+    #[inline]
+    pub(super) fn not_ready(&self) -> u8 {
+        DEAD | UNACKED | self.moved
+    }
+
+    /// As [`Self::move_away`], of any ready record. False if it is not ready in its place.
+    pub(super) fn take_out(&mut self, place: Place, header: &Header) -> bool {
+        if header.is(DEAD | UNACKED) {
+            return false;
+        }
+        if self.returned.remove(&header.seq).is_none() {
+            if header.is(self.moved) || !self.is_ahead(place) {
+                return false;
+            }
+            self.tail_ready -= 1;
+        }
+        self.update_flags(place, UNACKED, 0);
+        true
+    }
+
+    /// Undoes [`Self::take_out`]. False, and nothing done, if the cursor of a quorum queue has passed:
+    /// it is not ready in its place then.
+    pub(super) fn put_in_place(&mut self, place: Place, header: &Header) -> bool {
+        let is_ahead = self.is_ahead(place);
+        if !is_ahead && self.moved != 0 {
+            return false;
+        }
+        self.update_flags(place, 0, UNACKED);
+        match is_ahead {
+            true => self.tail_ready += 1,
+            false => drop(self.returned.insert(header.seq, place)),
+        }
+        true
+    }
+
+    /// Whether the cursor gets there yet.
+    fn is_ahead(&self, place: Place) -> bool {
+        match place.chunk.wrapping_sub(self.cursor.chunk) as i32 {
+            0 => self.cursor.offset <= place.offset,
+            chunks => 0 < chunks,
+        }
     }
 
     /// The place of the first record.

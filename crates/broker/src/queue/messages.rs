@@ -5,7 +5,6 @@ use std::collections::{VecDeque, btree_map, vec_deque};
 use message::MessageRef;
 use topology::{QueueKind, QueueRecord};
 
-use super::Ticket;
 use super::blob::Shared;
 use super::effects::{Effects, Freed};
 use super::journal::SeqRange;
@@ -13,6 +12,7 @@ use super::level::{Chunk, Found, Level, Loaded, Place, after};
 use super::page::{Page, Stock};
 use super::quorum;
 use super::record::{DEAD, Header, REDELIVERED, UNACKED};
+use super::{MessageId, Ticket};
 
 /// A message that left its place in the order, and what has to be known of it while its record is
 /// not in memory.
@@ -112,6 +112,16 @@ impl Messages {
         }
         self.settle_top();
         self.level(self.top)?.head()
+    }
+
+    /// Those that came back to a quorum queue, the next one first.
+    pub(super) fn in_front(&self) -> impl Iterator<Item = &Aside> {
+        self.front.iter().flat_map(|front| front.iter())
+    }
+
+    /// No message is ready in its place above this level.
+    pub(super) fn top(&self) -> u8 {
+        self.top
     }
 
     fn first_in_front(&self) -> Option<&Aside> {
@@ -248,6 +258,33 @@ impl Messages {
         Some((Ticket::new(seq, header.level, place), header))
     }
 
+    /// What names the message `id`, if its record is in memory.
+    pub(super) fn find(&self, id: MessageId) -> Option<Ticket> {
+        let found = self.level(id.level())?.first_from(id.seq(), None)?;
+        let ticket = Ticket::new(found.header.seq, id.level(), found.place);
+        (found.header.seq == id.seq()).then_some(ticket)
+    }
+
+    /// Takes a ready message out, wherever it stands in the order. False if it is not ready.
+    pub(super) fn take_out(&mut self, ticket: Ticket) -> bool {
+        if let Some(front) = self.front.as_deref_mut()
+            && let Some(at) = front.iter().position(|message| message.ticket == ticket)
+        {
+            front.remove(at);
+            self.update_flags(ticket, UNACKED, 0);
+            return true;
+        }
+        let Some(header) = self.away(ticket).map(|found| found.header) else { return false };
+        self.level_mut(ticket.level()).is_some_and(|it| it.take_out(ticket.place(), &header))
+    }
+
+    /// Undoes [`Self::take_out`] for a message that was ready in its place. False if it cannot be so
+    /// any more.
+    pub(super) fn put_in_place(&mut self, ticket: Ticket, header: &Header) -> bool {
+        self.top = self.top.max(ticket.level());
+        self.level_mut(ticket.level()).is_some_and(|it| it.put_in_place(ticket.place(), header))
+    }
+
     pub(super) fn kill(&mut self, ticket: Ticket, header: &Header, pool: &mut Freed) {
         if let Some(level) = self.level_mut(ticket.level()) {
             level.kill(ticket.place(), header, pool);
@@ -379,7 +416,7 @@ impl<'a> Iterator for ReadyWalk<'a> {
             return self.find_next();
         };
         let found = match chunk.record(self.cursor) {
-            Some(found) if !found.header.is(DEAD | self.level.moved) => found,
+            Some(found) if !found.header.is(self.level.not_ready()) => found,
             _ => return self.find_next(),
         };
         self.tail_left -= 1;

@@ -30,8 +30,7 @@ const TABLE_ENTRY: usize = 8;
 pub(super) const CHANGING: u8 = REDELIVERED | DEAD | UNACKED | FAILED;
 
 /// A chunk's page. What it says beyond its place is true while the chunk is not in memory.
-#[derive(Debug)]
-#[cfg_attr(test, derive(Clone))]
+#[derive(Clone, Debug)]
 pub(super) struct Page {
     pub(super) at: PageRef,
     /// Bytes of the chunk in memory.
@@ -79,8 +78,7 @@ pub(super) struct Stock {
 }
 
 /// What became of messages since their page was written.
-#[derive(Debug, Default)]
-#[cfg_attr(test, derive(Clone))]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Marks {
     /// Per record of the page: its changing flags.
     pub(super) flags: Box<[u8]>,

@@ -1,7 +1,7 @@
 //! What quorum queues do that classic ones do not: they count attempts, put what comes back in
 //! front, let it wait, take it from who takes too long, and keep dead letters until they are safe.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use stdx::Timestamp;
 use topology::{Overflow, QuorumSettings, RetryKind};
@@ -39,6 +39,8 @@ pub(super) struct Quorum {
     pub(super) delayed: BTreeMap<(Timestamp, u64), Aside>,
     pub(super) delayed_bytes: u64,
     pub(super) discards: Discards,
+    /// Seqs of messages that are on their way to another queue: no consumer has them.
+    pub(super) taken_out: BTreeSet<u64>,
     /// Publishes are refused: the limit was passed, and not enough has left since.
     is_full: bool,
 }
@@ -273,7 +275,10 @@ impl Queue {
             let Some(found) = found.filter(|found| found.header.seq <= run.last) else { return };
             let header = &found.header;
             // One that came back since is not part of the run any more.
-            let is_held = header.is(UNACKED) && !header.is(DEAD | REDELIVERED);
+            let is_taken_out = |it: &Quorum| it.taken_out.contains(&header.seq);
+            let is_held = header.is(UNACKED)
+                && !header.is(DEAD | REDELIVERED)
+                && !self.quorum.as_deref().is_some_and(is_taken_out);
             if is_held && run.first <= header.seq {
                 held.push((run.holder, Ticket::new(header.seq, number, found.place)));
             }

@@ -89,13 +89,13 @@ pub(in crate::queue) struct Lost {
 }
 
 /// How messages are flagged that an earlier life of the broker put on pages.
-#[derive(Clone, Copy)]
-struct Recovered {
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Recovered {
     /// Those below this seq may have been delivered, and get this flag.
     taken_below: u64,
     taken: u8,
     /// See [`Level::moved`].
-    moved: u8,
+    pub(super) moved: u8,
 }
 
 /// What came of an attempt to bring a chunk into memory.
@@ -269,7 +269,7 @@ impl Chunk {
 
     /// Fills the chunk with what its page holds. Returns the records that are not there, by their
     /// number on the page.
-    fn unpack(
+    pub(super) fn unpack(
         &mut self,
         bytes: &[u8],
         is_sound: bool,
@@ -458,7 +458,7 @@ impl Level {
         loop {
             place = self.normalise(place);
             match self.record_at(place) {
-                Some(found) if found.header.is(DEAD | self.moved) => {
+                Some(found) if found.header.is(self.not_ready()) => {
                     place = super::after(place, &found.header);
                 }
                 None if self.chunk(place.chunk).is_some_and(Chunk::has_no_ready_absent) => {
@@ -524,6 +524,11 @@ impl Level {
         }
     }
 
+    pub(super) fn recovered(&self) -> Recovered {
+        let (taken_below, taken) = self.rare.as_ref().map_or((0, 0), |rare| rare.recovered);
+        Recovered { taken_below, taken, moved: self.moved }
+    }
+
     /// Fills an absent chunk with the bytes of its page, which may be damaged.
     fn take_in(
         &mut self,
@@ -532,9 +537,7 @@ impl Level {
         mut damage: Option<PageDamage>,
         fx: &mut Effects,
     ) -> Loaded {
-        let (owner, moved) = (self.owner, self.moved);
-        let (taken_below, taken) = self.rare.as_ref().map_or((0, 0), |rare| rare.recovered);
-        let recovered = Recovered { taken_below, taken, moved };
+        let (owner, moved, recovered) = (self.owner, self.moved, self.recovered());
         let index = number.wrapping_sub(self.first_chunk) as usize;
         let chunk = &mut self.chunks[index];
         let missing = chunk.unpack(bytes, damage.is_none(), recovered, owner, &mut fx.pool);
