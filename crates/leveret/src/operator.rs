@@ -10,6 +10,7 @@ mod maintenance;
 mod management;
 mod metrics;
 mod policies;
+mod transfer;
 
 use std::path::PathBuf;
 use std::sync::Arc;

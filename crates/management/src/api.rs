@@ -2,6 +2,7 @@
 
 pub(crate) mod attempts;
 pub(crate) mod bindings;
+pub(crate) mod browse;
 pub(crate) mod channels;
 pub(crate) mod connections;
 pub(crate) mod consumers;

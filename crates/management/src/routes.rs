@@ -3,8 +3,9 @@
 use hyper::Method;
 
 use crate::api::{
-    attempts, bindings, channels, connections, consumers, definitions, exchanges, features, health,
-    limits, messages, nodes, overview, permissions, policies, queues, session, users, vhosts,
+    attempts, bindings, browse, channels, connections, consumers, definitions, exchanges, features,
+    health, limits, messages, nodes, overview, permissions, policies, queues, session, users,
+    vhosts,
 };
 use crate::route::{Access::*, Route};
 
@@ -140,6 +141,12 @@ pub(crate) const ROUTES: &[Route] = &[
     },
     Route { path: "/api/queues/:vhost/:queue/contents", verbs: &[(DELETE, Vhost, queues::purge)] },
     Route { path: "/api/queues/:vhost/:queue/get", verbs: &[(POST, Vhost, messages::get)] },
+    Route { path: "/api/queues/:vhost/:queue/messages", verbs: &[(GET, Vhost, browse::list)] },
+    Route { path: "/api/queues/:vhost/:queue/redrive", verbs: &[(POST, Vhost, browse::redrive)] },
+    Route {
+        path: "/api/queues/:vhost/:queue/move",
+        verbs: &[(POST, Vhost, browse::move_messages)],
+    },
     Route {
         path: "/api/queues/:vhost/:queue/actions",
         verbs: &[(POST, Administrator, queues::act)],

@@ -23,7 +23,8 @@ pub use info::{
     QueueInfo, TlsInfo, TopicPermissionInfo, UserInfo, VhostInfo,
 };
 pub use management::{
-    BrokerFacts, CertificateInfo, GetMessages, GetMode, GotMessage, Management, Publication,
+    BrokerFacts, BrowseMessages, CertificateInfo, GetMessages, GetMode, GotMessage, LeftMessage,
+    Management, MoveMessages, Publication, SeenMessage, Transferred,
 };
 pub use metrics::{
     ChannelFigures, ConnectionFigures, ExchangeFigures, Metrics, NodeFigures, NodeIdentity,

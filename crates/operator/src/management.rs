@@ -85,6 +85,26 @@ pub trait Management: Operator + Counters + Send {
         queue: &str,
         get: GetMessages,
     ) -> Answer<Vec<GotMessage>>;
+    /// Copies ready messages and changes nothing.
+    fn browse(
+        &self,
+        user: &str,
+        vhost: &str,
+        queue: &str,
+        browse: BrowseMessages,
+    ) -> Answer<Vec<SeenMessage>>;
+    /// Takes dead letters back to the queues they died in, without the headers that tell of it. Each
+    /// leaves when it is safe there.
+    fn redrive(&self, user: &str, vhost: &str, queue: &str, ids: &[String]) -> Answer<Transferred>;
+    /// Takes messages to another queue of the vhost, from the head on. Each leaves when it is safe
+    /// there. Ends after some seconds with what it has.
+    fn move_messages(
+        &self,
+        user: &str,
+        vhost: &str,
+        queue: &str,
+        wanted: &MoveMessages,
+    ) -> Answer<Transferred>;
 }
 
 /// What the broker says of itself.
@@ -181,4 +201,51 @@ pub struct GotMessage {
     pub properties: Vec<u8>,
     /// The payload.
     pub body: Vec<u8>,
+}
+
+/// Which ready messages to look at, in the order of delivery.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BrowseMessages {
+    /// Those behind this one; from the head on if it is none.
+    pub behind: Option<String>,
+    /// So many are passed over.
+    pub skip: u64,
+    /// At most so many.
+    pub count: usize,
+}
+
+/// A message in a queue.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SeenMessage {
+    /// Names it for as long as it is there.
+    pub id: String,
+    /// What it is.
+    pub message: GotMessage,
+}
+
+/// What to move.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MoveMessages {
+    /// The other queue.
+    pub destination: String,
+    /// At most so many; those that are ready now if it is none.
+    pub count: Option<u64>,
+}
+
+/// What became of messages that were to go to other queues.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Transferred {
+    /// So many have left.
+    pub moved: u64,
+    /// Those that are where they were.
+    pub left: Vec<LeftMessage>,
+}
+
+/// A message that stays in its queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeftMessage {
+    /// See [`SeenMessage`].
+    pub id: String,
+    /// A sentence, or a part of one.
+    pub reason: String,
 }

@@ -1,6 +1,7 @@
 //! The HTTP API against what a RabbitMQ 4.3.6 answered: `replay/*.txt` are requests with its answers,
 //! `roles.tsv` says which kind of user may see which path.
 
+mod browse;
 mod limits;
 mod listings;
 mod messages;

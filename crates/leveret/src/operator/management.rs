@@ -3,9 +3,10 @@
 use auth::Algorithm;
 use broker::QueueRef;
 use operator::{
-    Answer, BindingInfo, BrokerFacts, CertificateInfo, ConnectionInfo, ConsumerInfo,
-    DeleteConditions, Emit, ExchangeInfo, GetMessages, GotMessage, Management, Operator,
-    Publication, QueueInfo, Refusal, UserInfo, VhostInfo,
+    Answer, BindingInfo, BrokerFacts, BrowseMessages, CertificateInfo, ConnectionInfo,
+    ConsumerInfo, DeleteConditions, Emit, ExchangeInfo, GetMessages, GotMessage, Management,
+    MoveMessages, Operator, Publication, QueueInfo, Refusal, SeenMessage, Transferred, UserInfo,
+    VhostInfo,
 };
 use topology::{
     Access, AddUser, AddVhost, BindingSpec, Command, ConnectionId, DeclareExchange, DeclareQueue,
@@ -17,11 +18,11 @@ use super::direct::Direct;
 use super::{NodeOperator, listings, refusal};
 
 /// No connection has this number: whoever asks with it has no exclusive queue.
-const NOBODY: ConnectionId = ConnectionId(0);
+pub(super) const NOBODY: ConnectionId = ConnectionId(0);
 
 impl NodeOperator {
     /// The queue, if `user` may do that to it, and if it is not exclusive to a connection.
-    fn queue_for(
+    pub(super) fn queue_for(
         &self,
         user: &str,
         vhost: &str,
@@ -272,6 +273,30 @@ impl Management for NodeOperator {
         get: GetMessages,
     ) -> Answer<Vec<GotMessage>> {
         Direct::open(&self.broker, user, vhost)?.get(queue, get)
+    }
+
+    fn browse(
+        &self,
+        user: &str,
+        vhost: &str,
+        queue: &str,
+        browse: BrowseMessages,
+    ) -> Answer<Vec<SeenMessage>> {
+        self.browse_queue(user, vhost, queue, browse)
+    }
+
+    fn redrive(&self, user: &str, vhost: &str, queue: &str, ids: &[String]) -> Answer<Transferred> {
+        self.redrive_messages(user, vhost, queue, ids)
+    }
+
+    fn move_messages(
+        &self,
+        user: &str,
+        vhost: &str,
+        queue: &str,
+        wanted: &MoveMessages,
+    ) -> Answer<Transferred> {
+        self.move_queue(user, vhost, queue, wanted)
     }
 }
 

@@ -122,14 +122,7 @@ pub(crate) fn get(call: &Call<'_>) -> Answer {
     let body = call.json_with(&["ackmode", "count", "encoding"])?;
     let then = mode(&body["ackmode"])?;
     let count = integer(&body["count"])?;
-    let is_text_wanted = match body["encoding"].as_str() {
-        Some("auto") => true,
-        Some("base64") => false,
-        _ => {
-            let text = "Unsupported encoding. Please use auto or base64.";
-            return Err(Failure::bad_request(text));
-        }
-    };
+    let is_text_wanted = is_text_wanted(body["encoding"].as_str())?;
     let truncate = body.get("truncate").map(integer).transpose()?;
     let truncate = truncate.and_then(|it| usize::try_from(it).ok());
     let get = GetMessages { count: u64::try_from(count).ok(), then };
@@ -141,6 +134,15 @@ pub(crate) fn get(call: &Call<'_>) -> Answer {
     })?;
     let shown = messages.into_iter().map(|it| message(&it, truncate, is_text_wanted));
     listing::value(call.query, Value::Array(shown.collect()))
+}
+
+/// Whether a payload is shown as text where it is text.
+pub(super) fn is_text_wanted(encoding: Option<&str>) -> Result<bool, Failure> {
+    match encoding {
+        Some("auto") => Ok(true),
+        Some("base64") => Ok(false),
+        _ => Err(Failure::bad_request("Unsupported encoding. Please use auto or base64.")),
+    }
 }
 
 fn mode(value: &Value) -> Result<GetMode, Failure> {
@@ -158,12 +160,16 @@ fn mode(value: &Value) -> Result<GetMode, Failure> {
 }
 
 /// A number, also as the text of one.
-fn integer(value: &Value) -> Result<i64, Failure> {
+pub(super) fn integer(value: &Value) -> Result<i64, Failure> {
     let parsed = value.as_i64().or_else(|| value.as_str()?.parse().ok());
     parsed.ok_or_else(|| Failure::bad_request(json!(["not_integer", value])))
 }
 
-fn message(message: &GotMessage, truncate: Option<usize>, is_text_wanted: bool) -> Value {
+pub(super) fn message(
+    message: &GotMessage,
+    truncate: Option<usize>,
+    is_text_wanted: bool,
+) -> Value {
     let shown = &message.body[..truncate.unwrap_or(usize::MAX).min(message.body.len())];
     let text = if is_text_wanted { std::str::from_utf8(shown).ok() } else { None };
     let (payload, encoding) = match text {

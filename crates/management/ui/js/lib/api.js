@@ -81,23 +81,6 @@ export const getOr = (fallback, where, options) =>
     throw error;
   });
 
-/** Whether the broker has an endpoint that not all have; asked once for each `feature`. */
-const offers = (feature, ask) => {
-  known[feature] ??= ask().catch((error) => {
-    if (error.status === 0) known[feature] = undefined;
-    return false;
-  });
-  return known[feature];
-};
-let known = {};
-
-/** Whether a path that can be read is there. */
-export const canGet = (feature, where) => offers(feature, () => send('GET', where).then(() => true));
-
-/** Whether something can be posted to a path. */
-export const canPost = (feature, where) =>
-  offers(feature, () => send('OPTIONS', where).then((response) => /\bPOST\b/i.test(response.headers.get('allow') ?? '')));
-
 export async function login(username, password, stay) {
   const form = new URLSearchParams({ username, password }).toString();
   const answer = await post('login', form, { headers: { 'content-type': 'application/x-www-form-urlencoded' } });
@@ -105,11 +88,9 @@ export async function login(username, password, stay) {
   const token = answer?.token?.value ?? btoa(String.fromCharCode(...new TextEncoder().encode(`${username}:${password}`)));
   session.begin(answer?.user ?? { name: username, tags: [] }, token, stay);
   if (!answer?.user) session.begin(await get('whoami'), token, stay);
-  known = {};
 }
 
 export async function logout() {
   await del('login').catch(() => {});
   session.end();
-  known = {};
 }

@@ -3,7 +3,7 @@
 import { h } from '../lib/dom.js';
 import * as api from '../lib/api.js';
 import * as format from '../lib/format.js';
-import { carry, origin } from '../lib/transfer.js';
+import { origin } from '../lib/transfer.js';
 import { button, card, empty } from './bits.js';
 import { confirm } from './dialog.js';
 import { icon } from './icons.js';
@@ -22,8 +22,7 @@ const ACK_MODES = [
 /** The tab of a queue's page. */
 export function messagesTab(ctx, queue) {
   const state = ctx.keep('messages', () => ({ mode: 'browse', count: 10, offset: 0, ackmode: ACK_MODES[0][0], encoding: 'auto', list: null, chosen: new Set(), busy: false, error: null }));
-  state.asked ??= detect(ctx, state, queue);
-  const readable = queue.type !== 'stream' || state.browses;
+  const readable = queue.type !== 'stream';
   return [
     card({ title: 'Messages', actions: modeChoice(ctx, state, queue) },
       readable ? askForm(ctx, state, queue) : null,
@@ -32,12 +31,6 @@ export function messagesTab(ctx, queue) {
       readable && found(ctx, state, queue)),
     publishForm(ctx, { vhost: queue.vhost, exchange: '', routingKey: queue.name, open: true }),
   ];
-}
-
-async function detect(ctx, state, queue) {
-  const at = api.path('queues', queue.vhost, queue.name);
-  [state.browses, state.redrives] = await Promise.all([api.canGet('browse', `${at}/messages?offset=0&count=1&truncate=0`), api.canPost('redrive', `${at}/redrive`)]);
-  ctx.redraw();
 }
 
 const modeChoice = (ctx, state, queue) => queue.type !== 'stream' && h('div', { class: 'segments', role: 'group', 'aria-label': 'What to do' },
@@ -72,14 +65,13 @@ function askForm(ctx, state, queue) {
       take && h('div', { class: 'field', key: 'ackmode' }, h('label', { for: 'ackmode' }, 'And then'),
         h('select', { id: 'ackmode', value: state.ackmode, onchange: (event) => set('ackmode', event.target.value) },
           ACK_MODES.map(([key, label]) => h('option', { value: key, selected: key === state.ackmode }, label))))),
-    h('small', { class: 'hint spaced' }, explanation(state, take)),
+    h('small', { class: 'hint spaced' }, explanation(take)),
     h('footer', {}, h('button', { class: `button primary ${take ? 'danger' : ''}`, disabled: state.busy }, state.busy ? 'Reading…' : take ? 'Take messages' : 'Browse messages')));
 }
 
-function explanation(state, take) {
+function explanation(take) {
   if (take) return 'Taken messages leave the queue.';
-  if (state.browses) return 'Browsing changes nothing: the messages stay where they are, as they are.';
-  return 'This broker can only take messages and put them back at once: they stay in the queue, marked as redelivered.';
+  return 'Browsing changes nothing: the messages stay where they are, as they are.';
 }
 
 async function ask(ctx, state, request) {
@@ -96,12 +88,8 @@ async function ask(ctx, state, request) {
 }
 
 const browse = (ctx, state, queue) => ask(ctx, state, async () => {
-  const at = api.path('queues', queue.vhost, queue.name);
-  if (state.browses) {
-    const answer = await api.get(`${at}/messages${api.query({ offset: state.offset, count: state.count, encoding: state.encoding, truncate: SHOWN_BYTES })}`);
-    return { list: answer.messages ?? answer };
-  }
-  return { list: await api.post(`${at}/get`, { count: state.count, ackmode: 'ack_requeue_true', encoding: state.encoding, truncate: SHOWN_BYTES }) };
+  const wanted = { offset: state.offset, count: state.count, encoding: state.encoding, truncate: SHOWN_BYTES };
+  return { list: await api.get(`${api.path('queues', queue.vhost, queue.name)}/messages${api.query(wanted)}`) };
 });
 
 async function takeSome(ctx, state, queue) {
@@ -130,14 +118,12 @@ function found(ctx, state, queue) {
       key: message.id ?? index,
       choice: dead && { chosen: state.chosen.has(index), set: (on) => choose(ctx, state, index, on) },
     }))),
-    state.browses && state.mode === 'browse' && turner(ctx, state, queue),
+    state.mode === 'browse' && turner(ctx, state, queue),
     dead && redriveBar(ctx, state, queue));
 }
 
-/** Without the endpoint only the head can be re-driven: choosing one chooses all before it. */
 function choose(ctx, state, index, on) {
-  if (state.redrives) state.chosen[on ? 'add' : 'delete'](index);
-  else state.chosen = new Set(Array.from({ length: on ? index + 1 : index }, (_, at) => at));
+  state.chosen[on ? 'add' : 'delete'](index);
   ctx.redraw();
 }
 
@@ -160,45 +146,29 @@ function redriveBar(ctx, state, queue) {
       state.chosen = new Set(event.target.checked ? state.list.keys() : []);
       ctx.redraw();
     } }), h('span', {}, chosen.length ? `${format.plural(chosen.length, 'message')} chosen` : 'Choose all')),
-    !state.redrives && h('small', { class: 'muted' }, 'From the head of the queue: a message with all before it.'),
     h('span', { class: 'push' }),
     h('button', { class: 'button primary', type: 'button', disabled: chosen.length === 0 || state.busy, onclick: () => redrive(ctx, state, queue, chosen) },
-      icon('refresh'), state.driven ? `Re-driving ${state.driven} of ${chosen.length}…` : 'Re-drive'));
+      icon('refresh'), 'Re-drive'));
 }
 
 async function redrive(ctx, state, queue, chosen) {
   const places = [...new Set(chosen.map((index) => origin(state.list[index])?.queue).filter(Boolean))];
   const sure = await confirm({
     title: `Re-drive ${format.plural(chosen.length, 'message')}?`,
-    body: [h('p', {}, `They go back to where they died: ${places.join(', ')}, and leave ${queue.name}.`),
-      !state.redrives && h('p', {}, 'Each is copied before it is removed: should something fail, a message may be there twice, but none is lost. Nobody else should read from this queue meanwhile.')],
+    body: h('p', {}, `They go back to where they died: ${places.join(', ')}, as they were, and leave ${queue.name} once they are safe there.`),
     action: 'Re-drive',
     danger: false,
   });
   if (!sure) return;
   await ask(ctx, state, async () => {
-    const number = await (state.redrives ? byBroker(state, queue, chosen) : byHand(ctx, state, queue, chosen.length));
-    toast(`${format.plural(number, 'message')} re-driven`);
+    const ids = chosen.map((index) => state.list[index].id);
+    const { redriven, left } = await api.post(`${api.path('queues', queue.vhost, queue.name)}/redrive`, { ids }, { timeout: 60_000 });
+    toast(`${format.plural(redriven, 'message')} re-driven`);
+    if (left.length) toast(`${format.plural(left.length, 'message')} stayed: ${left[0].reason}`, 'warn');
     return {};
   });
-  state.driven = 0;
   const trouble = state.error;
   await browse(ctx, state, queue);
   state.error = trouble ?? state.error;
   ctx.refresh();
 }
-
-async function byBroker(state, queue, chosen) {
-  const ids = chosen.map((index) => state.list[index].id);
-  const answer = await api.post(`${api.path('queues', queue.vhost, queue.name)}/redrive`, { ids });
-  if (answer?.left?.length) toast(`${format.plural(answer.left.length, 'message')} stayed: ${answer.left[0].reason}`, 'warn');
-  return answer?.redriven ?? ids.length;
-}
-
-const byHand = (ctx, state, queue, count) => carry({
-  vhost: queue.vhost, queue: queue.name, count, target: (message) => origin(message)?.queue,
-  progress: (done) => {
-    state.driven = done;
-    ctx.redraw();
-  },
-});

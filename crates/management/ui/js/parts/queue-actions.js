@@ -58,9 +58,8 @@ export const moveMessages = (ctx, queue) => formDialog({
     await api.get(api.path('queues', queue.vhost, to)).catch((error) => {
       throw error.status === 404 ? new Error(`There is no queue ${to} in ${queue.vhost}.`) : error;
     });
-    const { shovel, moved } = await moveAll({ vhost: queue.vhost, queue: queue.name, to, count: queue.messages_ready ?? 0 });
-    toast(shovel ? `A shovel is moving the messages to ${to}` : `${format.plural(moved, 'message')} moved to ${to}`);
-    ctx.refresh();
+    const moved = await moveAll({ vhost: queue.vhost, queue: queue.name, to, count: queue.messages_ready ?? 0 }).finally(() => ctx.refresh());
+    toast(`${format.plural(moved, 'message')} moved to ${to}`);
   },
 });
 
