@@ -138,7 +138,7 @@ fn data_of_a_newer_version_is_refused_and_left_alone() {
     let said = String::from_utf8_lossy(&refused.stderr);
     assert!(said.contains("has format version 4, this server knows up to 3"), "{said}");
     assert_eq!(fs::read_to_string(&version).expect("readable"), "4\n");
-    fs::write(&version, "2\n").expect("writable");
+    fs::write(&version, "3\n").expect("writable");
     server.restart();
     drop(server.channel());
 }
