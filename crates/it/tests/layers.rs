@@ -49,7 +49,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "management",
         &["amqp091-codec", "config", "field-table", "net", "operator", "statistics", "topology"],
     ),
-    ("prometheus", &["config", "net", "operator", "topology"]),
+    ("prometheus", &["config", "net", "operator", "statistics", "topology"]),
     // top
     ("perf", &["amqp091-codec", "field-table"]),
     (

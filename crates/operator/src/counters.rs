@@ -48,7 +48,7 @@ pub trait Counters: Sync {
     /// [`list_queues`](crate::Operator::list_queues). None when there is no such vhost. As of now.
     fn summarize_queues(&self, vhost: &str, emit: Emit<'_, QueueSummary>);
     /// As [`Counters::report`], the figures of a queue's messages alone and without samples.
-    fn queue_figures(&self, vhost: &str, name: &str) -> Figures {
+    fn message_figures(&self, vhost: &str, name: &str) -> Figures {
         self.report(Subject::Queue { vhost, name }, &Ranges::default()).messages
     }
 }

@@ -3,11 +3,11 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::Emit;
+use crate::{Counters, Emit};
 
 /// A running broker as Prometheus sees it. Calls block; each comes from a thread of its own. Rows come
 /// one by one, each looked at under its own lock.
-pub trait Metrics: Send + Sync {
+pub trait Metrics: Counters + Send + Sync {
     /// Who it is.
     fn identity(&self) -> NodeIdentity;
     /// Whether this user may see metrics; the reason if not.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use operator::{ChannelFigures, ConnectionFigures, ExchangeFigures, NodeFigures, QueueFigures};
+use statistics::{AuthAttempts, Churn, DeadLetterCount};
 
 use crate::metric::{Number, Row};
 use crate::text::Labels;
@@ -27,15 +28,20 @@ impl Breakdown {
 }
 
 /// RabbitMQ's name of a type of queues in labels.
-fn queue_type(name: &str) -> &'static str {
+pub(crate) fn queue_type_label(name: &str) -> &'static str {
     match name {
         "classic" => "rabbit_classic_queue",
         "quorum" => "rabbit_quorum_queue",
+        "volatile" => "rabbit_volatile_queue",
         _ => "rabbit_stream_queue",
     }
 }
 
 impl Row for NodeFigures {
+    fn put_labels(&self, _labels: &mut Labels<'_>) {}
+}
+
+impl Row for Churn {
     fn put_labels(&self, _labels: &mut Labels<'_>) {}
 }
 
@@ -53,7 +59,7 @@ impl Row for QueueFigures {
 impl Row for Described {
     fn put_labels(&self, labels: &mut Labels<'_>) {
         self.0.put_labels(labels);
-        labels.put("queue_type", queue_type(self.0.queue_type));
+        labels.put("queue_type", queue_type_label(self.0.queue_type));
         labels.put("membership", "leader");
     }
 }
@@ -84,5 +90,22 @@ impl Row for ConnectionFigures {
 impl Row for ChannelFigures {
     fn put_labels(&self, labels: &mut Labels<'_>) {
         labels.put_pid(PID, self.id);
+    }
+}
+
+impl Row for DeadLetterCount {
+    fn put_labels(&self, labels: &mut Labels<'_>) {
+        labels.put("queue_type", queue_type_label(self.queue_type));
+        labels.put("dead_letter_strategy", self.strategy);
+    }
+}
+
+impl Row for AuthAttempts {
+    fn put_labels(&self, labels: &mut Labels<'_>) {
+        if let Some(source) = &self.source {
+            labels.put("remote_address", &source.address.to_string());
+            labels.put("username", &source.user);
+        }
+        labels.put("protocol", self.protocol);
     }
 }

@@ -9,6 +9,7 @@
 
 mod body;
 mod families;
+mod global;
 mod login;
 mod metric;
 mod request;

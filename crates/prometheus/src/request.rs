@@ -74,8 +74,11 @@ pub(crate) struct Selection {
 }
 
 impl Selection {
-    /// Reads the query; what is wrong with it, in RabbitMQ's words.
+    /// Reads the query; what is wrong with it, in RabbitMQ's words: none for a query that is none.
     pub(crate) fn parse(query: &str) -> Result<Self, String> {
+        if !query.split('&').all(is_pair) {
+            return Err(String::new());
+        }
         let mut chosen = Self::default();
         let mut pattern = None;
         for (key, value) in form_urlencoded::parse(query.as_bytes()) {
@@ -102,6 +105,15 @@ impl Selection {
     pub(crate) fn has_queue(&self, name: &str) -> bool {
         self.queue.as_ref().is_none_or(|it| it.matches(name))
     }
+}
+
+/// Whether RabbitMQ can read this part of a query: it has a name, and what is escaped are octets.
+fn is_pair(part: &str) -> bool {
+    let is_escape = |(at, _)| {
+        let digits = part.as_bytes().get(at + 1..at + 3);
+        digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+    };
+    !part.starts_with('=') && part.match_indices('%').all(is_escape)
 }
 
 fn compile(pattern: &str) -> Result<Pattern, String> {
@@ -146,6 +158,14 @@ mod tests {
         assert!(chosen.has_queue("c.plain") && !chosen.has_queue("cxp"));
         let none = Selection::parse("queue=").expect("a good query");
         assert!(none.has_vhost("orders") && none.has_queue("q"));
+    }
+
+    #[test]
+    fn queries_that_are_none_are_refused_without_a_word() {
+        for query in ["family=%ZZ", "%f=a", "family=a%", "=a", "a=b&=c"] {
+            assert_eq!(Selection::parse(query).expect_err(query), "", "{query}");
+        }
+        assert!(Selection::parse("&&a=b=c&d").is_ok());
     }
 
     #[test]

@@ -4,6 +4,7 @@ use operator::{Metrics, NodeFigures, QueueFigures};
 
 use crate::body::{Gone, Page};
 use crate::families::{Breakdown, Described, ListedExchange, ListedVhost};
+use crate::global;
 use crate::metric::{Family, Kind, Number, Row};
 use crate::request::{Registry, Selection};
 use crate::table::*;
@@ -58,6 +59,14 @@ impl<R: Row> Rows<R> {
     }
 }
 
+impl<R: Row> FromIterator<R> for Rows<R> {
+    fn from_iter<I: IntoIterator<Item = R>>(objects: I) -> Self {
+        let mut rows = Self::new();
+        objects.into_iter().for_each(|it| rows.push(it));
+        rows
+    }
+}
+
 impl Scrape<'_> {
     /// Renders everything that was asked for.
     pub(crate) fn render(&self, page: &mut Page) -> Result<(), Gone> {
@@ -73,6 +82,7 @@ impl Scrape<'_> {
             Registry::Default | Registry::PerObject => {
                 self.put_objects(page)?;
                 self.put_totals(page)?;
+                self.put_global(page)?;
             }
         }
         self.put_identity(page);
@@ -98,14 +108,31 @@ impl Scrape<'_> {
     }
 
     fn put_objects(&self, page: &mut Page) -> Result<(), Gone> {
+        self.broker.refresh();
+        if self.wants(&CONNECTION_CHURN) {
+            self.put_all(page, &CONNECTION_CHURN, &Rows::one(self.broker.churn()))?;
+        }
         if self.wants(&NODE_COARSE) || self.wants(&NODE) {
             let node = Rows::one(self.broker.node());
             self.put(page, &NODE_COARSE, &node)?;
             self.put(page, &NODE, &node)?;
         }
+        self.put_auth_attempts(page)?;
         self.put_queues(page)?;
         self.put_channels(page)?;
         self.put_connections(page)
+    }
+
+    fn put_auth_attempts(&self, page: &mut Page) -> Result<(), Gone> {
+        if self.wants(&AUTH_ATTEMPTS) {
+            let attempts = self.broker.auth_attempts().into_iter().collect();
+            self.put_all(page, &AUTH_ATTEMPTS, &attempts)?;
+        }
+        if self.is_summed() || !self.wants(&AUTH_ATTEMPTS_BY_SOURCE) {
+            return Ok(());
+        }
+        let attempts = self.broker.auth_attempts_by_source().into_iter().collect();
+        self.put_all(page, &AUTH_ATTEMPTS_BY_SOURCE, &attempts)
     }
 
     fn put_queues(&self, page: &mut Page) -> Result<(), Gone> {
@@ -127,9 +154,7 @@ impl Scrape<'_> {
         if self.is_summed() {
             return Ok(());
         }
-        let mut described = Rows::new();
-        queues.rows.into_iter().for_each(|row| described.push(Described(row)));
-        self.put_all(page, &QUEUE_INFO, &described)
+        self.put_all(page, &QUEUE_INFO, &queues.rows.into_iter().map(Described).collect())
     }
 
     fn put_channels(&self, page: &mut Page) -> Result<(), Gone> {
@@ -152,8 +177,7 @@ impl Scrape<'_> {
     /// What the detailed registry alone has, of all vhosts.
     fn put_cluster_objects(&self, page: &mut Page) -> Result<(), Gone> {
         if self.wants(&VHOST_STATUS) {
-            let mut vhosts = Rows::new();
-            self.broker.vhost_names().into_iter().for_each(|it| vhosts.push(ListedVhost(it)));
+            let vhosts = self.broker.vhost_names().into_iter().map(ListedVhost).collect();
             self.put_prefixed(page, CLUSTER_PREFIX, &VHOST_STATUS, &vhosts)?;
         }
         if self.wants(&EXCHANGE_BINDINGS) || self.wants(&EXCHANGE_NAMES) {
@@ -181,6 +205,14 @@ impl Scrape<'_> {
         let (name, help) =
             ("process_start_time_seconds", "When the node started, seconds since 1970");
         put_single(&mut page.text, name, Kind::Gauge, help, b"", node.started_at_s.into());
+    }
+
+    fn put_global(&self, page: &mut Page) -> Result<(), Gone> {
+        let (protocols, queue_types) = global::counts(self.broker);
+        self.put_all(page, &PROTOCOLS, &protocols.into_iter().collect())?;
+        self.put_all(page, &QUEUE_TYPES, &queue_types.into_iter().collect())?;
+        let dead_letters = self.broker.dead_letters().into_iter().collect();
+        self.put_all(page, &DEAD_LETTERS, &dead_letters)
     }
 
     fn put_identity(&self, page: &mut Page) {

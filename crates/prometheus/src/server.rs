@@ -166,6 +166,7 @@ impl Shared {
         };
         match Selection::parse(query) {
             Ok(selection) => self.scrape(registry, selection, takes_gzip(headers)).await,
+            Err(reason) if reason.is_empty() => empty(StatusCode::BAD_REQUEST),
             Err(reason) => text(StatusCode::BAD_REQUEST, &reason),
         }
     }

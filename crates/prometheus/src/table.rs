@@ -2,9 +2,25 @@
 //! order.
 
 use operator::{ChannelFigures, ConnectionFigures, NodeFigures, QueueFigures};
+use statistics::MessageCount::{Ack, Confirm, Deliver, DeliverNoAck, DropUnroutable, Get, GetEmpty, GetNoAck, Publish, PublishOut, Redeliver, ReturnUnroutable};
+use statistics::{AuthAttempts, Churn, DeadLetterCount};
 
 use crate::families::{Breakdown, Described, ListedExchange, ListedVhost};
+use crate::global::{Protocol, QueueType};
 use crate::metric::{Family, Metric, Number, counter, gauge, gauge_of_each, untyped};
+
+pub(crate) const CONNECTION_CHURN: Family<Churn> = Family {
+    name: "connection_churn_metrics",
+    metrics: &[
+        counter("connections_opened_total", "Connections that were opened", |it| it.connection_created.into()),
+        counter("connections_closed_total", "Connections that ended", |it| it.connection_closed.into()),
+        counter("channels_opened_total", "Channels that were opened", |it| it.channel_created.into()),
+        counter("channels_closed_total", "Channels that ended", |it| it.channel_closed.into()),
+        counter("queues_declared_total", "Declarations of queues, of new ones and of others", |it| it.queue_declared.into()),
+        counter("queues_created_total", "Queues that were made", |it| it.queue_created.into()),
+        counter("queues_deleted_total", "Queues that were deleted", |it| it.queue_deleted.into()),
+    ],
+};
 
 pub(crate) const NODE_COARSE: Family<NodeFigures> = Family {
     name: "node_coarse_metrics",
@@ -24,6 +40,24 @@ pub(crate) const NODE: Family<NodeFigures> = Family {
         gauge("disk_space_available_limit_bytes", "Free space below which publishers wait, bytes", |it| it.disk_free_limit.into()),
         gauge("erlang_processes_limit", "Tasks that there may be", |it| it.tasks_max.into()),
         gauge("erlang_uptime_seconds", "Time since the node started", |it| (it.uptime_ms as f64 / 1000.0).into()),
+    ],
+};
+
+pub(crate) const AUTH_ATTEMPTS: Family<AuthAttempts> = Family {
+    name: "auth_attempt_metrics",
+    metrics: &[
+        counter("auth_attempts_total", "Logins that were tried", |it| (it.succeeded + it.failed).into()),
+        counter("auth_attempts_succeeded_total", "Logins that were let in", |it| it.succeeded.into()),
+        counter("auth_attempts_failed_total", "Logins that were turned away", |it| it.failed.into()),
+    ],
+};
+
+pub(crate) const AUTH_ATTEMPTS_BY_SOURCE: Family<AuthAttempts> = Family {
+    name: "auth_attempt_detailed_metrics",
+    metrics: &[
+        counter("auth_attempts_detailed_total", "Logins that were tried, by where they came from", |it| (it.succeeded + it.failed).into()),
+        counter("auth_attempts_detailed_succeeded_total", "Logins that were let in, by where they came from", |it| it.succeeded.into()),
+        counter("auth_attempts_detailed_failed_total", "Logins that were turned away, by where they came from", |it| it.failed.into()),
     ],
 };
 
@@ -123,6 +157,45 @@ pub(crate) const CLUSTER: Family<NodeFigures> = Family {
     ],
 };
 
+pub(crate) const PROTOCOLS: Family<Protocol> = Family {
+    name: "global",
+    metrics: &[
+        counter("global_messages_received_total", "Messages that were published", |it| it.counted.counts[Publish].into()),
+        counter("global_messages_received_confirm_total", "Messages that were published by who wants confirms", |it| it.counted.expecting_confirm.into()),
+        counter("global_messages_confirmed_total", "Messages that were confirmed", |it| it.counted.counts[Confirm].into()),
+        counter("global_messages_routed_total", "Copies of messages that queues got", |it| it.counted.counts[PublishOut].into()),
+        counter("global_messages_unroutable_returned_total", "Messages that no queue got, returned", |it| it.counted.counts[ReturnUnroutable].into()),
+        counter("global_messages_unroutable_dropped_total", "Messages that no queue got, dropped", |it| it.counted.counts[DropUnroutable].into()),
+        gauge("global_publishers", "Channels that have published", |it| it.clients.map(|it| it.publishers).into()),
+        gauge("global_consumers", "Consumers", |it| it.clients.map(|it| it.consumers).into()),
+    ],
+};
+
+pub(crate) const QUEUE_TYPES: Family<QueueType> = Family {
+    name: "global",
+    metrics: &[
+        counter("global_messages_delivered_total", "Messages that clients got", |it| it.0.counts.deliver_get().into()),
+        counter("global_messages_delivered_consume_manual_ack_total", "Messages that consumers got, to be acknowledged", |it| it.0.counts[Deliver].into()),
+        counter("global_messages_delivered_consume_auto_ack_total", "Messages that consumers got, not to be acknowledged", |it| it.0.counts[DeliverNoAck].into()),
+        counter("global_messages_delivered_get_manual_ack_total", "Messages that were fetched, to be acknowledged", |it| it.0.counts[Get].into()),
+        counter("global_messages_delivered_get_auto_ack_total", "Messages that were fetched, not to be acknowledged", |it| it.0.counts[GetNoAck].into()),
+        counter("global_messages_get_empty_total", "Fetches that found a queue empty", |it| it.0.counts[GetEmpty].into()),
+        counter("global_messages_redelivered_total", "Messages that were delivered and somebody had before", |it| it.0.counts[Redeliver].into()),
+        counter("global_messages_acknowledged_total", "Messages that were acknowledged", |it| it.0.counts[Ack].into()),
+    ],
+};
+
+pub(crate) const DEAD_LETTERS: Family<DeadLetterCount> = Family {
+    name: "global",
+    metrics: &[
+        counter("global_messages_dead_lettered_maxlen_total", "Dead letters of queues that were full", |it| died(it, "maxlen")),
+        counter("global_messages_dead_lettered_expired_total", "Dead letters that were too old", |it| died(it, "expired")),
+        counter("global_messages_dead_lettered_rejected_total", "Dead letters that were rejected", |it| died(it, "rejected")),
+        counter("global_messages_dead_lettered_delivery_limit_total", "Dead letters that were delivered too often", |it| died(it, "delivery_limit")),
+        counter("global_messages_dead_lettered_confirmed_total", "Dead letters that are safe in another queue", |it| died(it, "confirmed")),
+    ],
+};
+
 pub(crate) const MEMORY: Family<Breakdown> = Family {
     name: "node_memory",
     metrics: &[
@@ -150,4 +223,9 @@ pub(crate) const EXCHANGE_NAMES: Family<ListedExchange> = Family {
 /// Messages of classic queues count as held in memory, those of others as on the disk.
 fn in_memory(queue: &QueueFigures, count: u64) -> Number {
     if queue.is_in_memory { count.into() } else { Number::Whole(0) }
+}
+
+/// Dead letters that died of this.
+fn died(counted: &DeadLetterCount, reason: &str) -> Number {
+    if counted.reason == reason { counted.count.into() } else { Number::None }
 }

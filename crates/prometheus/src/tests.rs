@@ -8,8 +8,13 @@ use std::sync::Arc;
 use expect_test::expect;
 use http_body_util::BodyExt;
 use operator::{
-    ChannelFigures, ConnectionFigures, Emit, ExchangeFigures, Metrics, NodeFigures, NodeIdentity,
-    QueueFigures,
+    ChannelFigures, ConnectionFigures, Counters, Emit, ExchangeFigures, Metrics, NodeFigures,
+    NodeIdentity, QueueFigures, QueueSummary,
+};
+use statistics::{
+    AuthAttempts, AuthSource, Churn, Clients, DeadLetterCount, GlobalCounts, MessageCount,
+    MessageCounts, Other, Pairs, QueueTraffic, Ranges, Report, RetentionPolicies, Statistics,
+    Subject, Traffic,
 };
 
 use crate::body::piped;
@@ -23,6 +28,90 @@ const DOCUMENTED: &str = include_str!("../../../docs/prometheus.md");
 
 /// A broker with one or two objects of each kind.
 struct Fake;
+
+/// A channel published two messages, which a queue got, and fetched one of them.
+fn counted() -> Statistics {
+    let mut published = MessageCounts::default();
+    published[MessageCount::Publish] = 2;
+    published[MessageCount::Confirm] = 1;
+    let mut fetched = MessageCounts::default();
+    fetched[MessageCount::Get] = 1;
+    let (exchange, queue): (Arc<str>, Arc<str>) = ("amq.direct".into(), "c.plain".into());
+    let queue_traffic =
+        QueueTraffic { queue: queue.clone(), queue_type: "classic", counts: fetched };
+    let mut statistics = Statistics::new(RetentionPolicies::default(), false, 0);
+    statistics.add(&Traffic {
+        channel: 6,
+        vhost: "/".into(),
+        protocol: "amqp091",
+        exchanges: vec![(exchange.clone(), published)],
+        expecting_confirm: 1,
+        queues: vec![queue_traffic],
+        routes: vec![(exchange, queue, 2)],
+        is_closed: false,
+    });
+    statistics
+}
+
+impl Counters for Fake {
+    fn refresh(&self) {}
+
+    fn report(&self, of: Subject<'_>, ranges: &Ranges) -> Report {
+        counted().report(of, ranges)
+    }
+
+    fn pairs(&self, of: Subject<'_>, ranges: &Ranges) -> Pairs {
+        counted().pairs(of, ranges)
+    }
+
+    fn counts(&self, of: Subject<'_>) -> MessageCounts {
+        counted().counts(of)
+    }
+
+    fn channel_pairs(&self, id: u64) -> Vec<(Other, MessageCounts)> {
+        counted().channel_pairs(id)
+    }
+
+    fn route_counts(&self, vhost: &str) -> Vec<(Arc<str>, Arc<str>, u64)> {
+        counted().route_counts(vhost)
+    }
+
+    fn global_counts(&self) -> Vec<GlobalCounts> {
+        counted().global_counts()
+    }
+
+    fn churn(&self) -> Churn {
+        Churn { connection_created: 3, connection_closed: 1, ..Churn::default() }
+    }
+
+    fn clients(&self) -> Clients {
+        Clients { publishers: 1, consumers: 4 }
+    }
+
+    fn dead_letters(&self) -> Vec<DeadLetterCount> {
+        let reasons = ["maxlen", "expired", "rejected", "delivery_limit", "confirmed"];
+        let (queue_type, strategy) = ("quorum", "at_least_once");
+        reasons.map(|reason| DeadLetterCount { queue_type, strategy, reason, count: 2 }).to_vec()
+    }
+
+    fn auth_attempts(&self) -> Vec<AuthAttempts> {
+        vec![AuthAttempts { protocol: "amqp091", source: None, succeeded: 4, failed: 1 }]
+    }
+
+    fn auth_attempts_by_source(&self) -> Vec<AuthAttempts> {
+        let address = IpAddr::from([127, 0, 0, 1]);
+        let source = Some(AuthSource { address, user: "guest".to_owned() });
+        vec![AuthAttempts { protocol: "amqp091", source, succeeded: 4, failed: 1 }]
+    }
+
+    fn forget_auth_attempts(&self) {}
+
+    fn note_http_login(&self, _: IpAddr, _: &str, _: bool) {}
+
+    fn forget_samples(&self) {}
+
+    fn summarize_queues(&self, _: &str, _: Emit<'_, QueueSummary>) {}
+}
 
 impl Metrics for Fake {
     fn identity(&self) -> NodeIdentity {
@@ -112,10 +201,11 @@ fn rabbitmq() -> BTreeMap<&'static str, (&'static str, &'static str)> {
     rows.collect()
 }
 
-/// The families of the detailed path.
+/// The families of the detailed path. Of one, RabbitMQ had only names to show.
 fn families() -> BTreeSet<&'static str> {
     let named = RABBITMQ.split("detailed:").skip(1);
-    named.filter_map(|it| it.split_once(" {").map(|(name, _)| name)).collect()
+    let named = named.filter_map(|it| it.split_once(" {").map(|(name, _)| name));
+    named.chain(["auth_attempt_detailed_metrics"]).collect()
 }
 
 /// Everything there is to see, by path as `rabbitmq.tsv` names it.

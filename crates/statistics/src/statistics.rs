@@ -75,7 +75,7 @@ const CHURN_KEYS: [&str; 7] = [
 ];
 
 /// Messages by protocol, and by the type of queue where it is known: Prometheus' global counters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct GlobalCounts {
     /// `amqp091`, ...
     pub protocol: &'static str,

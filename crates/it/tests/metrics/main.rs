@@ -1,6 +1,6 @@
 //! Metrics for Prometheus against what a RabbitMQ 4.3.6 answered.
 
-use it::{HttpClient, HttpReply, Server};
+use it::{HttpClient, HttpReply, RawClient, Server};
 
 /// Asks for metrics, without a login.
 fn scraper(server: &Server) -> HttpClient {
@@ -50,6 +50,104 @@ fn messages_of_queues_are_summed_and_told_apart() {
             r#"rabbitmq_detailed_queue_info{vhost="/",queue="r",queue_type="rabbit_classic_queue",membership="leader"} 1"#,
         ]
     );
+}
+
+/// The value of the sample with this name and these labels.
+#[track_caller]
+fn value(server: &Server, path: &str, sample: &str) -> String {
+    let found = samples(server, path, &format!("{sample} "));
+    let [found] = &found[..] else { panic!("{path}: {sample}: {found:?}") };
+    found[sample.len() + 1..].to_owned()
+}
+
+/// Publishes three messages to queue `q` with confirms and one to nowhere, fetches and acknowledges one.
+fn publish_and_fetch(server: &Server) -> RawClient {
+    let mut client = server.channel();
+    client.call(1, "confirm.select").expect("confirms");
+    client.call(1, "queue.declare queue=q durable").expect("a queue");
+    for key in ["q", "q", "q", "nowhere"] {
+        client.call(1, &format!("basic.publish routing-key={key} \"m\"")).expect("confirmed");
+    }
+    client.call(1, "basic.get queue=q").expect("a message");
+    client.send(1, "basic.ack delivery-tag=1").expect("acknowledged");
+    client.call(1, "queue.declare queue=q passive").expect("all of it is done");
+    client
+}
+
+#[test]
+fn what_passes_is_counted_by_protocol_and_type_of_queue() {
+    let server = Server::start("");
+    let global = |name: &str| value(&server, "/metrics", &format!("rabbitmq_global_{name}"));
+    assert_eq!(global(r#"messages_received_total{protocol="amqp091"}"#), "0", "from the start");
+    let _client = publish_and_fetch(&server);
+    for (name, expected) in [
+        ("messages_received_total", "4"),
+        ("messages_received_confirm_total", "4"),
+        ("messages_confirmed_total", "4"),
+        ("messages_routed_total", "3"),
+        ("messages_unroutable_dropped_total", "1"),
+        ("messages_unroutable_returned_total", "0"),
+        ("publishers", "1"),
+        ("consumers", "0"),
+    ] {
+        assert_eq!(global(&format!("{name}{{protocol=\"amqp091\"}}")), expected, "{name}");
+    }
+    for (name, classic, quorum) in [
+        ("messages_delivered_total", "1", "0"),
+        ("messages_delivered_get_manual_ack_total", "1", "0"),
+        ("messages_delivered_consume_manual_ack_total", "0", "0"),
+        ("messages_acknowledged_total", "1", "0"),
+        ("messages_redelivered_total", "0", "0"),
+    ] {
+        for (kind, expected) in [("classic", classic), ("quorum", quorum)] {
+            let labels = format!(r#"{{protocol="amqp091",queue_type="rabbit_{kind}_queue"}}"#);
+            assert_eq!(global(&format!("{name}{labels}")), expected, "{name}{labels}");
+        }
+    }
+}
+
+#[test]
+fn what_comes_and_goes_is_counted() {
+    let server = Server::start("");
+    let mut client = publish_and_fetch(&server);
+    client.call(1, "queue.declare queue=q durable").expect("it is there");
+    client.call(1, "queue.delete queue=q").expect("deleted");
+    client.call(1, "channel.close reply-code=200").expect("closed");
+    for (name, expected) in [
+        ("connections_opened_total", "1"),
+        ("connections_closed_total", "0"),
+        ("channels_opened_total", "1"),
+        ("channels_closed_total", "1"),
+        ("queues_declared_total", "2"),
+        ("queues_created_total", "1"),
+        ("queues_deleted_total", "1"),
+        (r#"auth_attempts_total{protocol="amqp091"}"#, "1"),
+        (r#"auth_attempts_succeeded_total{protocol="amqp091"}"#, "1"),
+        (r#"auth_attempts_failed_total{protocol="amqp091"}"#, "0"),
+    ] {
+        assert_eq!(value(&server, "/metrics", &format!("rabbitmq_{name}")), expected, "{name}");
+    }
+}
+
+#[test]
+fn dead_letters_are_counted_by_why_they_died() {
+    let server = Server::start("");
+    let mut client = server.channel();
+    let declare = "queue.declare queue=q arguments={x-max-length=1}";
+    client.call(1, declare).expect("a queue");
+    for _ in 0..3 {
+        client.send(1, "basic.publish routing-key=q \"m\"").expect("sent");
+    }
+    client.call(1, "queue.declare queue=q passive").expect("they are there");
+    let died = |reason: &str, strategy: &str| {
+        let name = format!("rabbitmq_global_messages_dead_lettered_{reason}_total");
+        let labels =
+            format!(r#"{{queue_type="rabbit_classic_queue",dead_letter_strategy="{strategy}"}}"#);
+        value(&server, "/metrics", &format!("{name}{labels}"))
+    };
+    assert_eq!(died("maxlen", "disabled"), "2");
+    assert_eq!(died("maxlen", "at_most_once"), "0");
+    assert_eq!(died("expired", "disabled"), "0");
 }
 
 #[test]
@@ -103,6 +201,7 @@ fn bad_requests_get_the_answers_of_rabbitmq() {
         ("/", (404, Some("application/json"), None, nowhere)),
         ("/metrics/a/b", (404, Some("application/json"), None, nowhere)),
         ("/metrics/detailed?queue=(", (400, text, allow, pattern)),
+        ("/metrics?family=%ZZ", (400, None, allow, "")),
     ] {
         assert_eq!(shown(&scraper.get(path)), expected, "{path}");
     }

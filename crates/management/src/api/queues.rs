@@ -151,7 +151,7 @@ impl Listed for Entry<'_> {
             ["message_bytes_ready"] => queue.message_bytes_ready.into(),
             ["message_bytes_unacknowledged"] => unsettled.into(),
             ["message_stats", path @ ..] => {
-                figures::at(&broker.queue_figures(&queue.vhost, &queue.name), path)?
+                figures::at(&broker.message_figures(&queue.vhost, &queue.name), path)?
             }
             [
                 "messages_details" | "messages_ready_details" | "messages_unacknowledged_details",
