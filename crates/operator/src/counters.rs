@@ -4,8 +4,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use statistics::{
-    AuthAttempts, Churn, Clients, DeadLetterCount, Figures, GlobalCounts, MessageCounts, Other,
-    Pairs, Ranges, Report, Subject,
+    AuthAttempts, Churn, Clients, DeadLetterCount, Figures, GlobalCounts, Known, MessageCounts,
+    Other, Pairs, Ranges, Report, Subject,
 };
 
 use crate::Emit;
@@ -19,8 +19,10 @@ pub trait Counters: Sync {
     fn report(&self, of: Subject<'_>, ranges: &Ranges) -> Report;
     /// What passed between it and others. Empty unless the rates mode is `detailed`.
     fn pairs(&self, of: Subject<'_>, ranges: &Ranges) -> Pairs;
-    /// Messages by what happened to them, in every rates mode. Of an exchange: `PublishIn` and
-    /// `PublishOut`. Nothing of connections and the node.
+    /// Exchanges and queues by vhost that something was counted of.
+    fn known(&self) -> Vec<Known>;
+    /// Messages by what happened to them, in every rates mode. Of an exchange: `PublishIn`, `PublishOut`,
+    /// and what became of those published. Nothing of connections and the node.
     fn counts(&self, of: Subject<'_>) -> MessageCounts;
     /// What a channel did by exchange and by queue, in every rates mode.
     fn channel_pairs(&self, id: u64) -> Vec<(Other, MessageCounts)>;

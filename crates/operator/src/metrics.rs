@@ -148,10 +148,12 @@ pub struct ConnectionFigures {
 }
 
 /// One channel.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ChannelFigures {
     /// Node-wide.
     pub id: u64,
+    /// Where its exchanges and queues are.
+    pub vhost: Arc<str>,
     /// How many consume through it.
     pub consumers: u64,
     /// Delivered, not yet settled.

@@ -79,7 +79,7 @@ impl Row for ListedExchange {
 }
 
 /// RabbitMQ names connections so, too.
-const PID: &str = "channel";
+pub(crate) const PID: &str = "channel";
 
 impl Row for ConnectionFigures {
     fn put_labels(&self, labels: &mut Labels<'_>) {

@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 mod body;
+mod counted;
 mod families;
 mod global;
 mod login;

@@ -3,6 +3,7 @@
 use operator::{Metrics, NodeFigures, QueueFigures};
 
 use crate::body::{Gone, Page};
+use crate::counted::{self, Counted};
 use crate::families::{Breakdown, Described, ListedExchange, ListedVhost};
 use crate::global;
 use crate::metric::{Family, Kind, Number, Row};
@@ -120,7 +121,8 @@ impl Scrape<'_> {
         self.put_auth_attempts(page)?;
         self.put_queues(page)?;
         self.put_channels(page)?;
-        self.put_connections(page)
+        self.put_connections(page)?;
+        self.put_counted(page)
     }
 
     fn put_auth_attempts(&self, page: &mut Page) -> Result<(), Gone> {
@@ -172,6 +174,37 @@ impl Scrape<'_> {
         }
         self.put_sums(page, &CONNECTION_COARSE, &connections)?;
         self.put_sums(page, &CONNECTION, &connections)
+    }
+
+    fn put_counted(&self, page: &mut Page) -> Result<(), Gone> {
+        let families: [(_, counted::List); 5] = [
+            (&CHANNEL_EXCHANGE, counted::channel_exchanges),
+            (&CHANNEL_QUEUE, counted::channel_queues),
+            (&EXCHANGE, counted::exchanges),
+            (&QUEUE_DELIVERY, counted::queues),
+            (&QUEUE_EXCHANGE, counted::routes),
+        ];
+        for (family, list) in families {
+            let mut rows = Rows::new();
+            if self.wants(family) {
+                list(self.broker, &mut |row| {
+                    if self.has_counted(&row) {
+                        rows.push(row);
+                    }
+                });
+            }
+            self.put_sums(page, family, &rows)?;
+        }
+        Ok(())
+    }
+
+    /// Channels are chosen by nothing, as in RabbitMQ.
+    fn has_counted(&self, row: &Counted) -> bool {
+        match &row.queue {
+            _ if self.registry != Registry::Detailed || row.channel.is_some() => true,
+            None => self.selection.has_vhost(&row.vhost),
+            Some(queue) => self.has_queue(&row.vhost, queue),
+        }
     }
 
     /// What the detailed registry alone has, of all vhosts.

@@ -2,9 +2,10 @@
 //! order.
 
 use operator::{ChannelFigures, ConnectionFigures, NodeFigures, QueueFigures};
-use statistics::MessageCount::{Ack, Confirm, Deliver, DeliverNoAck, DropUnroutable, Get, GetEmpty, GetNoAck, Publish, PublishOut, Redeliver, ReturnUnroutable};
+use statistics::MessageCount::{Ack, Confirm, Deliver, DeliverNoAck, DropUnroutable, Get, GetEmpty, GetNoAck, Publish, PublishIn, PublishOut, Redeliver, ReturnUnroutable};
 use statistics::{AuthAttempts, Churn, DeadLetterCount};
 
+use crate::counted::Counted;
 use crate::families::{Breakdown, Described, ListedExchange, ListedVhost};
 use crate::global::{Protocol, QueueType};
 use crate::metric::{Family, Metric, Number, counter, gauge, gauge_of_each, untyped};
@@ -114,6 +115,29 @@ pub(crate) const CHANNEL: Family<ChannelFigures> = Family {
     ],
 };
 
+pub(crate) const CHANNEL_EXCHANGE: Family<Counted> = Family {
+    name: "channel_exchange_metrics",
+    metrics: &[
+        counter("channel_messages_published_total", "Messages that the channel published to the exchange", |it| it.counts[Publish].into()),
+        counter("channel_messages_confirmed_total", "Messages of these that were confirmed", |it| it.counts[Confirm].into()),
+        counter("channel_messages_unroutable_returned_total", "Messages of these that no queue got, returned", |it| it.counts[ReturnUnroutable].into()),
+        counter("channel_messages_unroutable_dropped_total", "Messages of these that no queue got, dropped", |it| it.counts[DropUnroutable].into()),
+    ],
+};
+
+pub(crate) const CHANNEL_QUEUE: Family<Counted> = Family {
+    name: "channel_queue_metrics",
+    metrics: &[
+        counter("channel_get_ack_total", "Messages that the channel fetched from the queue, to be acknowledged", |it| it.counts[Get].into()),
+        counter("channel_get_total", "Messages that the channel fetched from the queue, not to be acknowledged", |it| it.counts[GetNoAck].into()),
+        counter("channel_messages_delivered_ack_total", "Messages that the channel's consumers got from the queue, to be acknowledged", |it| it.counts[Deliver].into()),
+        counter("channel_messages_delivered_total", "Messages that the channel's consumers got from the queue, not to be acknowledged", |it| it.counts[DeliverNoAck].into()),
+        counter("channel_messages_redelivered_total", "Messages that the channel got and somebody had before", |it| it.counts[Redeliver].into()),
+        counter("channel_messages_acked_total", "Messages that the channel acknowledged", |it| it.counts[Ack].into()),
+        counter("channel_get_empty_total", "Fetches of the channel that found the queue empty", |it| it.counts[GetEmpty].into()),
+    ],
+};
+
 pub(crate) const CONNECTION_COARSE: Family<ConnectionFigures> = Family {
     name: "connection_coarse_metrics",
     metrics: &[
@@ -129,6 +153,36 @@ pub(crate) const CONNECTION: Family<ConnectionFigures> = Family {
         counter("connection_outgoing_packets_total", "Writes to the client's socket", |it| it.sent_packets.into()),
         gauge("connection_pending_packets", "Writes that the client has yet to take", |it| it.pending_packets.into()),
         gauge("connection_channels", "Open channels", |it| it.channels.into()),
+    ],
+};
+
+pub(crate) const EXCHANGE: Family<Counted> = Family {
+    name: "exchange_metrics",
+    metrics: &[
+        counter("exchange_messages_published_total", "Messages that were published to the exchange", |it| it.counts[PublishIn].into()),
+        counter("exchange_messages_confirmed_total", "Messages of these that were confirmed", |it| it.counts[Confirm].into()),
+        counter("exchange_messages_unroutable_returned_total", "Messages of these that no queue got, returned", |it| it.counts[ReturnUnroutable].into()),
+        counter("exchange_messages_unroutable_dropped_total", "Messages of these that no queue got, dropped", |it| it.counts[DropUnroutable].into()),
+    ],
+};
+
+pub(crate) const QUEUE_DELIVERY: Family<Counted> = Family {
+    name: "queue_delivery_metrics",
+    metrics: &[
+        counter("queue_get_ack_total", "Messages that were fetched, to be acknowledged", |it| it.counts[Get].into()),
+        counter("queue_get_total", "Messages that were fetched, not to be acknowledged", |it| it.counts[GetNoAck].into()),
+        counter("queue_messages_delivered_ack_total", "Messages that consumers got, to be acknowledged", |it| it.counts[Deliver].into()),
+        counter("queue_messages_delivered_total", "Messages that consumers got, not to be acknowledged", |it| it.counts[DeliverNoAck].into()),
+        counter("queue_messages_redelivered_total", "Messages that were delivered and somebody had before", |it| it.counts[Redeliver].into()),
+        counter("queue_messages_acked_total", "Messages that were acknowledged", |it| it.counts[Ack].into()),
+        counter("queue_get_empty_total", "Fetches that found the queue empty", |it| it.counts[GetEmpty].into()),
+    ],
+};
+
+pub(crate) const QUEUE_EXCHANGE: Family<Counted> = Family {
+    name: "queue_exchange_metrics",
+    metrics: &[
+        counter("queue_exchange_messages_published_total", "Messages that the exchange handed to the queue", |it| it.counts[Publish].into()),
     ],
 };
 

@@ -12,7 +12,7 @@ use operator::{
     NodeIdentity, QueueFigures, QueueSummary,
 };
 use statistics::{
-    AuthAttempts, AuthSource, Churn, Clients, DeadLetterCount, GlobalCounts, MessageCount,
+    AuthAttempts, AuthSource, Churn, Clients, DeadLetterCount, GlobalCounts, Known, MessageCount,
     MessageCounts, Other, Pairs, QueueTraffic, Ranges, Report, RetentionPolicies, Statistics,
     Subject, Traffic,
 };
@@ -62,6 +62,10 @@ impl Counters for Fake {
 
     fn pairs(&self, of: Subject<'_>, ranges: &Ranges) -> Pairs {
         counted().pairs(of, ranges)
+    }
+
+    fn known(&self) -> Vec<Known> {
+        counted().known()
     }
 
     fn counts(&self, of: Subject<'_>) -> MessageCounts {
@@ -169,7 +173,12 @@ impl Metrics for Fake {
     }
 
     fn channel_figures(&self, emit: Emit<'_, ChannelFigures>) {
-        emit(ChannelFigures { id: 6, consumers: 1, ..ChannelFigures::default() });
+        emit(ChannelFigures {
+            id: 6,
+            vhost: "/".into(),
+            consumers: 1,
+            ..ChannelFigures::default()
+        });
     }
 }
 
@@ -375,4 +384,33 @@ async fn details_are_of_chosen_families_vhosts_and_queues() {
         rabbitmq_build_info{rabbitmq_version="4.3.6",prometheus_plugin_version="4.3.6",prometheus_client_version="0.1.0",erlang_version="Leveret"} 1
         rabbitmq_identity_info{rabbitmq_node="rabbit@mq",rabbitmq_cluster="mq",rabbitmq_cluster_permanent_id="rabbitmq-cluster-id-x",rabbitmq_endpoint="detailed"} 1"#]]
     .assert_eq(&lines.join("\n"));
+}
+
+#[tokio::test]
+async fn messages_are_told_apart_by_what_they_passed() {
+    let text = scraped(Registry::PerObject, "").await;
+    let named = ["_messages_published_total{", "_confirmed_total{", "_get_ack_total{"];
+    let is_wanted = |it: &&str| named.iter().any(|name| it.contains(name));
+    let lines: Vec<&str> = text.lines().filter(is_wanted).collect();
+    expect![[r#"
+        rabbitmq_channel_messages_published_total{channel="<0.6.0>",vhost="/",exchange="amq.direct"} 2
+        rabbitmq_channel_messages_confirmed_total{channel="<0.6.0>",vhost="/",exchange="amq.direct"} 1
+        rabbitmq_channel_get_ack_total{channel="<0.6.0>",vhost="/",queue="c.plain"} 1
+        rabbitmq_exchange_messages_published_total{vhost="/",exchange="amq.direct"} 2
+        rabbitmq_exchange_messages_confirmed_total{vhost="/",exchange="amq.direct"} 1
+        rabbitmq_queue_get_ack_total{vhost="/",queue="c.plain"} 1
+        rabbitmq_queue_exchange_messages_published_total{vhost="/",exchange="amq.direct",queue="c.plain"} 2
+        rabbitmq_global_messages_confirmed_total{protocol="amqp091"} 1
+        rabbitmq_global_messages_dead_lettered_confirmed_total{queue_type="rabbit_quorum_queue",dead_letter_strategy="at_least_once"} 2"#]]
+    .assert_eq(&lines.join("\n"));
+}
+
+#[tokio::test]
+async fn messages_are_chosen_by_vhost_and_queue_but_not_those_of_channels() {
+    let families = ["channel_queue_metrics", "queue_delivery_metrics", "exchange_metrics"];
+    let families = families.map(|it| format!("family={it}")).join("&");
+    let text = scraped(Registry::Detailed, &format!("{families}&vhost=orders")).await;
+    let lines: Vec<&str> = text.lines().filter(|it| it.contains("vhost=")).collect();
+    assert!(lines.iter().all(|it| it.contains("channel=\"<0.6.0>\"")), "{lines:?}");
+    assert!(!lines.is_empty());
 }

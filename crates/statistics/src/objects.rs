@@ -7,6 +7,7 @@ use crate::counts::MessageCount::{
     Ack, Confirm, Deliver, DeliverNoAck, DropUnroutable, Get, GetEmpty, GetNoAck, Publish,
     PublishIn, PublishOut, Redeliver, ReturnUnroutable,
 };
+use crate::counts::MessageCounts;
 use crate::report::Columns;
 use crate::series::Series;
 
@@ -84,6 +85,8 @@ pub(crate) struct Channel {
 pub(crate) struct Vhost {
     pub(crate) series: VhostSeries,
     pub(crate) exchanges: HashMap<Arc<str>, ExchangeSeries>,
+    /// `confirm`, `return_unroutable`, `drop_unroutable` by exchange, if there was one: no samples.
+    pub(crate) outcomes: HashMap<Arc<str>, MessageCounts>,
     pub(crate) queues: HashMap<Arc<str>, QueueSeries>,
     /// By exchange and queue.
     pub(crate) routes: HashMap<(Arc<str>, Arc<str>), RouteSeries>,

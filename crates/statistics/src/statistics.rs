@@ -289,7 +289,10 @@ impl Statistics {
     /// Forgets exchanges and queues that are gone.
     pub fn forget(&mut self, gone: &Known) {
         let Some(vhost) = self.vhosts.get_mut(&gone.vhost) else { return };
-        gone.exchanges.iter().for_each(|it| drop(vhost.exchanges.remove(it)));
+        for exchange in &gone.exchanges {
+            vhost.exchanges.remove(exchange);
+            vhost.outcomes.remove(exchange);
+        }
         gone.queues.iter().for_each(|it| drop(vhost.queues.remove(it)));
         let Vhost { routes, exchanges, queues, .. } = vhost;
         routes.retain(|(exchange, queue), _| {
@@ -473,11 +476,9 @@ impl Statistics {
                 .get(vhost)
                 .and_then(|it| it.queues.get(name))
                 .map(|it| report::counts(&it.values, QUEUE)),
-            Subject::Exchange { vhost, name } => self
-                .vhosts
-                .get(vhost)
-                .and_then(|it| it.exchanges.get(name))
-                .map(|it| report::counts(&it.values, EXCHANGE)),
+            Subject::Exchange { vhost, name } => {
+                self.vhosts.get(vhost).map(|it| exchange_counts(it, name))
+            }
             Subject::Channel(id) => {
                 self.channels.get(&id).map(|it| report::counts(&it.series.values, CHANNEL))
             }
@@ -518,11 +519,23 @@ impl Statistics {
     }
 }
 
+fn exchange_counts(vhost: &Vhost, name: &str) -> MessageCounts {
+    let mut counts = vhost.outcomes.get(name).copied().unwrap_or_default();
+    let series = vhost.exchanges.get(name);
+    counts += series.map(|it| report::counts(&it.values, EXCHANGE)).unwrap_or_default();
+    counts
+}
+
 fn add_to_vhost(vhost: &mut Vhost, traffic: &Traffic) {
     for (exchange, counts) in &traffic.exchanges {
         report::add_counts(&mut vhost.series.values, VHOST, counts);
-        let exchange = vhost.exchanges.entry(exchange.clone()).or_default();
-        exchange.values[0] += counts[MessageCount::Publish];
+        let series = vhost.exchanges.entry(exchange.clone()).or_default();
+        series.values[0] += counts[MessageCount::Publish];
+        let mut outcomes = *counts;
+        outcomes[MessageCount::Publish] = 0;
+        if !outcomes.is_empty() {
+            *vhost.outcomes.entry(exchange.clone()).or_default() += outcomes;
+        }
     }
     let of_queues = traffic.queues.iter().filter(|it| *it.queue != *DIRECT_REPLIES);
     for QueueTraffic { queue, counts, .. } in of_queues {

@@ -107,6 +107,33 @@ fn what_passes_is_counted_by_protocol_and_type_of_queue() {
 }
 
 #[test]
+fn what_passes_is_counted_by_exchange_queue_and_channel() {
+    let server = Server::start("");
+    let _client = publish_and_fetch(&server);
+    for (name, expected) in [
+        ("channel_messages_published_total", "4"),
+        ("channel_messages_confirmed_total", "4"),
+        ("channel_messages_acked_total", "1"),
+        ("exchange_messages_confirmed_total", "4"),
+        ("queue_messages_acked_total", "1"),
+    ] {
+        assert_eq!(value(&server, "/metrics", &format!("rabbitmq_{name}")), expected, "{name}");
+    }
+    for (name, labels, expected) in [
+        ("exchange_messages_published_total", r#"vhost="/",exchange="""#, "4"),
+        ("exchange_messages_unroutable_dropped_total", r#"vhost="/",exchange="""#, "1"),
+        ("queue_get_ack_total", r#"vhost="/",queue="q""#, "1"),
+        ("queue_exchange_messages_published_total", r#"vhost="/",exchange="",queue="q""#, "3"),
+    ] {
+        let sample = format!("rabbitmq_{name}{{{labels}}}");
+        assert_eq!(value(&server, "/metrics/per-object", &sample), expected, "{sample}");
+    }
+    let path = "/metrics/detailed?family=channel_queue_metrics";
+    let fetched = samples(&server, path, "rabbitmq_detailed_channel_get_ack_total").concat();
+    assert!(fetched.ends_with(r#"",vhost="/",queue="q"} 1"#), "{fetched}");
+}
+
+#[test]
 fn what_comes_and_goes_is_counted() {
     let server = Server::start("");
     let mut client = publish_and_fetch(&server);

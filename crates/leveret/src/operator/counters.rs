@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use operator::{Counters, Emit, QueueSummary};
 use statistics::{
-    AuthAttempts, Churn, Clients, DeadLetterCount, GlobalCounts, MessageCounts, Other, Pairs,
-    Ranges, Report, Subject,
+    AuthAttempts, Churn, Clients, DeadLetterCount, GlobalCounts, Known, MessageCounts, Other,
+    Pairs, Ranges, Report, Subject,
 };
 
 use super::{NodeOperator, listings};
@@ -32,6 +32,10 @@ impl Counters for NodeOperator {
 
     fn pairs(&self, of: Subject<'_>, ranges: &Ranges) -> Pairs {
         self.collector.statistics().pairs(of, ranges)
+    }
+
+    fn known(&self) -> Vec<Known> {
+        self.collector.statistics().known()
     }
 
     fn counts(&self, of: Subject<'_>) -> MessageCounts {

@@ -121,6 +121,7 @@ impl Metrics for NodeOperator {
             for channel in channels {
                 emit(ChannelFigures {
                     id: channel.id,
+                    vhost: entry.facts.vhost.clone(),
                     consumers: load(&channel.consumers),
                     unacked: load(&channel.unacked),
                     unconfirmed: load(&channel.unconfirmed),

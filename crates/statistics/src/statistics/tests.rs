@@ -182,3 +182,24 @@ fn heartbeats_are_no_reason_for_a_history() {
     let vhost = statistics.report(Subject::Vhosts(&["/"]), &Ranges::default());
     assert_eq!(shown(&vhost.octets), "recv_oct=5080@0 send_oct=5080@0");
 }
+
+#[test]
+fn what_became_of_publishes_is_counted_by_exchange_until_it_is_gone() {
+    let mut statistics = statistics();
+    let exchange = Subject::Exchange { vhost: "/", name: "x" };
+    let passed = [(MessageCount::Publish, 3), (MessageCount::Confirm, 2)];
+    let dropped = [(MessageCount::Publish, 1), (MessageCount::DropUnroutable, 1)];
+    for exchanged in [&passed, &dropped] {
+        let exchanges = vec![("x".into(), counts(exchanged))];
+        statistics.add(&Traffic { exchanges, ..traffic(1, 0, 0) });
+    }
+    let expected = [
+        (MessageCount::PublishIn, 4),
+        (MessageCount::Confirm, 2),
+        (MessageCount::DropUnroutable, 1),
+    ];
+    assert_eq!(statistics.counts(exchange), counts(&expected));
+    let gone = Known { vhost: "/".into(), exchanges: vec!["x".into()], queues: Vec::new() };
+    statistics.forget(&gone);
+    assert_eq!(statistics.counts(exchange), MessageCounts::default());
+}
