@@ -3,14 +3,14 @@
 use std::{
     io::{self, Read, Write},
     net::TcpStream,
-    sync::Arc,
     time::{Duration, Instant},
 };
 
-use rustls::{ClientConnection, RootCertStore, StreamOwned, pki_types::ServerName};
+use rustls::StreamOwned;
 
 use crate::{
     grammar::{decode_header, decode_method, encode_header, encode_method, method_named},
+    tls,
     words::{Words, quote},
 };
 
@@ -122,23 +122,7 @@ impl RawClient {
         authority: &str,
         own: Option<(&str, &str)>,
     ) -> io::Result<Self> {
-        use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
-        let certificate =
-            |pem: &str| CertificateDer::from_pem_slice(pem.as_bytes()).map_err(io::Error::other);
-        let mut roots = RootCertStore::empty();
-        roots.add(certificate(authority)?).map_err(io::Error::other)?;
-        let config = rustls::ClientConfig::builder().with_root_certificates(roots);
-        let config = match own {
-            None => config.with_no_client_auth(),
-            Some((own, key)) => {
-                let key =
-                    PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(io::Error::other)?;
-                let chain = vec![certificate(own)?];
-                config.with_client_auth_cert(chain, key).map_err(io::Error::other)?
-            }
-        };
-        let name = ServerName::try_from("localhost").expect("a valid name");
-        let session = ClientConnection::new(Arc::new(config), name).map_err(io::Error::other)?;
+        let session = tls::session(authority, own)?;
         let plain = Self::connect(address)?;
         let stream = Box::new(StreamOwned::new(session, plain.tcp.try_clone()?));
         Ok(Self { stream, ..plain })

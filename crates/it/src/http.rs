@@ -5,6 +5,9 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use rustls::StreamOwned;
+
+use crate::tls;
 
 /// How long an answer may take.
 const ANSWER_LIMIT: Duration = Duration::from_secs(30);
@@ -15,6 +18,8 @@ pub struct HttpClient {
     address: String,
     /// `user:password`
     login: Option<String>,
+    /// Through TLS, if there is one: whom it trusts (PEM).
+    authority: Option<String>,
 }
 
 /// What came back.
@@ -40,13 +45,19 @@ impl HttpClient {
     /// Asks `address` for guest.
     #[must_use]
     pub fn new(address: &str) -> Self {
-        Self { address: address.to_owned(), login: Some("guest:guest".to_owned()) }
+        Self { address: address.to_owned(), login: Some("guest:guest".to_owned()), authority: None }
     }
 
     /// Asks for another user, `name:password`, or for nobody.
     #[must_use]
     pub fn with_login(&self, login: Option<&str>) -> Self {
         Self { login: login.map(str::to_owned), ..self.clone() }
+    }
+
+    /// Asks through TLS, trusting the one certificate `authority` (PEM) for `localhost`.
+    #[must_use]
+    pub fn with_tls(&self, authority: &str) -> Self {
+        Self { authority: Some(authority.to_owned()), ..self.clone() }
     }
 
     /// `GET`
@@ -91,14 +102,26 @@ impl HttpClient {
     /// When there is no answer.
     #[must_use]
     pub fn send(&self, bytes: &[u8]) -> HttpReply {
-        let mut stream = TcpStream::connect(&self.address).expect("the server listens");
+        let stream = TcpStream::connect(&self.address).expect("the server listens");
         stream.set_read_timeout(Some(ANSWER_LIMIT)).expect("a timeout can be set");
-        // A server that has heard enough may hang up before all is sent.
-        drop(stream.write_all(bytes));
-        let mut answer = Vec::new();
-        drop(stream.read_to_end(&mut answer));
+        let answer = match &self.authority {
+            None => exchange(stream, bytes),
+            Some(authority) => {
+                let session = tls::session(authority, None).expect("a certificate");
+                exchange(StreamOwned::new(session, stream), bytes)
+            }
+        };
         parse(&String::from_utf8_lossy(&answer))
     }
+}
+
+/// Sends all, and takes what comes.
+fn exchange(mut stream: impl Read + Write, bytes: &[u8]) -> Vec<u8> {
+    // A server that has heard enough may hang up before all is sent.
+    drop(stream.write_all(bytes));
+    let mut answer = Vec::new();
+    drop(stream.read_to_end(&mut answer));
+    answer
 }
 
 fn parse(answer: &str) -> HttpReply {

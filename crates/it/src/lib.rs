@@ -10,6 +10,7 @@ mod client;
 mod grammar;
 mod http;
 mod server;
+mod tls;
 mod value;
 mod words;
 

@@ -277,3 +277,26 @@ fn a_login_is_asked_for_where_the_configuration_says_so() {
     assert!(shown.body.contains(r#"rabbitmq_endpoint="per-object""#), "{shown:?}");
     assert_eq!(guest.get("/metrics").status, 404);
 }
+
+#[test]
+fn metrics_are_had_through_tls_too() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let signed = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("signed");
+    let certificate = signed.cert.pem();
+    let write = |name, pem: &str| {
+        let path = dir.path().join(name);
+        std::fs::write(&path, pem).expect("the directory is writable");
+        path.display().to_string()
+    };
+    let server = Server::start(&format!(
+        "prometheus.ssl.ip = 127.0.0.1\nprometheus.ssl.port = {{tls-port}}\n\
+         prometheus.ssl.certfile = {}\nprometheus.ssl.keyfile = {}\n",
+        write("cert.pem", &certificate),
+        write("key.pem", &signed.signing_key.serialize_pem()),
+    ));
+    let scraper = HttpClient::new(&server.tls_address()).with_login(None);
+    let reply = scraper.with_tls(&certificate).get("/metrics");
+    assert_eq!(reply.status, 200, "{reply:?}");
+    assert!(reply.body.contains("\nrabbitmq_queues 0\n"), "{reply:?}");
+    assert_eq!(samples(&server, "/metrics", "rabbitmq_queues "), ["rabbitmq_queues 0"]);
+}
