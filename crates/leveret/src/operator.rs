@@ -745,7 +745,8 @@ impl Operator for NodeOperator {
     fn set_parameter(&self, vhost: &str, parameter: &ParameterInfo) -> Answer<()> {
         let ParameterInfo { component, name, value } = parameter.clone();
         let set = SetParameter { vhost: vhost.to_owned(), component, name, value };
-        let checked = self.broker.topology().check_set_parameter(&set);
+        let checked = set.check();
+        let checked = checked.and_then(|()| self.broker.topology().check_set_parameter(&set));
         checked.map_err(|it| policies::refusal(it, vhost))?;
         self.done(Command::SetParameter(set))
     }

@@ -79,6 +79,9 @@ impl<L: Log> ControlPlane<L> {
             restore(&plane.broker, &bytes, now)?;
         }
         plane.turn(now)?;
+        for what in plane.broker.topology().not_understood() {
+            warn!("this version does not understand all of {what}: that has no effect");
+        }
         plane.broker.forget_queue_churn();
         Ok(plane)
     }

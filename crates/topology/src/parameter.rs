@@ -30,17 +30,22 @@ pub struct Parameter {
     pub value: Value,
 }
 
-/// A parameter whose value has been found right.
-enum Checked {
-    Policy(PolicyKind, Policy),
-    Limits(VhostLimits),
+impl SetParameter {
+    /// Refuses a parameter (a policy is one, too) whose value is wrong, with RabbitMQ's list of what is.
+    /// Asks for no state, since it may compile a pattern; see [`State::check_set_parameter`].
+    pub fn check(&self) -> Result<(), Refusal> {
+        let checked = match component(&self.component) {
+            Some(Component::Policy(kind)) => Policy::parse(kind, &self.name, &self.value).map(drop),
+            Some(Component::Limits) => parse_limits(&self.name, &self.value).map(drop),
+            None => Err(unknown_component(&self.component)),
+        };
+        checked.map_err(invalid)
+    }
 }
 
 impl State {
-    /// Refuses a parameter (a policy is one, too) that cannot be set, with RabbitMQ's list of what is
-    /// wrong. RabbitMQ itself does not ask for the vhost here: that comes after.
+    /// Refuses a parameter, found right by [`SetParameter::check`], of a vhost that is not there.
     pub fn check_set_parameter(&self, set: &SetParameter) -> Result<(), Refusal> {
-        check(set)?;
         self.vhost(&set.vhost).map(drop).ok_or_else(|| Refusal::no_vhost(&set.vhost))
     }
 
@@ -81,18 +86,18 @@ impl State {
         set: &SetParameter,
         events: &mut Vec<Event>,
     ) -> Result<Outcome, Refusal> {
-        let checked = check(set)?;
         let vhost = self.vhost_mut(&set.vhost)?;
-        match checked {
-            Checked::Policy(kind, policy) => {
-                if vhost.set_policy(kind, policy) {
+        match component(&set.component) {
+            Some(Component::Policy(kind)) => {
+                if vhost.set_policy(kind, Policy::stored(kind, &set.name, &set.value)) {
                     events.push(Event::PoliciesChanged(Arc::clone(&vhost.name)));
                 }
             }
-            Checked::Limits(limits) => {
-                vhost.limits = limits;
+            Some(Component::Limits) => {
+                vhost.limits = parse_limits(&set.name, &set.value).map_err(invalid)?;
                 events.push(Event::VhostLimitsChanged(Arc::clone(&vhost.name)));
             }
+            None => return Err(invalid(unknown_component(&set.component))),
         }
         Ok(Outcome::Done)
     }
@@ -177,19 +182,13 @@ fn missing() -> Refusal {
     Refusal::not_found(PARAMETER_MISSING)
 }
 
-/// The parameter, once nothing is wrong with it.
-fn check(set: &SetParameter) -> Result<Checked, Refusal> {
-    let checked = match component(&set.component) {
-        Some(Component::Policy(kind)) => {
-            Policy::parse(kind, &set.name, &set.value).map(|policy| Checked::Policy(kind, policy))
-        }
-        Some(Component::Limits) => parse_limits(&set.name, &set.value).map(Checked::Limits),
-        None => Err(vec![format!("component {} not found", set.component)]),
-    };
-    checked.map_err(|errors| {
-        let errors: String = errors.iter().map(|error| format!("{error}\n")).collect();
-        Refusal::precondition_failed(format!("Validation failed\n\n{errors}"))
-    })
+fn unknown_component(name: &str) -> Vec<String> {
+    vec![format!("component {name} not found")]
+}
+
+fn invalid(errors: Vec<String>) -> Refusal {
+    let errors: String = errors.iter().map(|error| format!("{error}\n")).collect();
+    Refusal::precondition_failed(format!("Validation failed\n\n{errors}"))
 }
 
 fn parse_limits(name: &str, value: &Value) -> Result<VhostLimits, Vec<String>> {

@@ -6,10 +6,20 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::OnceLock;
 
-use fancy_regex::{Regex, RegexBuilder};
+use fancy_regex::{CompileError, Regex, RegexBuilder};
 
 /// The longest pattern of a policy, in bytes, as in RabbitMQ.
 pub(crate) const PATTERN_LEN_MAX: usize = 1024;
+
+/// The longest pattern of all, in bytes. RabbitMQ has no such limit for permissions.
+const SOURCE_LEN_MAX: usize = 16 * 1024;
+
+/// Bytes of a compiled pattern at most, and as many again for what a search remembers: a search takes
+/// time in proportion to this, times the name. `\w{1,64}` fits: each `\w` of Unicode takes some 35 KB.
+const COMPILED_LEN_MAX: usize = 4 * 1024 * 1024;
+
+/// PCRE's words for a pattern beyond its limits.
+const TOO_LARGE: &str = "regular expression is too large";
 
 /// Steps back in a search with look-around or back-references before it is given up, as in RabbitMQ.
 /// All others take time in proportion to the name.
@@ -30,6 +40,8 @@ pub struct Pattern {
 enum Matcher {
     Everything,
     OnlyEmpty,
+    /// Was stored, and does not compile.
+    Nothing,
     /// Boxed: nearly all patterns are one of the two above.
     Regex(Box<Regex>),
     /// Holds `{variables}`. Remembers what it was first compiled to, with the values that stood for
@@ -75,6 +87,22 @@ impl Pattern {
         Ok(Self { source: source.into(), matcher: Matcher::Template(OnceLock::new()) })
     }
 
+    /// A pattern that is in a log or a snapshot: whoever took it has answered for it. One that does not
+    /// compile any more matches nothing, and stays as it was written.
+    pub(crate) fn stored(compile: fn(&str) -> Result<Self, InvalidPattern>, source: &str) -> Self {
+        compile(source).unwrap_or_else(|_| Self::nothing(source))
+    }
+
+    /// Shows `source`, and matches nothing.
+    pub(crate) fn nothing(source: &str) -> Self {
+        Self { source: source.into(), matcher: Matcher::Nothing }
+    }
+
+    /// Whether it was stored, and is no pattern to this version.
+    pub(crate) fn is_nothing(&self) -> bool {
+        matches!(self.matcher, Matcher::Nothing)
+    }
+
     /// The text it was made from.
     pub fn as_str(&self) -> &str {
         &self.source
@@ -85,6 +113,7 @@ impl Pattern {
         match &self.matcher {
             Matcher::Everything => true,
             Matcher::OnlyEmpty => name.is_empty(),
+            Matcher::Nothing => false,
             Matcher::Regex(regex) => regex.is_match(name).unwrap_or(false),
             Matcher::Template(_) => self.matches_with(name, &[]),
         }
@@ -115,14 +144,29 @@ impl Pattern {
 }
 
 fn compile(source: &str) -> Result<Regex, InvalidPattern> {
-    let regex = RegexBuilder::new(source).backtrack_limit(BACKTRACKS_MAX).build();
+    let too_large = |position| InvalidPattern { reason: TOO_LARGE.to_owned(), position };
+    if SOURCE_LEN_MAX < source.len() {
+        return Err(too_large(SOURCE_LEN_MAX));
+    }
+    let regex = RegexBuilder::new(source)
+        .backtrack_limit(BACKTRACKS_MAX)
+        .delegate_size_limit(COMPILED_LEN_MAX)
+        .delegate_dfa_size_limit(COMPILED_LEN_MAX)
+        .build();
     regex.map_err(|error| match (syntax::mistake(source), &error) {
         (Some((reason, position)), _) => InvalidPattern { reason: reason.to_owned(), position },
         (None, fancy_regex::Error::ParseError(position, reason)) => {
             InvalidPattern { reason: reason.to_string(), position: *position }
         }
+        (None, fancy_regex::Error::CompileError(error)) if is_too_large(error) => {
+            too_large(source.len())
+        }
         (None, _) => InvalidPattern { reason: error.to_string(), position: 0 },
     })
+}
+
+fn is_too_large(error: &CompileError) -> bool {
+    matches!(error, CompileError::InnerError(inner) if inner.size_limit().is_some())
 }
 
 impl PartialEq for Pattern {

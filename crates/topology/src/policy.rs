@@ -112,6 +112,8 @@ pub struct Policy {
     pub priority: Number,
     /// The types of queues it is for that know all of its keys: RabbitMQ ignores it for others.
     queue_kinds: Vec<QueueKind>,
+    /// The value as it was stored, if not all of it is understood.
+    stored: Option<Value>,
 }
 
 impl Policy {
@@ -134,11 +136,9 @@ impl Policy {
             .then(|| format!("Unrecognised terms {} in {name}", erlang::proplist(unknown)));
         match (unrecognised, definition, apply_to, pattern, priority) {
             (None, Ok(definition), Ok(apply_to), Ok(pattern), Ok(priority)) => {
-                let knows = |kind: &QueueKind| keys::is_known_to(*kind, &definition);
-                let queue_kinds = QueueKind::ALL.into_iter().filter(|kind| apply_to.has(*kind));
-                let queue_kinds = queue_kinds.filter(knows).collect();
-                let name = name.into();
-                Ok(Self { name, pattern, apply_to, definition, priority, queue_kinds })
+                let queue_kinds = queue_kinds(apply_to, &definition);
+                let (name, stored) = (name.into(), None);
+                Ok(Self { name, pattern, apply_to, definition, priority, queue_kinds, stored })
             }
             (unrecognised, definition, apply_to, pattern, priority) => {
                 let errors = [definition.err(), apply_to.err(), pattern.err(), priority.err()];
@@ -147,8 +147,43 @@ impl Policy {
         }
     }
 
+    /// The policy that a log or a snapshot holds: whoever took it has answered for it. What is not
+    /// understood any more has no effect, and is stored on as it was.
+    pub(crate) fn stored(kind: PolicyKind, name: &str, value: &Value) -> Self {
+        Self::parse(kind, name, value).unwrap_or_else(|_| Self::in_part(kind, name, value))
+    }
+
+    fn in_part(kind: PolicyKind, name: &str, value: &Value) -> Self {
+        let field = |key: &str| value.get(key).unwrap_or(&Value::Null);
+        let apply_to = value.get("apply-to").map_or(Ok(ApplyTo::All), parse_apply_to);
+        let source = field("pattern").as_str().unwrap_or_default();
+        let pattern = match (&apply_to, parse_pattern(field("pattern"))) {
+            (Ok(_), Ok(pattern)) => pattern,
+            _ => Pattern::nothing(source),
+        };
+        let apply_to = apply_to.unwrap_or_default();
+        let definition = keys::understood(kind, field("definition"));
+        Self {
+            name: name.into(),
+            pattern,
+            apply_to,
+            priority: parse_priority(field("priority")).unwrap_or_else(|_| 0.into()),
+            queue_kinds: queue_kinds(apply_to, &definition),
+            definition,
+            stored: Some(value.clone()),
+        }
+    }
+
+    /// Whether all that it says has an effect. What a version took another may not understand.
+    pub(crate) fn is_understood(&self) -> bool {
+        self.stored.is_none()
+    }
+
     /// The value of the parameter that it is kept as.
     pub fn to_value(&self) -> Value {
+        if let Some(stored) = &self.stored {
+            return stored.clone();
+        }
         serde_json::json!({
             "pattern": self.pattern.as_str(),
             "definition": self.definition,
@@ -172,6 +207,11 @@ impl Policy {
         let [mine, others] = [self, other].map(|it| it.priority.as_f64().unwrap_or(0.0));
         others.total_cmp(&mine).then_with(|| self.name.cmp(&other.name))
     }
+}
+
+fn queue_kinds(apply_to: ApplyTo, definition: &Definition) -> Vec<QueueKind> {
+    let kinds = QueueKind::ALL.into_iter().filter(|kind| apply_to.has(*kind));
+    kinds.filter(|kind| keys::is_known_to(*kind, definition)).collect()
 }
 
 fn parse_priority(value: &Value) -> Result<Number, String> {

@@ -2,6 +2,7 @@
 
 mod apply;
 mod restore;
+mod understood;
 
 use std::borrow::Borrow;
 use std::collections::{BTreeMap, HashSet};

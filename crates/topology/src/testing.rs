@@ -173,6 +173,10 @@ impl Transcript {
             }
             Command::DeclareQueue(declare) => self.state.check_declare_queue(declare).map(drop),
             Command::Bind(spec) => self.state.check_bind(spec, None).map(drop),
+            Command::SetParameter(set) => {
+                set.check()?;
+                self.state.check_set_parameter(set)
+            }
             _ => Ok(()),
         }
     }
@@ -480,7 +484,7 @@ fn permission_named(name: &str) -> Permission {
 }
 
 /// Words between spaces; `'` quotes.
-fn split(line: &str) -> Vec<String> {
+pub(crate) fn split(line: &str) -> Vec<String> {
     let mut words = Vec::new();
     let mut word = String::new();
     let (mut is_quoted, mut is_word) = (false, false);

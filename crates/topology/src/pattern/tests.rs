@@ -103,3 +103,22 @@ fn what_is_right_is_no_mistake() {
         assert_eq!(super::syntax::mistake(source), None, "{source}");
     }
 }
+
+#[test]
+fn a_pattern_has_a_limit_as_text_and_compiled() {
+    for source in
+        [r"\w{900}x".to_owned(), "((a{100}){100}){100}".to_owned(), "a".repeat(16 * 1024 + 1)]
+    {
+        let shown = &source[..source.len().min(20)];
+        let error = Pattern::new(&source).expect_err(shown);
+        assert_eq!(error.reason, "regular expression is too large", "{shown}");
+        assert!(Pattern::template(&format!("{{v}}{source}")).is_err(), "{shown}");
+    }
+}
+
+#[test]
+fn what_names_are_described_by_is_within_the_limit() {
+    for source in [r"^\w{1,64}$", "^[a-z0-9._-]{1,255}$", r"^(\d{4}-){3}.{0,64}\.dlq$"] {
+        assert!(Pattern::new(source).is_ok(), "{source}");
+    }
+}

@@ -42,6 +42,13 @@ struct Key {
     merge: Merge,
 }
 
+impl Key {
+    /// Whether policies of this kind may have it.
+    fn is_for(&self, kind: PolicyKind) -> bool {
+        kind == PolicyKind::User || self.is_operators
+    }
+}
+
 const fn key(name: &'static str, group: Group, check: fn(&Value) -> Result<(), String>) -> Key {
     Key { name, group, check, is_operators: false, merge: Merge::Operator }
 }
@@ -219,7 +226,7 @@ pub(super) fn parse(kind: PolicyKind, name: &str, value: &Value) -> Result<Defin
     if definition.is_empty() {
         return Err("no policy provided".to_owned());
     }
-    let is_known = |key: &Key| kind == PolicyKind::User || key.is_operators;
+    let is_known = |key: &Key| key.is_for(kind);
     for group in GROUPS {
         let of_group = |name: &str| find(name).filter(|key| key.group == group && is_known(key));
         for (name, value) in definition {
@@ -235,6 +242,20 @@ pub(super) fn parse(kind: PolicyKind, name: &str, value: &Value) -> Result<Defin
         return Ok(definition.clone());
     }
     Err(format!("{} are not recognised policy settings", erlang::proplist(unknown)))
+}
+
+/// What [`parse`] takes of a definition: keys that are none, and values that may not be, are left out.
+pub(super) fn understood(kind: PolicyKind, value: &Value) -> Definition {
+    let mut definition = value.as_object().cloned().unwrap_or_default();
+    definition.retain(|name, value| {
+        find(name).is_some_and(|key| key.is_for(kind) && (key.check)(value).is_ok())
+    });
+    for group in GROUPS {
+        if check_group(group, &definition).is_err() {
+            definition.retain(|name, _| find(name).is_some_and(|key| key.group != group));
+        }
+    }
+    definition
 }
 
 fn find(name: &str) -> Option<&'static Key> {

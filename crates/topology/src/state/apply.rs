@@ -8,9 +8,9 @@ use crate::refusal::RefusalKind;
 use crate::vhost::Cascade;
 use crate::{
     AddUser, AddVhost, BindingSpec, ClearTopicPermissions, Command, DeclareExchange, DeclareQueue,
-    DeleteExchange, Event, ExchangeRecord, InvalidPattern, Outcome, Pattern, Permissions, QueueId,
-    QueueKind, QueueRecord, Refusal, SetPermissions, SetTopicPermissions, TopicPermissions, User,
-    UserLimits, Vhost,
+    DeleteExchange, Event, ExchangeRecord, Outcome, Pattern, Permissions, QueueId, QueueKind,
+    QueueRecord, Refusal, SetPermissions, SetTopicPermissions, TopicPermissions, User, UserLimits,
+    Vhost,
 };
 
 type Applied = Result<Outcome, Refusal>;
@@ -219,9 +219,9 @@ impl State {
         events: &mut Vec<Event>,
     ) -> Applied {
         let permissions = Permissions {
-            configure: pattern(Pattern::new, &command.configure)?,
-            write: pattern(Pattern::new, &command.write)?,
-            read: pattern(Pattern::new, &command.read)?,
+            configure: Pattern::stored(Pattern::new, &command.configure),
+            write: Pattern::stored(Pattern::new, &command.write),
+            read: Pattern::stored(Pattern::new, &command.read),
         };
         let (user, vhost) = self.user_and_vhost(&command.user, &command.vhost)?;
         user.permissions.insert(Arc::clone(&vhost), permissions);
@@ -251,8 +251,8 @@ impl State {
         command: &SetTopicPermissions,
     ) -> Result<(&User, Arc<str>), Refusal> {
         let permissions = TopicPermissions {
-            write: pattern(Pattern::template, &command.write)?,
-            read: pattern(Pattern::template, &command.read)?,
+            write: Pattern::stored(Pattern::template, &command.write),
+            read: Pattern::stored(Pattern::template, &command.read),
         };
         let (user, vhost) = self.user_and_vhost(&command.user, &command.vhost)?;
         let exchange = command.exchange.as_str().into();
@@ -392,16 +392,6 @@ fn default_queue_type(command: &AddVhost) -> Result<Option<QueueKind>, Refusal> 
             .map(Some)
             .ok_or_else(|| Refusal::precondition_failed("Unsupported default queue type")),
     }
-}
-
-fn pattern(
-    compile: fn(&str) -> Result<Pattern, InvalidPattern>,
-    source: &str,
-) -> Result<Pattern, Refusal> {
-    compile(source).map_err(|error| {
-        let text = format!("regular expression '{source}' is invalid: {error}");
-        Refusal::precondition_failed(text)
-    })
 }
 
 fn permissions_changed(user: &User, vhost: Arc<str>) -> Event {

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use crate::stored::snapshot::{StoredBinding, StoredQueue, StoredUser};
 use crate::stored::to_bytes;
-use crate::testing::{Transcript, command};
+use crate::testing::{Transcript, command, split};
 use crate::{AddVhost, Command, DeclareExchange, QueueRecord, State, StoredError, VhostLimits};
 
 #[test]
@@ -134,6 +134,81 @@ fn what_was_declared_once_is_not_asked_anew() {
     let restored = State::restore(&bytes).expect("was just written");
     assert_eq!(restored.snapshot(), bytes);
     assert!(restored.vhost("v").is_some_and(|vhost| vhost.queue("q").is_some()));
+}
+
+/// Neither in the log nor in a snapshot: a start must not fail over a policy, nor lose one.
+#[test]
+fn a_policy_that_is_not_understood_any_more_has_no_effect_and_stays() {
+    let mut transcript = Transcript::new();
+    transcript.run("declare-queue q durable\ndeclare-queue p durable");
+    for line in [
+        r#"set-policy pattern ( all 1 '{"max-length":1}'"#,
+        r#"set-policy keys ^q all 0 '{"max-length":2,"of-tomorrow":true,"expires":"soon"}'"#,
+        r#"set-policy kind ^q all_of_tomorrow 2 '{"max-length":3}'"#,
+        r#"set-operator-policy theirs ^q all 0 '{"dead-letter-exchange":"x","max-length-bytes":9}'"#,
+    ] {
+        let answer = transcript.answer(line);
+        assert!(answer.starts_with("PreconditionFailed"), "{line}: {answer}");
+        transcript.apply(&command_of(line)).expect("as it stands");
+    }
+    let bytes = transcript.state.snapshot();
+    transcript.state = State::restore(&bytes).expect("was just written");
+    assert_eq!(transcript.state.snapshot(), bytes);
+    transcript.run("policies-of q\npolicies-of p");
+    expect![[r#"
+        declare-queue q durable
+          queue q created: true | QueueCreated q
+        declare-queue p durable
+          queue p created: true | QueueCreated p
+        policies-of q
+          keys and theirs: {"max-length":2,"max-length-bytes":9}
+        policies-of p
+          none and none: null
+    "#]]
+    .assert_eq(transcript.output());
+    let found = transcript.state.not_understood();
+    assert_eq!(
+        found,
+        [
+            "policy 'keys' in vhost 'v'",
+            "policy 'kind' in vhost 'v'",
+            "policy 'pattern' in vhost 'v'",
+            "operator_policy 'theirs' in vhost 'v'",
+        ]
+    );
+}
+
+#[test]
+fn a_permission_that_does_not_compile_any_more_permits_nothing_and_stays() {
+    let mut transcript = Transcript::new();
+    transcript.run("add-user u\ndeclare-exchange t topic");
+    for line in ["permit u v ( .* .*", "permit-topic u t ({username} .*"] {
+        transcript.apply(&command_of(line)).expect("as it stands");
+    }
+    let bytes = transcript.state.snapshot();
+    transcript.state = State::restore(&bytes).expect("was just written");
+    assert_eq!(transcript.state.snapshot(), bytes);
+    for (line, may) in [
+        ("access u queue ( configure", false),
+        ("access u queue q write", true),
+        ("topic-access u t write u", false),
+        ("topic-access u t read u", true),
+    ] {
+        let answer = transcript.answer(line);
+        assert_eq!(answer == "allowed", may, "{line}: {answer}");
+    }
+    assert_eq!(
+        transcript.state.not_understood(),
+        [
+            "permissions of user 'u' in vhost 'v'",
+            "topic permissions of user 'u' for 't' in vhost 'v'",
+        ]
+    );
+}
+
+fn command_of(line: &str) -> Command {
+    let words = split(line);
+    command(&words.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
 #[test]
