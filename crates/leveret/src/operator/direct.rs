@@ -68,6 +68,28 @@ impl Wake for Unpark {
     }
 }
 
+/// Gets until there is nothing more or it is enough. Messages that are taken are in no queue any more
+/// and must not be lost: where a later get fails, those before it are the answer.
+fn gather(
+    get: GetMessages,
+    mut next: impl FnMut() -> Answer<Option<(u64, GotMessage)>>,
+) -> Answer<(Vec<u64>, Vec<GotMessage>)> {
+    let (mut tags, mut messages) = (Vec::new(), Vec::new());
+    let mut bytes = 0;
+    while get.count.is_none_or(|count| (messages.len() as u64) < count) && bytes < GOT_BYTES_MAX {
+        let (tag, message) = match next() {
+            Ok(Some(got)) => got,
+            Ok(None) => break,
+            Err(_) if get.then == GetMode::Take && !messages.is_empty() => break,
+            Err(refusal) => return Err(refusal),
+        };
+        bytes += message.body.len() + message.properties.len();
+        tags.push(tag);
+        messages.push(message);
+    }
+    Ok((tags, messages))
+}
+
 impl Direct {
     pub(super) fn open(broker: &Arc<Broker>, user: &str, vhost: &str) -> Answer<Self> {
         let host = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -117,24 +139,18 @@ impl Direct {
     /// Takes messages out of a queue, and then does with them what is wanted.
     pub(super) fn get(mut self, queue: &str, get: GetMessages) -> Answer<Vec<GotMessage>> {
         let no_ack = get.then == GetMode::Take;
-        let (mut tags, mut messages) = (Vec::new(), Vec::new());
-        let mut bytes = 0;
-        while get.count.is_none_or(|count| (messages.len() as u64) < count) && bytes < GOT_BYTES_MAX
-        {
-            match self.ask(BasicGet { queue, no_ack, ..BasicGet::default() })? {
-                Said::Got { tag, message } => {
-                    bytes += message.body.len() + message.properties.len();
-                    tags.push(tag);
-                    messages.push(message);
-                }
-                _ => break,
-            }
-        }
+        let next = || match self.ask(BasicGet { queue, no_ack, ..BasicGet::default() })? {
+            Said::Got { tag, message } => Ok(Some((tag, message))),
+            _ => Ok(None),
+        };
+        let (tags, messages) = gather(get, next)?;
         for tag in tags {
             self.settle(tag, get.then);
         }
-        self.close()?;
-        Ok(messages)
+        match self.close() {
+            Err(refusal) if !no_ack => Err(refusal),
+            _ => Ok(messages),
+        }
     }
 
     fn settle(&mut self, delivery_tag: u64, then: GetMode) {
@@ -325,3 +341,6 @@ impl Drop for Direct {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
