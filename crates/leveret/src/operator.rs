@@ -2,6 +2,7 @@
 
 mod certificates;
 mod counters;
+mod declarations;
 mod direct;
 mod durable;
 mod listings;

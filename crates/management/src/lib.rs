@@ -26,4 +26,5 @@ mod route;
 mod routes;
 mod server;
 
+pub use api::definitions::import_definitions;
 pub use server::Http;

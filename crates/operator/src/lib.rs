@@ -23,8 +23,8 @@ pub use info::{
     QueueInfo, TlsInfo, TopicPermissionInfo, UserInfo, VhostInfo,
 };
 pub use management::{
-    BrokerFacts, BrowseMessages, CertificateInfo, GetMessages, GetMode, GotMessage, LeftMessage,
-    Management, MoveMessages, Publication, SeenMessage, Transferred,
+    BrokerFacts, BrowseMessages, CertificateInfo, Declaration, GetMessages, GetMode, GotMessage,
+    LeftMessage, Management, MoveMessages, Publication, SeenMessage, Transferred,
 };
 pub use metrics::{
     ChannelFigures, ConnectionFigures, ExchangeFigures, Metrics, NodeFigures, NodeIdentity,

@@ -72,6 +72,10 @@ pub trait Management: Operator + Counters + Send {
     fn purge_queue_for(&self, user: &str, vhost: &str, queue: &str) -> Answer<()>;
     /// Binds; without a user nobody's permissions are asked.
     fn bind(&self, user: Option<&str>, binding: BindingSpec) -> Answer<()>;
+    /// Declares, in this order and for nobody, what is not there by its name. Ends at the first that is
+    /// refused; what stands before it is there then. May share writes among many, so no entry may need
+    /// another one.
+    fn declare_all(&self, declarations: Vec<Declaration>) -> Answer<()>;
     /// Unbinds.
     fn unbind(&self, user: &str, binding: BindingSpec) -> Answer<()>;
 
@@ -105,6 +109,17 @@ pub trait Management: Operator + Counters + Send {
         queue: &str,
         wanted: &MoveMessages,
     ) -> Answer<Transferred>;
+}
+
+/// Something to declare.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Declaration {
+    /// An exchange.
+    Exchange(DeclareExchange),
+    /// A queue.
+    Queue(DeclareQueue),
+    /// A binding.
+    Binding(BindingSpec),
 }
 
 /// What the broker says of itself.

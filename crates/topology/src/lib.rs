@@ -46,7 +46,7 @@ pub use command::{
 pub use event::{Event, Outcome};
 pub use exchange::{EXCHANGE_TYPES, ExchangeRecord, ExchangeType};
 pub use ids::{ConnectionId, QueueId};
-pub use parameter::{PARAMETER_MISSING, Parameter};
+pub use parameter::{PARAMETER_MISSING, Parameter, is_component};
 pub use pattern::{InvalidPattern, Pattern};
 pub use policy::{Applied, ApplyTo, Definition, Policies, Policy, PolicyKind};
 pub use queue::{

@@ -169,6 +169,11 @@ enum Component {
     Limits,
 }
 
+/// Whether vhosts have runtime parameters of this component.
+pub fn is_component(name: &str) -> bool {
+    component(name).is_some()
+}
+
 fn component(name: &str) -> Option<Component> {
     match name {
         "policy" => Some(Component::Policy(PolicyKind::User)),

@@ -2,6 +2,7 @@
 //! `roles.tsv` says which kind of user may see which path.
 
 mod browse;
+mod definitions;
 mod limits;
 mod listings;
 mod messages;

@@ -4,9 +4,9 @@ use auth::Algorithm;
 use broker::QueueRef;
 use operator::{
     Answer, BindingInfo, BrokerFacts, BrowseMessages, CertificateInfo, ConnectionInfo,
-    ConsumerInfo, DeleteConditions, Emit, ExchangeInfo, GetMessages, GotMessage, Management,
-    MoveMessages, Operator, Publication, QueueInfo, Refusal, SeenMessage, Transferred, UserInfo,
-    VhostInfo,
+    ConsumerInfo, Declaration, DeleteConditions, Emit, ExchangeInfo, GetMessages, GotMessage,
+    Management, MoveMessages, Operator, Publication, QueueInfo, Refusal, SeenMessage, Transferred,
+    UserInfo, VhostInfo,
 };
 use topology::{
     Access, AddUser, AddVhost, BindingSpec, Command, ConnectionId, DeclareExchange, DeclareQueue,
@@ -248,6 +248,10 @@ impl Management for NodeOperator {
                 .map_err(refusal)?
         };
         if exists { Ok(()) } else { self.done(Command::Bind(binding)) }
+    }
+
+    fn declare_all(&self, declarations: Vec<Declaration>) -> Answer<()> {
+        self.declare_in_batches(declarations)
     }
 
     fn unbind(&self, user: &str, binding: BindingSpec) -> Answer<()> {

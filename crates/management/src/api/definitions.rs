@@ -1,14 +1,12 @@
 //! Definitions: everything declared, as one JSON document, out and in.
 
-use hyper::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
-use operator::{
-    BindingInfo, ParameterInfo, PermissionInfo, PolicyScope, Refusal, TopicPermissionInfo,
-    VhostInfo,
-};
-use serde_json::{Map, Value, json};
-use topology::{DeclareExchange, DeclareQueue, DestinationKind};
+mod import;
 
-use super::{bindings, limits, permissions, policies, users, vhosts};
+use hyper::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use operator::{Management, VhostInfo};
+use serde_json::{Map, Value, json};
+
+use super::{limits, permissions, policies, vhosts};
 use crate::call::Call;
 use crate::json;
 use crate::listing;
@@ -196,235 +194,37 @@ fn document(call: &Call<'_>) -> Result<Object, Failure> {
     if body.is_empty() {
         return Ok(Object::new());
     }
-    match serde_json::from_slice(&body) {
+    parsed(&body)
+}
+
+fn parsed(text: &[u8]) -> Result<Object, Failure> {
+    match serde_json::from_slice(text) {
         Ok(Value::Object(document)) => Ok(document),
         _ => Err(Failure::bad_request("failed_to_parse_json")),
     }
 }
 
-/// Objects of one kind; none if the document does not name it.
-fn entries<'d>(document: &'d Object, kind: &str) -> Result<Vec<&'d Object>, Failure> {
-    let wrong = || Failure::bad_request(format!("{kind} should be a list of objects"));
-    match document.get(kind) {
-        None | Some(Value::Null) => Ok(Vec::new()),
-        Some(Value::Array(entries)) => {
-            entries.iter().map(|it| it.as_object().ok_or_else(wrong)).collect()
-        }
-        Some(_) => Err(wrong()),
-    }
-}
-
-fn required<'e>(entry: &'e Object, key: &str) -> Result<&'e str, Failure> {
-    json::text(entry, key)?.ok_or_else(|| Failure::key_missing(&[key]))
-}
-
-/// The vhost of an entry, or the one that all are imported into. It has to exist.
-fn vhost_of(call: &Call<'_>, entry: &Object, into: Option<&str>) -> Result<String, Failure> {
-    let name = match into {
-        Some(name) => name,
-        None => required(entry, "vhost")?,
-    };
-    if call.broker.vhost(name).is_none() {
-        return Err(Failure::bad_request(format!(
-            "Please create virtual host \"{name}\" prior to importing definitions."
-        )));
-    }
-    Ok(name.to_owned())
-}
-
-/// `POST /api/definitions`, `POST /api/all-configuration`: in RabbitMQ's order, up to the first that is
-/// wrong. What is there already and the same stays.
+/// `POST /api/definitions`, `POST /api/all-configuration`
 pub(crate) fn import(call: &Call<'_>) -> Answer {
-    let document = document(call)?;
-    for entry in entries(&document, "users")? {
-        let user = users::described(call, required(entry, "name")?, entry)?;
-        call.broker.put_user(&user)?;
-        if let Some(Value::Object(limits)) = entry.get("limits").filter(|it| is_filled(it)) {
-            call.broker.set_user_limits(&user.name, limits)?;
-        }
-    }
-    for entry in entries(&document, "vhosts")? {
-        import_vhost(call, entry)?;
-    }
-    for entry in entries(&document, "permissions")? {
-        call.broker.set_permissions(&permission(call, entry)?)?;
-    }
-    import_exchanges(call, &document, None)?;
-    for entry in entries(&document, "topic_permissions")? {
-        call.broker.set_topic_permissions(&topic_permission(call, entry)?)?;
-    }
-    for entry in entries(&document, "global_parameters")? {
-        let value = entry.get("value").cloned().unwrap_or_default();
-        call.broker.set_global_parameter(required(entry, "name")?, value)?;
-    }
-    import_parameters(call, &document, None)?;
-    import_queues(call, &document, None)?;
-    import_bindings(call, &document, None)?;
+    import::all(call.broker, &document(call)?)?;
     Ok(Reply::no_content())
 }
 
 /// `POST /api/definitions/:vhost`
 pub(crate) fn import_into_vhost(call: &Call<'_>) -> Answer {
     let vhost = call.vhost_to_change()?;
-    let document = document(call)?;
-    if let Some(Value::Object(limits)) = document.get("limits").filter(|it| is_filled(it)) {
-        call.broker.set_vhost_limits(vhost, limits)?;
-    }
-    import_exchanges(call, &document, Some(vhost))?;
-    import_parameters(call, &document, Some(vhost))?;
-    import_queues(call, &document, Some(vhost))?;
-    import_bindings(call, &document, Some(vhost))?;
+    import::into_vhost(call.broker, &document(call)?, vhost)?;
     Ok(Reply::no_content())
 }
 
-/// What the broker refused, with the name of the error before it.
-fn failure(refusal: Refusal) -> Failure {
-    match refusal {
-        Refusal::Amqp { name, text } => Failure::bad_request(format!("{name}: {text}")),
-        other => other.into(),
-    }
-}
-
-fn is_filled(limits: &Value) -> bool {
-    limits.as_object().is_some_and(|it| !it.is_empty())
-}
-
-/// Policies and runtime parameters: before the queues that they are for.
-fn import_parameters(
-    call: &Call<'_>,
-    document: &Object,
-    into: Option<&str>,
-) -> Result<(), Failure> {
-    for entry in entries(document, "policies")? {
-        let vhost = vhost_of(call, entry, into)?;
-        let name = required(entry, "name")?;
-        policies::set(call, &vhost, PolicyScope::User, name, entry)
-            .map_err(|failure| named(failure, &vhost, name))?;
-    }
-    for entry in entries(document, "parameters")? {
-        let vhost = vhost_of(call, entry, into)?;
-        let name = required(entry, "name")?;
-        let parameter = ParameterInfo {
-            component: required(entry, "component")?.to_owned(),
-            name: name.to_owned(),
-            value: entry.get("value").cloned().unwrap_or_default(),
-        };
-        let set = call.broker.set_parameter(&vhost, &parameter);
-        set.map_err(|refusal| named(refusal.into(), &vhost, name))?;
-    }
-    Ok(())
-}
-
-/// A failure that says of what.
-fn named(mut failure: Failure, vhost: &str, name: &str) -> Failure {
-    if let Value::String(reason) = &mut failure.reason {
-        reason.push_str(&format!(" (vhost: \"{vhost}\" key: \"{name}\")"));
-    }
-    failure
-}
-
-fn import_vhost(call: &Call<'_>, entry: &Object) -> Result<(), Failure> {
-    let name = required(entry, "name")?;
-    let described = match entry.get("metadata") {
-        Some(Value::Object(metadata)) => vhosts::described(name, metadata)?,
-        _ => vhosts::described(name, entry)?,
-    };
-    call.broker.put_vhost(&described)?;
-    if let Some(Value::Object(metadata)) = entry.get("metadata")
-        && let Some(is_protected) = json::optional_flag(metadata, "protected_from_deletion")?
-    {
-        call.broker.protect_vhost(name, is_protected)?;
-    }
-    if let Some(Value::Object(limits)) = entry.get("limits").filter(|it| is_filled(it)) {
-        call.broker.set_vhost_limits(name, limits)?;
-    }
-    Ok(())
-}
-
-fn permission(call: &Call<'_>, entry: &Object) -> Result<PermissionInfo, Failure> {
-    Ok(PermissionInfo {
-        user: required(entry, "user")?.to_owned(),
-        vhost: vhost_of(call, entry, None)?,
-        configure: required(entry, "configure")?.to_owned(),
-        write: required(entry, "write")?.to_owned(),
-        read: required(entry, "read")?.to_owned(),
+/// Imports a document as `POST /api/definitions` does.
+///
+/// # Errors
+/// What is wrong with it, or what the broker refused, in RabbitMQ's words.
+pub fn import_definitions(broker: &dyn Management, text: &[u8]) -> Result<(), String> {
+    let imported = parsed(text).and_then(|document| import::all(broker, &document));
+    imported.map_err(|failure| match failure.reason {
+        Value::String(reason) => reason,
+        reason => reason.to_string(),
     })
-}
-
-fn topic_permission(call: &Call<'_>, entry: &Object) -> Result<TopicPermissionInfo, Failure> {
-    Ok(TopicPermissionInfo {
-        user: required(entry, "user")?.to_owned(),
-        vhost: vhost_of(call, entry, None)?,
-        exchange: required(entry, "exchange")?.to_owned(),
-        write: required(entry, "write")?.to_owned(),
-        read: required(entry, "read")?.to_owned(),
-    })
-}
-
-fn import_exchanges(call: &Call<'_>, document: &Object, into: Option<&str>) -> Result<(), Failure> {
-    for entry in entries(document, "exchanges")? {
-        let declare = DeclareExchange {
-            vhost: vhost_of(call, entry, into)?,
-            name: required(entry, "name")?.to_owned(),
-            kind: required(entry, "type")?.to_owned(),
-            durable: json::optional_flag(entry, "durable")?.unwrap_or(true),
-            auto_delete: json::flag(entry, "auto_delete")?,
-            internal: json::flag(entry, "internal")?,
-            arguments: json::arguments(entry)?,
-        };
-        // Those are there, or are not a client's to make.
-        let is_predeclared = declare.name.is_empty() || declare.name.starts_with("amq.");
-        let exists = call.broker.exchange(&declare.vhost, &declare.name).is_some();
-        if !is_predeclared && !exists {
-            call.broker.declare_exchange(None, declare).map_err(failure)?;
-        }
-    }
-    Ok(())
-}
-
-fn import_queues(call: &Call<'_>, document: &Object, into: Option<&str>) -> Result<(), Failure> {
-    for entry in entries(document, "queues")? {
-        let name = required(entry, "name")?.to_owned();
-        let mut arguments = json::arguments(entry)?;
-        let kind = json::text(entry, "type")?;
-        if let Some(kind) = kind.filter(|_| arguments.get("x-queue-type").is_none()) {
-            arguments.set("x-queue-type", kind);
-            arguments.sort();
-        }
-        let declare = DeclareQueue {
-            vhost: vhost_of(call, entry, into)?,
-            is_server_named: name.starts_with("amq."),
-            durable: json::optional_flag(entry, "durable")?.unwrap_or(true),
-            auto_delete: json::flag(entry, "auto_delete")?,
-            owner: None,
-            arguments,
-            name,
-        };
-        if call.broker.queue(&declare.vhost, &declare.name).is_none() {
-            call.broker.declare_queue(None, declare).map_err(failure)?;
-        }
-    }
-    Ok(())
-}
-
-fn import_bindings(call: &Call<'_>, document: &Object, into: Option<&str>) -> Result<(), Failure> {
-    for entry in entries(document, "bindings")? {
-        let kind = match required(entry, "destination_type")? {
-            "queue" => DestinationKind::Queue,
-            "exchange" => DestinationKind::Exchange,
-            other => {
-                return Err(Failure::bad_request(format!("{other} is no type of destinations")));
-            }
-        };
-        let binding = BindingInfo {
-            vhost: vhost_of(call, entry, into)?,
-            source_name: required(entry, "source")?.to_owned(),
-            destination_name: required(entry, "destination")?.to_owned(),
-            destination_kind: kind.name().to_owned(),
-            routing_key: json::text(entry, "routing_key")?.unwrap_or_default().to_owned(),
-            arguments: json::arguments(entry)?,
-        };
-        call.broker.bind(None, bindings::spec(binding, kind)).map_err(failure)?;
-    }
-    Ok(())
 }

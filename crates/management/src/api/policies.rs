@@ -1,6 +1,6 @@
 //! Policies, operator policies, runtime parameters.
 
-use operator::{ParameterInfo, PolicyInfo, PolicyScope};
+use operator::{Management, ParameterInfo, PolicyInfo, PolicyScope};
 use serde_json::{Map, Value, json};
 
 use crate::call::Call;
@@ -89,13 +89,13 @@ fn put(call: &Call<'_>, scope: PolicyScope) -> Answer {
     let vhost = call.vhost_to_change()?;
     let body = call.json_with(&["pattern", "definition"])?;
     let is_new = find(call, scope).is_err();
-    set(call, vhost, scope, call.param("name"), &body)?;
+    set(call.broker, vhost, scope, call.param("name"), &body)?;
     Ok(Reply::put(is_new))
 }
 
 /// Sets a policy as a body describes it.
 pub(super) fn set(
-    call: &Call<'_>,
+    broker: &dyn Management,
     vhost: &str,
     scope: PolicyScope,
     name: &str,
@@ -111,7 +111,7 @@ pub(super) fn set(
         "apply-to": body.get("apply-to").cloned().unwrap_or_else(|| "all".into()),
     });
     let (component, name) = (scope.component().to_owned(), name.to_owned());
-    Ok(call.broker.set_parameter(vhost, &ParameterInfo { component, name, value })?)
+    Ok(broker.set_parameter(vhost, &ParameterInfo { component, name, value })?)
 }
 
 fn delete(call: &Call<'_>, scope: PolicyScope) -> Answer {

@@ -1,7 +1,7 @@
 //! Users.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use operator::UserInfo;
+use operator::{Management, UserInfo};
 use serde_json::{Map, Value, json};
 
 use super::limits;
@@ -69,7 +69,7 @@ fn check_not_protected(user: Option<&UserInfo>) -> Result<(), Failure> {
 
 /// A user as a body describes it. What it says of no password is that it has none.
 pub(super) fn described(
-    call: &Call<'_>,
+    broker: &dyn Management,
     name: &str,
     body: &Map<String, Value>,
 ) -> Result<UserInfo, Failure> {
@@ -87,7 +87,7 @@ pub(super) fn described(
             return Err(Failure::bad_request("both_password_and_password_hash_are_provided"));
         }
         (Some(""), None) | (None, None) => String::new(),
-        (Some(password), None) => call.broker.hash_password(password),
+        (Some(password), None) => broker.hash_password(password),
         (None, Some(hash)) => {
             let decoded = STANDARD.decode(hash);
             decoded.map_err(|_| Failure::bad_request(json!(["not_base64", hash])))?;
@@ -111,7 +111,7 @@ pub(super) fn described(
 pub(crate) fn put(call: &Call<'_>) -> Answer {
     let name = call.param("user");
     check_not_protected(call.broker.user(name).as_ref())?;
-    let user = described(call, name, &call.json()?)?;
+    let user = described(call.broker, name, &call.json()?)?;
     Ok(Reply::put(call.broker.put_user(&user)?))
 }
 
