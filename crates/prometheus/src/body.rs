@@ -84,14 +84,14 @@ impl Page {
         if self.text.len() < PIECE_LEN { Ok(()) } else { self.flush() }
     }
 
-    /// Sends the rest. Says how many bytes there were.
-    pub(crate) fn finish(mut self) -> Result<u64, Gone> {
+    /// Sends the rest. `note` hears how many bytes there were, before the reader can see the end.
+    pub(crate) fn finish(mut self, note: impl FnOnce(u64)) -> Result<(), Gone> {
         self.flush()?;
         if let Some(gzip) = self.gzip.take() {
             self.send(gzip.finish().map_err(|_| Gone)?)?;
         }
-        self.push(None)?;
-        Ok(self.len)
+        note(self.len);
+        self.push(None)
     }
 
     fn flush(&mut self) -> Result<(), Gone> {
@@ -134,7 +134,7 @@ mod tests {
                 page.text.extend_from_slice(b"0123456789");
                 page.flush_full()?;
             }
-            page.finish()
+            page.finish(|_| ())
         });
         pieces
     }

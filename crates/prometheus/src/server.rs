@@ -217,9 +217,9 @@ impl Shared {
         let is_per_object = self.settings.is_per_object;
         let scrape = Scrape { broker: &*self.broker, registry, is_per_object, selection };
         self.telemetry.put(registry, &mut page.text);
-        match scrape.render(&mut page).and_then(|()| page.finish()) {
-            Ok(bytes) => self.telemetry.add(registry, began.elapsed(), bytes),
-            Err(Gone) => debug!("a scrape was not taken to its end"),
+        let note = |bytes| self.telemetry.add(registry, began.elapsed(), bytes);
+        if let Err(Gone) = scrape.render(&mut page).and_then(|()| page.finish(note)) {
+            debug!("a scrape was not taken to its end");
         }
     }
 }

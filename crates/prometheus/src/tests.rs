@@ -193,7 +193,7 @@ async fn scraped(registry: Registry, query: &str) -> String {
         let scrape =
             Scrape { broker: &Fake, registry, is_per_object: false, selection: &selection };
         scrape.render(&mut page)?;
-        page.finish()
+        page.finish(|_| ())
     });
     let body = pieces.collect().await.expect("a body").to_bytes();
     written.await.expect("no bug").expect("somebody read");
