@@ -16,7 +16,7 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use net::{Peer, Serve, Socket};
 use operator::Management;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::{debug, error, warn};
 
 use crate::api::later;
@@ -34,6 +34,16 @@ const CONNECTIONS_MAX: usize = 2048;
 
 /// Handlers at a time: each has a thread while it runs.
 const HANDLERS_MAX: usize = 16;
+
+/// Handlers of health checks and logins at a time, which do not wait for the others: whoever asks whether
+/// the node is well must hear that when it is busy.
+const URGENT_HANDLERS_MAX: usize = 4;
+
+/// Passwords that are checked at a time.
+const PASSWORD_CHECKS_MAX: usize = 8;
+
+/// The paths that [`URGENT_HANDLERS_MAX`] is for.
+const URGENT: [&str; 2] = ["/api/health/", "/api/login"];
 
 /// Time that a wrong password costs.
 const WRONG_PASSWORD_DELAY: Duration = Duration::from_millis(250);
@@ -57,6 +67,8 @@ struct Shared {
     settings: config::Management,
     connections: Arc<Semaphore>,
     handlers: Arc<Semaphore>,
+    urgent_handlers: Arc<Semaphore>,
+    password_checks: Arc<Semaphore>,
     bodies: body::Reader,
 }
 
@@ -64,10 +76,17 @@ impl Http {
     /// Answers for `broker`.
     #[must_use]
     pub fn new(broker: Arc<dyn Management>, settings: config::Management) -> Self {
-        let connections = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-        let handlers = Arc::new(Semaphore::new(HANDLERS_MAX));
-        let bodies = body::Reader::new();
-        Self { shared: Arc::new(Shared { broker, settings, connections, handlers, bodies }) }
+        let permits = |max| Arc::new(Semaphore::new(max));
+        let shared = Shared {
+            broker,
+            settings,
+            connections: permits(CONNECTIONS_MAX),
+            handlers: permits(HANDLERS_MAX),
+            urgent_handlers: permits(URGENT_HANDLERS_MAX),
+            password_checks: permits(PASSWORD_CHECKS_MAX),
+            bodies: body::Reader::new(),
+        };
+        Self { shared: Arc::new(shared) }
     }
 }
 
@@ -237,9 +256,7 @@ impl Shared {
             None => body::Read::default(),
             Some(len_max) => self.bodies.read(body, len_max).await?,
         };
-        let Ok(permit) = self.handlers.clone().acquire_owned().await else {
-            return Err(Failure::service_unavailable("shutting down"));
-        };
+        let permit = permit(self.handlers_of(route)).await?;
         let this = self.clone();
         let handled = tokio::task::spawn_blocking(move || {
             // A handler runs on, with its body, when its client is gone.
@@ -250,6 +267,12 @@ impl Shared {
             error!("a request ended by a bug");
             Err(Failure::internal("internal error"))
         })
+    }
+
+    /// Whose permit a handler of this path takes.
+    fn handlers_of(&self, route: &Route) -> &Arc<Semaphore> {
+        let is_urgent = URGENT.iter().any(|path| route.path.starts_with(path));
+        if is_urgent { &self.urgent_handlers } else { &self.handlers }
     }
 
     fn handle(&self, verb: &Verb, asked: &Asked, caller: Caller, body: Bytes) -> Answer {
@@ -307,7 +330,9 @@ impl Shared {
         };
         let (this, peer) = (self.clone(), asked.peer);
         let vhost = call::named_vhost(&asked.params, &asked.headers).map(str::to_owned);
+        let permit = permit(&self.password_checks).await.map_err(Err)?;
         let checked = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
             let caller = login::log_in(&*this.broker, peer, &user, &password)?;
             login::check(&*this.broker, access, &caller, vhost.as_deref())?;
             Ok(caller)
@@ -317,6 +342,11 @@ impl Shared {
             Err(_) => Err(Err(Failure::internal("internal error"))),
         }
     }
+}
+
+async fn permit(permits: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Failure> {
+    let permit = permits.clone().acquire_owned().await;
+    permit.map_err(|_| Failure::service_unavailable("shutting down"))
 }
 
 /// A request without its body.

@@ -27,6 +27,26 @@ fn what_is_published_over_http_is_a_message_like_any_other() {
 }
 
 #[test]
+fn a_publish_under_an_alarm_is_refused_at_once() {
+    let (server, guest) = recorded_broker();
+    put(&guest, "/api/queues/%2F/q", r#"{"durable": true}"#);
+    let publish = || {
+        let body = br#"{"properties": {}, "routing_key": "q", "payload": "hello",
+            "payload_encoding": "string"}"#;
+        guest.ask("POST", "/api/exchanges/%2F/amq.default/publish", &[], body)
+    };
+    assert!(
+        server.ctl("rabbitmqctl", &["set_disk_free_limit", "900000000000000"]).status.success()
+    );
+    let refused = publish();
+    assert_eq!(refused.status, 503);
+    assert!(refused.body.contains("publishing is blocked: low on disk"), "{}", refused.body);
+    assert!(server.ctl("rabbitmqctl", &["set_disk_free_limit", "50MB"]).status.success());
+    assert_eq!(publish().status, 200);
+    assert_eq!(get(&guest, "/api/queues/%2F/q")["messages"], 1, "the refused one is nowhere");
+}
+
+#[test]
 fn a_connection_is_seen_and_closed_with_a_reason() {
     let (server, guest) = recorded_broker();
     let _client = server.channel();

@@ -266,6 +266,12 @@ impl Management for NodeOperator {
     }
 
     fn publish(&self, user: &str, vhost: &str, publication: &Publication) -> Answer<bool> {
+        let alarms = self.broker.alarms();
+        if alarms.any() {
+            // It would hold its thread for as long as the alarm lasts.
+            let reason = alarms.reason();
+            return Err(Refusal::Unavailable(format!("publishing is blocked: {reason}")));
+        }
         Direct::open(&self.broker, user, vhost)?.publish(publication)
     }
 
