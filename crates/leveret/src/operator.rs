@@ -26,7 +26,7 @@ use broker::{Alarms, Broker};
 use config::{Config, DiskFreeLimit, MemoryCalculation, MemoryHighWatermark};
 use maintenance::Maintenance;
 use net::Accepted;
-use node::{MemoryStrategy, Node, Resources};
+use node::{MemoryStrategy, Node, RaftGroups, Resources};
 use operator::{
     Answer, BindingInfo, ChannelInfo, CloseLimits, ConnectionInfo, ConnectionsOf, ConsumerInfo,
     DeleteConditions, Emit, ExchangeInfo, ListenerInfo, MemoryInfo, NewPassword, NodeStatus,
@@ -60,6 +60,7 @@ pub(crate) struct Facts {
 pub(crate) struct NodeOperator {
     broker: Arc<Broker>,
     resources: Arc<Resources>,
+    raft: RaftGroups,
     facts: Facts,
     /// Seconds since 1970.
     started_at_s: u64,
@@ -97,6 +98,7 @@ impl NodeOperator {
         Self {
             broker: node.broker.clone(),
             resources: node.resources.clone(),
+            raft: node.raft.clone(),
             started_at_s: (net::now().0 - facts.started_at.elapsed().as_millis() as u64) / 1000,
             facts,
             certificates: certificates::of_listeners(&listeners, config),

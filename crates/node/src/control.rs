@@ -86,6 +86,11 @@ impl<L: Log> ControlPlane<L> {
         Ok(plane)
     }
 
+    /// The current term of its raft group.
+    pub(crate) fn term(&self) -> u64 {
+        self.group.term()
+    }
+
     /// Entries of the log that are lost to damage: what they declared, changed or deleted is not
     /// known.
     pub(crate) fn lost(&self) -> Vec<u64> {

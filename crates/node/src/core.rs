@@ -73,6 +73,7 @@ pub struct Core {
     /// What front-ends and operators work with.
     pub broker: Arc<Broker>,
     pub(crate) data_dir: DataDir,
+    pub(crate) journal: Arc<WalJournal>,
     pub(crate) wal: Arc<Wal>,
     pub(crate) pages: Arc<PageStore>,
     pub(crate) pager: Arc<Pager>,
@@ -162,7 +163,7 @@ impl Core {
         };
         recover_queues(&broker, &journal, &pages, known, damage, now, &mut progress)?;
         let pager = Arc::new(Pager::new(broker.clone(), pages.clone(), full_disk));
-        Ok(Self { broker, data_dir, wal, pages, pager, plane, work, proposals })
+        Ok(Self { broker, data_dir, journal, wal, pages, pager, plane, work, proposals })
     }
 
     /// Carries out what was proposed to the control plane; false when there was nothing, or no room

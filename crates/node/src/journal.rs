@@ -10,6 +10,7 @@ use topology::{QueueId, QueueKind, QueueRecord};
 
 use crate::pages::to_store;
 use crate::quorum::{self, QuorumJournal};
+use crate::raft::RaftGroup;
 
 #[cfg(test)]
 mod tests;
@@ -34,6 +35,11 @@ pub(crate) struct WalJournal {
 impl WalJournal {
     pub(crate) fn new(node: NodeId, wal: Arc<Wal>) -> Self {
         Self { quorum: QuorumJournal::new(node, wal.clone()), wal }
+    }
+
+    /// Names the raft group of each replicated queue that ever had an entry.
+    pub(crate) fn for_each_group(&self, f: &mut dyn FnMut(RaftGroup)) {
+        self.quorum.for_each_group(f);
     }
 
     /// Hands out the entries of all queues at the start, in order for each, by the queue's own

@@ -17,6 +17,7 @@ mod pages;
 mod passwords;
 mod progress;
 mod quorum;
+mod raft;
 mod start;
 
 pub use alarms::{
@@ -24,4 +25,5 @@ pub use alarms::{
 };
 pub use core::{Core, CoreOptions};
 pub use data_dir::DataDirError;
+pub use raft::{RaftGroup, RaftGroups};
 pub use start::{Node, NodeError, NodeOptions};

@@ -18,6 +18,7 @@ use parking_lot::{Mutex, MutexGuard, RwLock};
 use storage::{GroupId, Lost, Lsn, PageRef, Waiter, Wal};
 use topology::QueueId;
 
+use crate::raft::RaftGroup;
 use queue_log::QueueLog;
 
 /// Set in the numbers of groups whose records are raft's. Numbers of queues are far below.
@@ -114,6 +115,15 @@ impl QuorumJournal {
             log.lock().abandon();
         }
         self.wal.remove(group_of(queue));
+    }
+
+    /// Names the group of each queue, one after the other.
+    pub(crate) fn for_each_group(&self, f: &mut dyn FnMut(RaftGroup)) {
+        let logs: Vec<_> = self.logs.read().iter().map(|(id, log)| (*id, log.clone())).collect();
+        for (queue, log) in logs {
+            let group = log.lock().figures(queue);
+            f(group);
+        }
     }
 
     fn known_log_of(&self, queue: QueueId) -> Option<LogRef> {

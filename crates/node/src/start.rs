@@ -17,6 +17,7 @@ use crate::control::Work;
 use crate::core::{self, Core, CoreOptions};
 use crate::data_dir::{self, DataDir, DataDirError};
 use crate::pager::Pager;
+use crate::raft::RaftGroups;
 
 /// Time between two attempts to free files of the log while it is written to: at full speed a file
 /// fills in less, and one freed is one that need not be made.
@@ -105,6 +106,8 @@ pub struct Node {
     pub broker: Arc<Broker>,
     /// Memory and disk limits.
     pub resources: Arc<Resources>,
+    /// Raft groups, for whoever watches them.
+    pub raft: RaftGroups,
     data_dir: DataDir,
     wal: Arc<Wal>,
     pager: Arc<Pager>,
@@ -188,7 +191,9 @@ impl Node {
             },
             net::now(),
         )?;
-        let Core { broker, data_dir, wal, pages, pager, plane, work, proposals: control } = core;
+        let Core { broker, data_dir, journal, wal, pages, pager, plane, work, proposals: control } =
+            core;
+        let raft = RaftGroups { broker: broker.clone(), journal, control_term: plane.term() };
         let writer = spawn("wal", {
             let wal = wal.clone();
             // Those who wait for a position have been told of a failure when this returns.
@@ -229,6 +234,7 @@ impl Node {
         Ok(Self {
             broker,
             resources,
+            raft,
             data_dir,
             wal,
             pager,

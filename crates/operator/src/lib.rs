@@ -28,7 +28,7 @@ pub use management::{
 };
 pub use metrics::{
     ChannelFigures, ConnectionFigures, ExchangeFigures, Metrics, NodeFigures, NodeIdentity,
-    QueueFigures,
+    QueueFigures, RaftFigures,
 };
 pub use policies::{ParameterInfo, PolicyInfo, PolicyObject, PolicyScope};
 pub use status::{ListenerInfo, MemoryInfo, NodeStatus, RunState};

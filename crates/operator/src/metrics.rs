@@ -26,6 +26,10 @@ pub trait Metrics: Counters + Send + Sync {
     fn connection_figures(&self, emit: Emit<'_, ConnectionFigures>);
     /// Channels of all connections.
     fn channel_figures(&self, emit: Emit<'_, ChannelFigures>);
+    /// The control plane's raft group.
+    fn control_raft(&self) -> RaftFigures;
+    /// Raft groups of quorum queues that ever had a message.
+    fn queue_raft(&self, emit: Emit<'_, RaftFigures>);
 }
 
 /// Names of a node.
@@ -166,4 +170,19 @@ pub struct ChannelFigures {
     pub acks_uncommitted: u64,
     /// For new consumers; 0 is no limit.
     pub prefetch: u64,
+}
+
+/// One raft group. An entry takes effect when it is committed, and is committed when it is on the disk.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RaftFigures {
+    /// The quorum queue's vhost and name; none for the control plane.
+    pub queue: Option<(Arc<str>, Arc<str>)>,
+    /// The current term.
+    pub term: u64,
+    /// Of the last entry.
+    pub last_index: u64,
+    /// Entries up to here are committed.
+    pub commit_index: u64,
+    /// The last entry that a snapshot stands for, if that is known.
+    pub snapshot_index: Option<u64>,
 }

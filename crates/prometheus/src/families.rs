@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use operator::{ChannelFigures, ConnectionFigures, ExchangeFigures, NodeFigures, QueueFigures};
+use operator::{
+    ChannelFigures, ConnectionFigures, ExchangeFigures, NodeFigures, QueueFigures, RaftFigures,
+};
 use statistics::{AuthAttempts, Churn, DeadLetterCount};
 
 use crate::metric::{Number, Row};
@@ -107,5 +109,21 @@ impl Row for AuthAttempts {
             labels.put("username", &source.user);
         }
         labels.put("protocol", self.protocol);
+    }
+}
+
+impl Row for RaftFigures {
+    fn put_labels(&self, labels: &mut Labels<'_>) {
+        match &self.queue {
+            Some((vhost, queue)) => {
+                labels.put("queue", queue);
+                labels.put("vhost", vhost);
+            }
+            // What RabbitMQ calls its own control plane.
+            None => {
+                labels.put("module", "rabbit_khepri");
+                labels.put("ra_system", "coordination");
+            }
+        }
     }
 }

@@ -104,6 +104,12 @@ impl Scrape<'_> {
             || self.selection.has_vhost(vhost) && self.selection.has_queue(queue)
     }
 
+    /// Whether only some vhosts or queues are shown.
+    fn is_chosen(&self) -> bool {
+        let is_chosen = self.selection.vhosts.is_some() || self.selection.queue.is_some();
+        self.registry == Registry::Detailed && is_chosen
+    }
+
     fn prefix(&self) -> &'static str {
         if self.registry == Registry::Detailed { "rabbitmq_detailed_" } else { "rabbitmq_" }
     }
@@ -122,7 +128,8 @@ impl Scrape<'_> {
         self.put_queues(page)?;
         self.put_channels(page)?;
         self.put_connections(page)?;
-        self.put_counted(page)
+        self.put_counted(page)?;
+        self.put_raft(page)
     }
 
     fn put_auth_attempts(&self, page: &mut Page) -> Result<(), Gone> {
@@ -205,6 +212,24 @@ impl Scrape<'_> {
             None => self.selection.has_vhost(&row.vhost),
             Some(queue) => self.has_queue(&row.vhost, queue),
         }
+    }
+
+    fn put_raft(&self, page: &mut Page) -> Result<(), Gone> {
+        if !self.wants(&RAFT) {
+            return Ok(());
+        }
+        let mut groups = Rows::new();
+        if !self.is_chosen() {
+            groups.push(self.broker.control_raft());
+        }
+        if !self.is_summed() {
+            self.broker.queue_raft(&mut |row| {
+                if row.queue.as_ref().is_some_and(|(vhost, queue)| self.has_queue(vhost, queue)) {
+                    groups.push(row);
+                }
+            });
+        }
+        self.put_all(page, &RAFT, &groups)
     }
 
     /// What the detailed registry alone has, of all vhosts.

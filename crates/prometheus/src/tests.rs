@@ -9,7 +9,7 @@ use expect_test::expect;
 use http_body_util::BodyExt;
 use operator::{
     ChannelFigures, ConnectionFigures, Counters, Emit, ExchangeFigures, Metrics, NodeFigures,
-    NodeIdentity, QueueFigures, QueueSummary,
+    NodeIdentity, QueueFigures, QueueSummary, RaftFigures,
 };
 use statistics::{
     AuthAttempts, AuthSource, Churn, Clients, DeadLetterCount, GlobalCounts, Known, MessageCount,
@@ -179,6 +179,15 @@ impl Metrics for Fake {
             consumers: 1,
             ..ChannelFigures::default()
         });
+    }
+
+    fn control_raft(&self) -> RaftFigures {
+        RaftFigures { term: 2, commit_index: 9, ..RaftFigures::default() }
+    }
+
+    fn queue_raft(&self, emit: Emit<'_, RaftFigures>) {
+        let queue = Some(("/".into(), "q.raft".into()));
+        emit(RaftFigures { queue, term: 3, snapshot_index: Some(1), ..RaftFigures::default() });
     }
 }
 
@@ -413,4 +422,18 @@ async fn messages_are_chosen_by_vhost_and_queue_but_not_those_of_channels() {
     let lines: Vec<&str> = text.lines().filter(|it| it.contains("vhost=")).collect();
     assert!(lines.iter().all(|it| it.contains("channel=\"<0.6.0>\"")), "{lines:?}");
     assert!(!lines.is_empty());
+}
+
+#[tokio::test]
+async fn raft_groups_of_queues_are_chosen_and_the_control_plane_s_stands_for_none() {
+    let shown = async |query: &str| {
+        let text = scraped(Registry::Detailed, &format!("family=ra_metrics{query}")).await;
+        let lines = text.lines().filter(|it| it.starts_with("rabbitmq_detailed_raft_term"));
+        lines.map(|it| it["rabbitmq_detailed_raft_term".len()..].to_owned()).collect::<Vec<_>>()
+    };
+    let control = r#"{module="rabbit_khepri",ra_system="coordination"} 2"#;
+    let queue = r#"{queue="q.raft",vhost="/"} 3"#;
+    assert_eq!(shown("").await, [control, queue]);
+    assert_eq!(shown("&vhost=/&queue=raft").await, [queue]);
+    assert_eq!(shown("&vhost=orders").await, Vec::<String>::new());
 }

@@ -134,6 +134,29 @@ fn what_passes_is_counted_by_exchange_queue_and_channel() {
 }
 
 #[test]
+fn raft_groups_have_come_to_something() {
+    let server = Server::start("");
+    let mut client = server.channel();
+    let declare = r#"queue.declare queue=q durable arguments={x-queue-type="quorum"}"#;
+    client.call(1, declare).expect("a queue");
+    client.call(1, "confirm.select").expect("confirms");
+    client.call(1, "basic.publish routing-key=q \"m\"").expect("confirmed");
+    let sum = samples(&server, "/metrics", "rabbitmq_raft_term{");
+    let control = r#"{module="rabbit_khepri",ra_system="coordination"}"#;
+    assert_eq!(sum, [format!("rabbitmq_raft_term{control} 1")], "queues one by one alone");
+    let figure = |name: &str, labels: &str| -> u64 {
+        let sample = format!("rabbitmq_raft_{name}{labels}");
+        value(&server, "/metrics/per-object", &sample).parse().expect("a number")
+    };
+    let queue = r#"{queue="q",vhost="/"}"#;
+    for labels in [control, queue] {
+        assert!(0 < figure("commit_index", labels), "{labels}");
+        assert_eq!(figure("last_applied", labels), figure("commit_index", labels), "{labels}");
+    }
+    assert_eq!(figure("term", queue), 1);
+}
+
+#[test]
 fn what_comes_and_goes_is_counted() {
     let server = Server::start("");
     let mut client = publish_and_fetch(&server);

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use broker::{Alarms, QueueRef};
+use node::RaftGroup;
 use operator::{
     ChannelFigures, ConnectionFigures, Emit, ExchangeFigures, Management, Metrics, NodeFigures,
-    NodeIdentity, Operator, QueueFigures,
+    NodeIdentity, Operator, QueueFigures, RaftFigures,
 };
 use topology::QueueKind;
 
@@ -132,6 +133,25 @@ impl Metrics for NodeOperator {
             }
         }
     }
+
+    fn control_raft(&self) -> RaftFigures {
+        raft_row(None, self.raft.control())
+    }
+
+    fn queue_raft(&self, emit: Emit<'_, RaftFigures>) {
+        self.raft.for_each_queue(&mut |group| {
+            // Of a queue that is going there is no more to say.
+            if let Some(cell) = group.queue.and_then(|id| self.broker.queue(id)) {
+                let record = &cell.record;
+                emit(raft_row(Some((record.vhost.clone(), record.name.clone())), group));
+            }
+        });
+    }
+}
+
+fn raft_row(queue: Option<(Arc<str>, Arc<str>)>, group: RaftGroup) -> RaftFigures {
+    let RaftGroup { term, last_index, commit_index, snapshot_index, .. } = group;
+    RaftFigures { queue, term, last_index, commit_index, snapshot_index }
 }
 
 fn load(counter: &AtomicU32) -> u64 {

@@ -5,8 +5,10 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use consensus::{Error, Member, NodeId, Record, Terms};
 use storage::{GroupId, Lsn, PageRef, Wal};
+use topology::QueueId;
 
 use super::numbers::Numbers;
+use crate::raft::RaftGroup;
 
 /// Bytes of the queue's own number in front of its entry.
 const NUMBER_LEN: usize = 8;
@@ -132,6 +134,17 @@ impl QueueLog {
             member.handle_persisted(index);
             self.drop_entries(wal);
         }
+    }
+
+    /// What the group of this queue has come to.
+    pub(super) fn figures(&self, queue: QueueId) -> RaftGroup {
+        let (term, last_index, commit_index) = match &self.member {
+            Some(member) => (member.term(), member.last(), member.committed()),
+            // What a start found is on the disk, and the only voter has it.
+            None => (self.stored.last_term(), self.stored.last(), self.stored.last()),
+        };
+        let snapshot_index = Some(self.kept_from.saturating_sub(1));
+        RaftGroup { queue: Some(queue), term, last_index, commit_index, snapshot_index }
     }
 
     /// Whether there are entries that are not known to be durable.
