@@ -32,10 +32,11 @@ const GUARDS: &[Guard] = &[
         is_harmless: never,
         instead: "only default_user is created",
     },
-    Guard { name: "load_definitions", ..NO_IMPORT },
-    Guard { name: "management.load_definitions", ..NO_IMPORT },
-    Guard { name: "definitions.local.path", ..NO_IMPORT },
-    Guard { name: "definitions.https.url", ..NO_IMPORT },
+    Guard {
+        name: "definitions.https.url",
+        is_harmless: never,
+        instead: "definitions are imported from files",
+    },
     Guard {
         name: "ssl_options.ciphers.$cipher",
         is_harmless: never,
@@ -60,9 +61,6 @@ const NO_DEFAULT_LIMITS: Guard = Guard {
     is_harmless: never,
     instead: "limits are set per virtual host, with rabbitmqctl set_vhost_limits",
 };
-
-const NO_IMPORT: Guard =
-    Guard { name: "", is_harmless: never, instead: "definitions cannot be imported" };
 
 fn never(_: &str) -> bool {
     false

@@ -4,6 +4,7 @@
 mod access;
 mod alarms;
 mod broker;
+mod definitions;
 mod limits;
 mod listeners;
 pub(crate) mod logging;
@@ -23,6 +24,7 @@ const GROUPS: &[&[Key]] = &[
     limits::KEYS,
     alarms::KEYS,
     broker::KEYS,
+    definitions::KEYS,
     management::KEYS,
     statistics::KEYS,
     prometheus::KEYS,
@@ -111,6 +113,8 @@ pub struct Typed {
     pub(crate) loopback_users: Vec<(String, bool)>,
     /// `default_user_tags.TAG`
     pub(crate) default_user_tags: Vec<(String, bool)>,
+    /// `load_definitions`, `management.load_definitions`, `definitions.*`
+    pub(crate) definitions: definitions::TypedDefinitions,
     /// `log.*`
     pub(crate) log: logging::TypedLog,
     /// `management.tcp.*`
@@ -149,6 +153,7 @@ impl Typed {
     pub(crate) fn resolve(self, env: &dyn Fn(&str) -> Option<String>) -> Result<Config, String> {
         let mut config = self.config;
         config.log = self.log.resolve(env);
+        config.definitions = self.definitions.resolve()?;
         if self.is_tcp_off {
             config.listeners.tcp.clear();
         } else if !self.tcp.is_empty() {

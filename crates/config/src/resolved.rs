@@ -31,6 +31,9 @@ pub struct Config {
     pub event_vhost: Option<String>,
     /// `data_dir`, our own key: the directory everything durable lives in.
     pub data_dir: Option<PathBuf>,
+    /// `load_definitions` and the like: files and directories to import at each start, in this order. With
+    /// any there is no default user.
+    pub definitions: Vec<PathBuf>,
     /// `cluster_name`; the node's name when absent.
     pub cluster_name: Option<String>,
     /// `classic_queue.confirm`, our own key: what a confirm of a persistent message promises.
@@ -70,6 +73,7 @@ impl Default for Config {
             log: Log::default(),
             event_vhost: None,
             data_dir: None,
+            definitions: Vec::new(),
             cluster_name: None,
             classic_queue_confirm: ConfirmDurability::Fsync,
             default_queue_type: QueueType::default(),

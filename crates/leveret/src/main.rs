@@ -6,6 +6,7 @@
 
 mod check_data;
 mod collector;
+mod definitions;
 mod events;
 mod listeners;
 mod logging;

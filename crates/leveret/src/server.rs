@@ -26,7 +26,7 @@ use tracing::{info, warn};
 
 use crate::listeners::{Bound, Listeners};
 use crate::operator::{Facts, NodeOperator};
-use crate::{events, logging, tasks};
+use crate::{definitions, events, logging, tasks};
 
 /// What clients are told when the server stops.
 pub(crate) const SHUTDOWN: &str = "broker forced connection closure with reason 'shutdown'";
@@ -226,6 +226,10 @@ fn node_options(config: &Config, node_name: &str, data_dir: &Path) -> NodeOption
 }
 
 fn first_boot(config: &Config) -> Vec<Command> {
+    // As in RabbitMQ: whoever has definitions has users.
+    if !config.definitions.is_empty() {
+        return Vec::new();
+    }
     let user = &config.default_user;
     let algorithm = auth::Algorithm::default();
     let hash = auth::hash_password(algorithm, rand::random(), user.password.as_bytes());
@@ -317,6 +321,11 @@ async fn serve(
     tokio::spawn(tasks::warn_of_cycles(node.broker.clone()));
     tokio::spawn(tasks::tell_of_crashes(node.broker.clone()));
     tokio::spawn(tasks::remind_allocator());
+    if !config.definitions.is_empty() {
+        let (paths, operator) = (config.definitions.clone(), operator.clone());
+        let import = move || definitions::import(&paths, &*operator);
+        tokio::task::spawn_blocking(import).await.context("the import of definitions failed")??;
+    }
     events::start(node.broker.clone()).await;
     if config.log.exchange.is_some() {
         logging::exchange::start(node.broker.clone(), config.default_user.vhost.clone()).await;

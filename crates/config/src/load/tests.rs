@@ -404,13 +404,13 @@ fn keys_that_guard_something_stop_the_start_unless_they_ask_for_nothing() {
     check(
         "auth_backends.1 = ldap\nauth_backends.2.authz = internal\nssl_options.crl_check = peer\n\
          ssl_options.depth = 2\nssl_options.ciphers.1 = TLS_AES_256_GCM_SHA384\n\
-         load_definitions = /etc/rabbitmq/definitions.json",
+         definitions.https.url = https://example.org/definitions.json",
         expect![[r#"
             rabbitmq.conf:1: auth_backends.1 = ldap is not supported: users are only those kept by the broker itself (internal)
             rabbitmq.conf:3: ssl_options.crl_check = peer is not supported: revoked certificates are not recognized
             rabbitmq.conf:4: ssl_options.depth = 2 is not supported: chains of up to 6 intermediate certificates are accepted
             rabbitmq.conf:5: ssl_options.ciphers.1 = TLS_AES_256_GCM_SHA384 is not supported: the cipher suites are those of rustls, none of which is weak
-            rabbitmq.conf:6: load_definitions = /etc/rabbitmq/definitions.json is not supported: definitions cannot be imported"#]],
+            rabbitmq.conf:6: definitions.https.url = https://example.org/definitions.json is not supported: definitions are imported from files"#]],
     );
     check(
         "auth_backends.1 = internal\nssl_options.crl_check = false\nssl_options.depth = 10",

@@ -1,6 +1,8 @@
 //! Imports of definitions.
 
-use it::{HttpClient, HttpReply};
+use std::fs;
+
+use it::{HttpClient, HttpReply, Server};
 use serde_json::{Value, json};
 
 use super::{get, recorded_broker};
@@ -99,4 +101,65 @@ fn a_refused_object_is_named_and_what_stands_before_it_is_there() {
     let reason = "precondition_failed: invalid arg 'x-max-length' for queue 'bad' in vhost '/'";
     assert!(reply.body.contains(reason), "{reply:?}");
     assert_eq!(names(&get(&guest, "/api/queues?columns=name")), ["good"]);
+}
+
+const SHOP: &str = r#"{
+    "users": [{"name": "owner", "password": "pw", "tags": "administrator"}],
+    "vhosts": [{"name": "shop"}],
+    "permissions": [{"user": "owner", "vhost": "shop", "configure": ".*", "write": ".*", "read": ".*"}]
+}"#;
+const QUEUES: &str =
+    r#"{"queues": [{"name": "orders", "vhost": "shop", "durable": true, "arguments": {}}]}"#;
+
+#[test]
+fn a_first_start_with_definitions_makes_what_they_say_and_no_default_user() {
+    let mut server = Server::prepare("load_definitions = {dir}/definitions.json");
+    fs::write(server.dir().join("definitions.json"), SHOP).expect("writable");
+    for _ in 0..2 {
+        server.restart();
+        let owner = HttpClient::new(&server.http_address()).with_login(Some("owner:pw"));
+        assert_eq!(names(&get(&owner, "/api/users")), ["owner"]);
+        assert_eq!(names(&get(&owner, "/api/vhosts")), ["shop"]);
+    }
+}
+
+#[test]
+fn a_directory_is_imported_in_the_order_of_its_names_at_each_start() {
+    let mut server = Server::prepare(
+        "definitions.import_backend = local_filesystem\ndefinitions.local.path = {dir}/defs",
+    );
+    let defs = server.dir().join("defs");
+    fs::create_dir(&defs).expect("writable");
+    fs::write(defs.join("20-queues.json"), QUEUES).expect("writable");
+    fs::write(defs.join("10-shop.json"), SHOP).expect("writable");
+    server.restart();
+    let owner = HttpClient::new(&server.http_address()).with_login(Some("owner:pw"));
+    assert_eq!(names(&get(&owner, "/api/queues/shop?columns=name")), ["orders"]);
+    fs::write(defs.join("30-more.json"), QUEUES.replace("orders", "more")).expect("writable");
+    server.restart();
+    assert_eq!(names(&get(&owner, "/api/queues/shop?columns=name")), ["more", "orders"]);
+}
+
+#[test]
+fn an_import_that_fails_ends_the_start() {
+    let server = Server::prepare("load_definitions = {dir}/definitions.json");
+    let file = server.dir().join("definitions.json");
+    let start = || {
+        let mut start = it::command();
+        start.args(["rabbitmq-server", "-detached"]);
+        start.env("LEVERET_DATA_DIR", server.dir().join("data"));
+        start.env("RABBITMQ_CONFIG_FILE", server.dir().join("rabbitmq.conf"));
+        let ended = start.output().expect("the binary was built");
+        assert_eq!(ended.status.code(), Some(1));
+        String::from_utf8_lossy(&ended.stderr).into_owned()
+    };
+    assert!(start().contains(&format!("cannot read definitions from {}", file.display())));
+    fs::write(&file, "{").expect("writable");
+    let said = start();
+    assert!(said.contains("cannot import definitions from"), "{said}");
+    assert!(said.contains("failed_to_parse_json"), "{said}");
+    fs::write(&file, QUEUES).expect("writable");
+    let said = start();
+    let reason = "Please create virtual host \"shop\" prior to importing definitions.";
+    assert!(said.contains(reason), "{said}");
 }
