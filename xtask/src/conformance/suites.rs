@@ -348,7 +348,7 @@ pub(super) const ALL: &[Suite] = &[
         program: Program::Crate(Crate {
             package: "rabbitmq_http_client",
             version: "0.93.0",
-            arguments: &["--features", "async,blocking,tabled"],
+            arguments: &["--features", "async,blocking,tabled,native-tls"],
             tests: &["--test=integration"],
             long_tests: &["--test=unit", "--test=proptests"],
             examples: &[],
