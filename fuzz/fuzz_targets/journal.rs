@@ -67,7 +67,7 @@ fn declare(broker: &Broker, vhost: &str, index: u64, arguments: &FieldTable) -> 
         owner: None,
         arguments: arguments.clone(),
     };
-    broker.apply(NOW, index, &Command::DeclareQueue(declare), Box::new(|_| {}));
+    broker.apply(NOW, index, &Command::DeclareQueue(declare), Completion::new(|_| {}));
     let topology = broker.topology();
     let id = topology.vhost(vhost).and_then(|it| it.queue("q")).expect("it was just declared").id;
     broker.queue(id).expect("it was just declared")
@@ -172,7 +172,7 @@ fn start(stored: &Stored, pages: Damaged) -> (Broker, QueueRef, Arc<MemoryJourna
     let broker = Broker::new(config, State::default(), journal.clone(), control, passwords, 7)
         .with_pages(Arc::new(pages));
     let vhost = AddVhost { name: "/".to_owned(), ..AddVhost::default() };
-    broker.apply(NOW, 1, &Command::AddVhost(vhost), Box::new(|_| {}));
+    broker.apply(NOW, 1, &Command::AddVhost(vhost), Completion::new(|_| {}));
     let queue = declare(&broker, "/", 100, &stored.arguments);
     (broker, queue, journal)
 }
