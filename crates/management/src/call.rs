@@ -152,8 +152,8 @@ pub(crate) fn named_vhost<'a>(
     headers: &'a HeaderMap,
 ) -> Option<&'a str> {
     let in_path = params.iter().find(|(key, _)| *key == "vhost");
-    let in_header = || headers.get("x-vhost").and_then(|it| it.to_str().ok());
-    in_path.map(|(_, name)| name.as_str()).or_else(in_header).filter(|it| !it.is_empty())
+    let in_header = || headers.get("x-vhost")?.to_str().ok().filter(|it| !it.is_empty());
+    in_path.map(|(_, name)| name.as_str()).or_else(in_header)
 }
 
 /// JSON that has to be an object.

@@ -38,6 +38,9 @@ pub(crate) struct Route {
     pub(crate) verbs: &'static [Verb],
 }
 
+/// Parts of a path that may name the default exchange, whose name is empty.
+const MAY_BE_EMPTY: [&str; 2] = ["exchange", "source"];
+
 impl Route {
     /// What can be done there; `HEAD` is a `GET` without a body.
     pub(crate) fn verb(&self, method: &Method) -> Option<&Verb> {
@@ -63,6 +66,7 @@ impl Route {
         for expected in self.path.split('/').skip(1) {
             let part = given.next()?;
             match expected.strip_prefix(':') {
+                Some(name) if part.is_empty() && !MAY_BE_EMPTY.contains(&name) => return None,
                 Some(name) => params.push((name, part.clone())),
                 None if part == expected => {}
                 _ => return None,

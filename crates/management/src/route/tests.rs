@@ -13,6 +13,10 @@ const ROUTES: &[Route] = &[
         path: "/api/queues/:vhost/:queue",
         verbs: &[(Method::PUT, Access::Vhost, handler), (Method::DELETE, Access::Vhost, handler)],
     },
+    Route {
+        path: "/api/exchanges/:vhost/:exchange/publish",
+        verbs: &[(Method::POST, Access::Vhost, handler)],
+    },
 ];
 
 fn found(path: &str) -> Option<String> {
@@ -30,7 +34,7 @@ fn a_path_has_one_route() {
     is("/api/queues/%2F", "/api/queues/:vhost vhost=/");
     is("/api/queues/a%2Fb%20c/q%2Fodd", "/api/queues/:vhost/:queue vhost=a/b c queue=q/odd");
     is("/api/queues/%2F/", "/api/queues/:vhost vhost=/");
-    is("/api/queues/%2F//", "/api/queues/:vhost/:queue vhost=/ queue=");
+    is("/api/exchanges/%2F//publish", "/api/exchanges/:vhost/:exchange/publish vhost=/ exchange=");
     // `+` is a plus in a path.
     is("/api/queues/a+b", "/api/queues/:vhost vhost=a+b");
 }
@@ -39,6 +43,14 @@ fn a_path_has_one_route() {
 fn other_paths_have_none() {
     for path in
         ["/api/nope", "//api//queues", "/API/queues", "/api/queues/%ZZ", "/api/queues/%f", ""]
+            // Nothing but the default exchange has an empty name.
+            .into_iter()
+            .chain([
+                "/api/queues//",
+                "/api/queues//q",
+                "/api/queues/%2F//",
+                "/api/exchanges//x/publish",
+            ])
     {
         assert_eq!(found(path), None, "{path}");
     }
